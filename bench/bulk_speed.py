@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Documents per second that a bulk writes to the embedded store, of one or several builds by turns.
+"""Measures how many documents per second a bulk writes to the embedded store, for one or several builds by turns.
 
     bulk_speed.py [--bin build/release/bin]... [--rounds 5] [--seconds 4] [--only small,base64,picture]
 
-Three kinds of documents, each in bulks over one kept connection:
+Three kinds of documents, each in bulks over one persistent connection:
 
 - small: five short fields, no pipeline, 1,000 per bulk;
 - base64: the same and a `binary` field of 100 kB, no pipeline, 40 per bulk;
-- picture: the same as base64, but a JPEG through a pipeline whose inference processor calls the demo model, 40 per bulk. No two
-  pictures are equal, so that no cached vector answers.
+- picture: the same as base64, but a JPEG through a pipeline whose inference processor calls the demo model, 40 per bulk. All
+  pictures differ, so that no cached vector is used.
 
-In each round every build gets its turn with each kind: a server of its own with an empty store. Give --bin for each build to
-compare; the builds take turns (ABAB), so that all of them meet the same noise. Prints the median and the range over the rounds,
+In each round every build runs each kind in turn, on a separate server with an empty store. Give --bin for each build to
+compare. The builds take turns (ABAB), so that all of them have the same noise. Prints the median and the range over the rounds,
 and the CPU time of the server per document. Needs only Python's standard library.
 """
 
@@ -30,7 +30,7 @@ import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-WARM_UP_BULKS = 2  # of each turn that are not counted
+WARM_UP_BULKS = 2  # per turn, not counted
 KINDS = {"small": 1000, "base64": 40, "picture": 40}  # documents per bulk
 INDEX = {"mappings": {"properties": {
     "name": {"type": "keyword"}, "text": {"type": "text"}, "price": {"type": "double"}, "year": {"type": "integer"}, "open": {"type": "boolean"},
@@ -44,7 +44,7 @@ PIPELINE = {"processors": [{"inference": {"model_id": "clip", "input_output": [{
 
 
 class Server:
-    """One of the builds, on the demo model and an empty store."""
+    """A server of one build, with the demo model and an empty store."""
 
     def __init__(self, folder, data):
         self.process = subprocess.Popen(
@@ -77,7 +77,7 @@ class Server:
 
 
 def bulk(kind, number):
-    """A bulk of documents that no other bulk has."""
+    """A bulk of documents that differ from those of every other bulk."""
     numbers, lines = random.Random(number), []
     jpeg = next(iter(sorted((ROOT / "demo/pictures").glob("*.jpg")))).read_bytes()
     for _ in range(KINDS[kind]):
@@ -85,7 +85,7 @@ def bulk(kind, number):
                     "year": numbers.randint(1900, 2026), "open": True}
         if kind == "base64":
             document["image_data"] = base64.b64encode(numbers.randbytes(75_000)).decode()
-        if kind == "picture":  # what follows the end of a JPEG is not decoded
+        if kind == "picture":  # bytes after the end of a JPEG are not decoded
             document["image_data"] = base64.b64encode(jpeg + numbers.randbytes(75_000 - len(jpeg))).decode()
         lines += ['{"index":{"_index":"speed"}}', json.dumps(document, separators=(",", ":"))]
     return ("\n".join(lines) + "\n").encode()

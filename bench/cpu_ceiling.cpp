@@ -1,18 +1,18 @@
-// Measures what a processor can do at the most in the towers' work: the products of matrices, and reading
-// the weights. bench/run.sh asks it by turns with the programs that it compares.
+// Measures the maximum speed of a processor in the towers' work: matrix products, and reading the weights.
+// bench/run.sh runs it by turns with the programs that it compares.
 //
 //   sightline-cpu-ceiling [--threads N]
 //
 // Each line of standard input is answered with one line of JSON:
 //
-//   product DTYPE M K N SECONDS   [M, K] by [K, N] with a bias, oneDNN's matmul, the weights laid out as it
-//                                 likes them best. DTYPE is float32, bfloat16, or int8 (activations of
+//   product DTYPE M K N SECONDS   [M, K] by [K, N] with a bias, oneDNN's matmul, the weights in the layout
+//                                 that it prefers. DTYPE is float32, bfloat16, or int8 (activations of
 //                                 unsigned bytes, weights of signed ones, sums of 32 bits):
 //                                 {"gflops" (median), "best_gflops", "implementation"}
 //   read SECONDS                  reading 1 GiB of memory in order, all threads together:
 //                                 {"gb_per_s" (median), "best_gb_per_s"}
 //
-// A command that fails (a dtype that the processor lacks) is answered with {"error"}.
+// A command that fails (a dtype that the processor does not support) is answered with {"error"}.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -36,12 +36,12 @@ using sightline::bench::RoundAnswer;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t k_least_runs = 3;
-/// A byte that makes ordinary numbers of every dtype: 0.01 in floats, 60 in integers. Zeros would cost less
+/// A byte that gives ordinary numbers in every dtype: 0.01 in floats, 60 in integers. Zeros would use less
 /// power.
 constexpr int k_filling = 0x3c;
 constexpr std::size_t k_read_bytes = std::size_t{1} << 30;
 
-/// Seconds of each run, in rising order, after one without a clock.
+/// Seconds of each run in ascending order, after one run that is not timed.
 template <class Run>
 std::vector<double> time_runs(double seconds, Run run) {
   run();
@@ -145,7 +145,7 @@ std::string measure_reading(std::istream& words) {
 #pragma omp parallel for simd reduction(+ : sum) schedule(static)
     for (std::size_t i = 0; i < memory.size(); ++i) sum += memory[i];
   });
-  if (sum == 0) throw std::runtime_error("the sum of ones is 0");  // and so the loop has to run
+  if (sum == 0) throw std::runtime_error("the sum of ones is 0");  // the result is used, so the loop must run
   const double gigabytes = 1e-9 * static_cast<double>(k_read_bytes);
   return RoundAnswer()
       .add("gb_per_s", gigabytes / median(times))

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Whether the embedded store loses what it acknowledged: by SIGKILL, on a full disk, with a damaged file.
+"""Checks that the embedded store does not lose acknowledged writes: after SIGKILL, on a full disk, with a damaged file.
 
     bench/crashes.py [--bin build/release/bin] [--kills 200] [--writers 4] [--disk-mb 48] [--folder FOLDER] [kills] [disk] [damage]
 
 kills    Writers send bulks of index, create, update and delete actions, half of them through a pipeline that embeds a text; the server is ended by SIGKILL at a
          random moment and started again on the same folder, --kills times. After each start all documents are read: each must have the contents of its last
-         acknowledged action, or of the one action behind it that was sent and not acknowledged. It counts actions that were lost, undone or torn.
-disk     The data folder is on a tmpfs of --disk-mb (needs root; a mount of its own). Documents are written until the disk is full and beyond it; each refusal must be an
-         error in Elasticsearch's format, health must report it, and reading must go on. Then there is room again, and writing must go on within seconds without a restart.
-damage   A page in the middle of store.db is overwritten with noise, then store.db is cut in half, each in a folder of its own. The server must name the file, or serve
+         acknowledged action, or of the one later action that was sent and not acknowledged. It counts actions that were lost, undone or torn.
+disk     The data folder is on a tmpfs of --disk-mb (needs root; a separate mount). Documents are written until the disk is full and after that; each refusal must be an
+         error in Elasticsearch's format, health must report it, and reading must continue. Then space is freed, and writing must work again within seconds without a restart.
+damage   A page in the middle of store.db is overwritten with noise, then store.db is cut in half, each in a separate folder. The server must name the file, or serve
          what it can with an error per damaged part: never a document with other contents.
 
 Exit code 1 if there was a fault. Needs only the standard library.
@@ -68,7 +68,7 @@ class Server:
         return answer.status, json.loads(content) if content else None
 
     def set_up(self):
-        """The endpoint has this server's address, so it is made again after each start."""
+        """The endpoint has this server's address, so it is created again after each start."""
         self.call("DELETE", "/_inference/text_embedding/words?force=true")
         endpoint = {"service": "custom", "service_settings": {
             "url": f"{self.url.geturl()}/v1/embeddings", "secret_parameters": {}, "request": '{"model":"m","input":${input}}',
@@ -81,7 +81,7 @@ class Server:
 
 
 class Writer(threading.Thread):
-    """Writes documents of its own in random actions until the server is gone, and knows which states each may be in."""
+    """Writes its own documents in random actions until the server ends, and records the states that each may be in."""
 
     def __init__(self, number, known):
         super().__init__(daemon=True)
@@ -92,7 +92,7 @@ class Writer(threading.Thread):
         self.acknowledged, self.fault = 0, None
 
     def bulk(self):
-        """The lines of a bulk, and by id what its action leaves."""
+        """The lines of a bulk, and by id the state after its action."""
         lines, after = [], {}
         for _ in range(self.numbers.randint(1, 20)):
             name = f"{self.number}-{self.numbers.randrange(400)}"
@@ -133,7 +133,7 @@ class Writer(threading.Thread):
 
 
 def check(server, *parts):
-    """Faults of what is stored. What was found becomes the only state that each document may have."""
+    """Returns the faults of the stored documents. The state found becomes the only allowed state of each document."""
     faults = []
     owners = {name: known for known in parts for name in known}
     names = sorted(owners)

@@ -1,5 +1,5 @@
-// Measures one model: seconds to load and to warm up, resident memory, milliseconds an input, inputs a
-// second.
+// Measures one model: seconds to load and to warm up, resident memory, milliseconds per input, inputs
+// per second.
 //
 //   sightline-embed-speed FOLDER [--threads N] [--dtype float32] [--images 8] [--texts 16] [--seconds 10]
 //   sightline-embed-speed FOLDER --serve-rounds [--rgb FILE] [--ids FILE]     by turns with other programs:
@@ -38,8 +38,8 @@ PreparedImage picture_of(std::uint32_t edge, std::uint32_t seed) {
   return image;
 }
 
-/// Runs the batch again and again for about so many seconds, and prints the best and the middle run, and the
-/// processor time of a run: that one holds on a machine with other work, too.
+/// Runs the batch repeatedly for about `seconds`. Prints the best and the median run, and the processor time per run,
+/// which is valid even on a machine with other work.
 bool measure(Embedder& embedder, const char* what, const std::vector<Prepared>& batch, double seconds) {
   std::vector<double> times;
   const std::clock_t cpu_start = std::clock();
@@ -60,7 +60,7 @@ bool measure(Embedder& embedder, const char* what, const std::vector<Prepared>& 
   return true;
 }
 
-/// Prints the line that says that the model is loaded, and then does what standard input asks for.
+/// Prints the line that reports that the model is loaded, and then executes the commands from standard input.
 int serve_rounds(Embedder& embedder, const std::string& rgb_file, const std::string& ids_file, double load_seconds) {
   const auto inputs = bench::read_round_inputs(rgb_file, ids_file, embedder.info());
   if (!inputs) return std::fprintf(stderr, "%s\n", inputs.error().message.c_str()), 1;

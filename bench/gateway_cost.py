@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What passing through the gateway costs: the same requests straight to the cluster and through the gateway, in turn.
+"""Measures the cost of the gateway: the same requests directly to the cluster and through the gateway, by turns.
 
     gateway_cost.py --direct URL --gateway URL [--peer URL] [--searches 2000] [--bulks 60]
 
 Measures a kNN search with a ready vector (10 of 2,000 documents of 768 floats) and a bulk of 5 MB without inference, over one
-kept connection each, direct and through the gateway by turns, so that both meet the same noise. Prints p50 and p99 of both and
-what the gateway adds. `--peer` is a plain reverse proxy in front of the same cluster (haproxy, nginx): it takes its turn in the
-same run, and what it adds is what any further process in the way costs on this machine. The index that the bulks fill is made
-anew after every round, outside the measured time, so that no merge of an earlier round falls into a later one. Makes the
+persistent connection each, direct and through the gateway by turns, so that both have the same noise. Prints p50 and p99 of both and
+what the gateway adds. `--peer` is a plain reverse proxy in front of the same cluster (haproxy, nginx): it takes turns in the
+same run, and its overhead is that of any additional process on this machine. The index that the bulks fill is created
+again after every round, outside the measured time, so that no merge of an earlier round falls into a later one. Creates the
 indices `sightline-gateway-cost` and `sightline-gateway-cost-bulk` and deletes them at the end. Needs only Python's standard
 library.
 """
@@ -35,7 +35,7 @@ class Connection:
         self.http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def call(self, method, path, body=None, kind="application/json"):
-        """Gives (milliseconds until the last byte, body)."""
+        """Returns (milliseconds until the last byte, body)."""
         begun = time.perf_counter()
         self.http.request(method, path, body=body, headers={"Content-Type": kind} if body else {})
         answer = self.http.getresponse()
@@ -78,7 +78,7 @@ def bulk_body(seed):
 
 
 def measure(name, ways, rounds, request, settle=None):
-    """Every way ({name: Connection}, "direct" first) by turns; the first tenth only warms up."""
+    """Measures each of {name: Connection} ("direct" first) by turns; the first tenth is only for warming up."""
     times = {way: [] for way in ways}
     order = list(ways)
     for number in range(rounds + rounds // 10):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What a normal client notices while hostile peers hold connections: its latency before and meanwhile.
+"""Measures the latency of a normal client before and while hostile peers hold connections.
 
     bench/hostile_peers.py --url https://127.0.0.1:8080 --ca ca.crt [--key KEY] [--seconds 20]
 
-The peers, all at once: 500 that connect and say nothing, 300 that send a request's head one byte per second, 200 that request an answer and read it one byte per
-second, 100 that announce a body of 2 GB and send a little of it. Peers that the server has closed connect again. Meanwhile one client sends GET /health/live and
+The peers, all at once: 500 that connect and send nothing, 300 that send a request's head one byte per second, 200 that request an answer and read it one byte per
+second, 100 that announce a body of 2 GB and send little of it. Peers whose connection the server has closed connect again. Meanwhile one client sends GET /health/live and
 embeds one text by turns. Prints the median and the 99th percentile of both, idle and meanwhile, their ratio, and how many peers were connected on average. For
-the server's memory look at its own metrics. Needs only the standard library, and more than 2,500 open files on both sides.
+the server's memory see its metrics. Needs only the standard library, and more than 2,500 open files on both sides.
 """
 
 import argparse
@@ -31,7 +31,7 @@ class Peers:
         return self.context.wrap_socket(connection, server_hostname=self.place[0]) if secure and self.context else connection
 
     def keep(self, count, begin, go_on):
-        """Keeps `count` peers going: each is begun, and every second goes on, until the server has closed it."""
+        """Runs `count` peers: each starts, and continues every second until the server closes its connection."""
         peers = [None] * count
         while not self.ended.is_set():
             second = time.monotonic()
@@ -98,7 +98,7 @@ class Peers:
 
 
 def measure(url, ca, key, seconds):
-    """Milliseconds of each kind of request. Runs in a process of its own, so that the threads of the peers do not hold it up."""
+    """Milliseconds of each kind of request. Runs in a separate process, so that the threads of the peers do not delay it."""
     parts = urllib.parse.urlsplit(url)
     place = (parts.hostname, parts.port)
     context = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None

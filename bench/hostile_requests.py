@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What hostile requests cost a server, and who else has to wait: full-sized attacks on a server of its own, one after the other.
+"""Measures the cost of hostile requests, and the delay for other clients: full-size attacks on a separate server, one after another.
 
     hostile_requests.py [--bin build/release/bin] [--gateway] [--term] [--list] [ATTACK...]
 
-For each attack a server is started on the demo model and free ports, with the embedded store (or as a gateway in front of the local
-store alone, with --gateway). While the attack runs, `GET /health/live`, `GET /` of the Elasticsearch port and a text query are sent
-ten times per second, each over a connection of its own. Prints one line per attack: how long it took, the process's peak memory
-over what it used when idle, and of the three probes the count, the failures, p50, p99 and the longest, in milliseconds.
+For each attack a server is started on the demo model and free ports, with the embedded store (or as a gateway in front of only the
+local store, with --gateway). While the attack runs, `GET /health/live`, `GET /` of the Elasticsearch port and a text query are sent
+ten times per second, each over a separate connection. Prints one line per attack: how long it took, the process's peak memory
+above the idle memory, and of the three probes the count, the failures, p50, p99 and the longest, in milliseconds.
 With --term, SIGTERM is sent in the middle of the attack (--drain-timeout 5s) and the line also has the seconds until the process
 ended and its exit code. All traffic stays on loopback. Needs only Python's standard library.
 """
@@ -35,7 +35,7 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DRAIN_SECONDS = 5
-LONGEST_ATTACK = 60  # seconds; what is still running then has shown what it does
+LONGEST_ATTACK = 60  # seconds; an attack that still runs then has shown its effect
 
 
 class Server:
@@ -57,7 +57,7 @@ class Server:
         self.elasticsearch = self.process.stdout.readline().split()[-1]
 
     def memory(self, name):
-        """VmRSS or VmHWM in MB; None when the process is gone."""
+        """VmRSS or VmHWM in MB; None if the process has ended."""
         with contextlib.suppress(OSError):
             for line in open(f"/proc/{self.process.pid}/status"):
                 if line.startswith(name):
@@ -79,7 +79,7 @@ def address(url):
 
 
 def call(url, method, path, body=None, headers=None, timeout=LONGEST_ATTACK):
-    """One request over a connection of its own; gives (status, body), or (None, the error)."""
+    """One request over a new connection; returns (status, body), or (None, the error)."""
     host, port = address(url)
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
@@ -95,7 +95,7 @@ def call(url, method, path, body=None, headers=None, timeout=LONGEST_ATTACK):
 
 
 class Probes:
-    """Asks three cheap things ten times per second while it is entered."""
+    """Sends three cheap requests ten times per second inside a `with` block."""
 
     def __init__(self, server):
         query = json.dumps({"model": "clip", "input": "a red house", "input_type": "query"})
@@ -134,7 +134,7 @@ class Probes:
 
 
 def at_once(count, work):
-    """Runs work(0) ... work(count - 1), each on a thread of its own; gives their results."""
+    """Runs work(0) ... work(count - 1), each on a separate thread; returns their results."""
     results = [None] * count
 
     def run(number):
@@ -150,7 +150,7 @@ def at_once(count, work):
 
 
 def told(results):
-    """How often each status came, in words."""
+    """The number of answers per status, as text."""
     statuses = [result[0] if result else "unanswered" for result in results]
     return ", ".join(f"{statuses.count(status)}x {status}" for status in sorted(set(statuses), key=str))
 
@@ -172,7 +172,7 @@ def gzipped(text):
 
 @attack
 def numbers(server):
-    """Numbers that a parser's table of powers of ten does not reach, to ten routes."""
+    """Numbers beyond a parser's table of powers of ten, to ten routes."""
     bodies = ['{"n":0.' + "0" * 25 + '1e-323}', '{"n":0.' + "1" * 400 + "}", '{"n":1e' + "9" * 400 + "}", '{"n":' + "9" * 100_000 + "." + "9" * 100_000 + "e-100000}"]
     results = []
     for body in bodies:
@@ -375,7 +375,7 @@ def slow_endpoint(server):
 
 @attack
 def self_calling_endpoint(server):
-    """An endpoint that calls itself, by way of a proxy that passes on no header."""
+    """An endpoint that calls itself through a proxy that forwards no headers."""
     upstream, made = upstream_endpoint(server, "self")
     route = "/_inference/text_embedding/self?timeout=1h"
     upstream.act = lambda _: call(server.elasticsearch, "POST", route, {"input": "a"})
@@ -406,7 +406,7 @@ def tiny_documents(server):
 
 @attack
 def half_requests(server):
-    """Up to 4,000 connections that send half a request and stay, and 300 that send a byte per second."""
+    """Up to 4,000 connections that send half a request and stay open, and 300 that send a byte per second."""
     sockets = []
     ports = [address(server.url), address(server.elasticsearch)]
     try:
@@ -462,7 +462,7 @@ def large_gifs(server):
 
 
 def packed(bits):
-    """A scan's bits as bytes, filled up with ones, with the zero byte that follows each 0xFF."""
+    """A scan's bits as bytes, padded with ones, with the zero byte that follows each 0xFF."""
     bits += "1" * (-len(bits) % 8)
     return int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
 
@@ -496,7 +496,7 @@ def progressive_jpegs(server):
 
 
 def rest_of(server, term, worker):
-    """Waits for the attack; with `term` sends SIGTERM in the middle. Gives (seconds until the exit, exit code) or None."""
+    """Waits for the attack; with `term` sends SIGTERM in the middle. Returns (seconds until the exit, exit code) or None."""
     if not term:
         worker.join(LONGEST_ATTACK + 30)
         return None

@@ -1,11 +1,11 @@
-// Writes a CLIP of true size with random weights, to measure start-up, memory and speed where the real one is
-// not at hand.
+// Writes a full-size CLIP with random weights, to measure start-up, memory and speed without the real
+// checkpoint.
 //
 //   sightline-make-checkpoint --arch vit-l-14 --tokenizer FOLDER OUT
 //
 // OUT becomes a Hugging Face folder. The weights are normal-like with a deviation of 0.02, the norms are 1
-// and 0, so that activations stay of ordinary size: times and memory are those of the real model, vectors
-// mean nothing.
+// and 0, so that activations have ordinary sizes: times and memory are those of the real model, vectors
+// have no meaning.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
@@ -196,7 +196,7 @@ void copy_tokenizer(const fs::path& from, const fs::path& to) {
   if (!found) throw std::runtime_error(from.string() + " has neither tokenizer.json nor vocab.json and merges.txt");
 }
 
-/// The id that the tokenizer ends a text with, which the text tower is read at.
+/// The id with which the tokenizer ends a text, at whose position the text tower is pooled.
 std::int32_t end_of_text_of(const fs::path& folder) {
   const auto tokenizer = load_tokenizer(folder);
   if (!tokenizer) throw std::runtime_error(tokenizer.error().message);

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Sends mutated pictures and bodies to a server of its own, and checks that it refuses what is broken, stays up and does not grow.
+"""Sends mutated pictures and bodies to a separate server, and checks that it refuses broken ones, keeps running and does not grow.
 
     bench/mutants.py [--bin build/release/bin] [--requests 100000] [--clients 8] [--pictures 0.5] [--seed 1]
 
-Half of the requests (--pictures) are embeddings of pictures: the demo's JPEGs, PNGs and WebPs, and GIFs, changed in one of two ways. Broken for sure: cut within the first nine tenths, or without
-their first bytes, or a PNG with a wrong checksum: these must be answered 4xx. Changed anywhere by flipped, removed, doubled or exchanged bytes: these may be answered with a vector
-of unit length or with 4xx, as decoders do not notice each change. The other half are bodies for all kinds of routes at both ports (embeddings, rerank, bulk, searches, mappings,
-pipelines, endpoints), changed the same way or by other values, names and numbers of members; any status below 500 is right, and so is 501. After each tenth of the requests a good picture must still get its own vector.
-Prints what was answered, and the resident memory after each tenth; the third tenth is taken as the plateau. Exit code 1 if there was a fault or if memory ends more than
+Half of the requests (--pictures) are embeddings of pictures: the demo's JPEGs, PNGs and WebPs, and GIFs, changed in one of two ways. Certainly broken: cut within the first nine tenths, or without
+their first bytes, or a PNG with a wrong checksum: the answer must be 4xx. Changed anywhere by flipped, removed, doubled or exchanged bytes: the answer may be a vector
+of unit length or 4xx, because decoders do not detect every change. The other half are bodies for all kinds of routes at both ports (embeddings, rerank, bulk, searches, mappings,
+pipelines, endpoints), changed the same way or by other values, names and numbers of members; any status below 500 is right, and so is 501. After each tenth of the requests a good picture must still get its vector.
+Prints the answers, and the resident memory after each tenth; the third tenth is used as the plateau. Exit code 1 if there was a fault or if memory ends more than
 5 % above the plateau. Needs only the standard library.
 """
 
@@ -110,7 +110,7 @@ def reshaped(line, numbers):
 
 
 def broken(picture, numbers):
-    """A picture that no decoder can read whole."""
+    """A picture that no decoder can read completely."""
     if picture.startswith(b"\x89PNG") and numbers.random() < 0.5:
         at = picture.rindex(b"IDAT") - 4
         length = int.from_bytes(picture[at : at + 4], "big")
@@ -184,7 +184,7 @@ class Bench:
         self.pictures = [path.read_bytes() for path in sorted((ROOT / "demo/pictures").iterdir())[:60] if path.suffix in (".jpg", ".png", ".webp")] + [GIF]
         command = [options.bin / "sightline-server", "--model", f"m={ROOT / 'demo/models/demo-clip'}", "--port", "0", "--elasticsearch-port", "0",
                    "--embedded-elasticsearch", "--data-dir", folder / "data", "--log-level", "error",
-                   "--vector-cache-texts", "1MB", "--vector-cache-pictures", "4MB"]  # full before memory is compared  # fmt: skip
+                   "--vector-cache-texts", "1MB", "--vector-cache-pictures", "4MB"]  # caches that are full before memory is compared  # fmt: skip
         self.server = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=open(folder / "log", "wb"), text=True)
         self.places = {port: urllib.parse.urlsplit(self.server.stdout.readline().split()[-1]) for port in "ie"}
         self.warm_up()
@@ -204,7 +204,7 @@ class Bench:
                 raise RuntimeError(f"{method} {path} was answered {answer.status} as it is: {answer.read()[:400]!r}")
 
     def warm_up(self):
-        """Each thread that prepares pictures keeps its largest buffer, up to 32 MB: lets each have one, as chance would do much later."""
+        """Each thread that prepares pictures reuses its largest buffer, up to 32 MB. Allocates one per thread now, not at random later."""
         large = bytearray(self.pictures[0])
         size = large.index(b"\xff\xc0") + 5
         large[size : size + 4] = (3300).to_bytes(2, "big") * 2

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Offers a server twice the documents that it can embed, for long, and sends queries meanwhile.
+"""Sends a server twice the documents that it can embed, for a long time, and queries meanwhile.
 
     bench/overload.py --model FOLDER [--bin build/release/bin] [--minutes 30] [--times 2] [--option=--dtype=bfloat16]
 
-Starts a server of its own. First it measures the capacity (pictures per second of 16 clients, each with one request at a time) and the latency of queries on the idle server.
-Then it offers --times as many pictures per second, in requests that start on time whether earlier ones were answered or not, as independent clients do, and one query each
+Starts a separate server. First it measures the capacity (pictures per second of 16 clients, each with one request at a time) and the latency of queries on the idle server.
+Then it sends --times as many pictures per second, in requests that start on time even if earlier ones are unanswered, as independent clients do, and one query every
 100 ms. Each picture is new to the server's caches. A request may be answered 200, or 429 with Retry-After; anything else is a fault, and so is a request without an answer.
 Prints per tenth of the time: pictures embedded and refused per second, p50 and p99 of the queries and the resident memory; at the end the ratio of the queries' p99 to that of the idle server,
 and the growth of memory from the third tenth to the last. Exit code 1 if there was a fault. Needs only the standard library.
@@ -33,7 +33,7 @@ class Offer:
         self.number, self.seen, self.faults, self.free = 0, collections.Counter(), [], []
 
     def document(self):
-        """A picture that the server has not seen: a comment with a number is put behind the start of the file."""
+        """A picture that is new to the server: a comment with a number is inserted after the start of the file."""
         self.number += 1
         picture = self.pictures[self.number % len(self.pictures)]
         comment = f"{self.number}-{time.monotonic_ns()}".encode()

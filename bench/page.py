@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""How fast the page is, in Chromium: first paint, bytes, a gallery of 10,000 pictures, pictures after a search, a Cohere that hangs.
+"""Measures the speed of the page in Chromium: first paint, bytes, a gallery of 10,000 pictures, pictures after a search, a Cohere that hangs.
 
     .venv-es9/bin/python bench/page.py [--pictures 10000] [--runs 9] [--searches 10]
 
-Starts a server of its own (build/release/bin, or $SIGHTLINE_BIN) with the demo models, the stand-in for Cohere and the embedded
-store, and fills it. What is measured:
+Starts a separate server (build/release/bin, or $SIGHTLINE_BIN) with the demo models, a program that imitates Cohere, and the
+embedded store, and fills it. Measures:
 
-- first contentful paint: each run in a fresh context, so nothing is cached; once as this machine answers, and once with 40 ms of
-  latency and 10 Mbit/s, as far from the server as a colleague at home. Bytes are those of the bodies, packed, as they were sent.
-- scrolling: the wheel is turned through the gallery as fast as it goes, then the End key. A long task is one that keeps the page
-  from answering for more than 50 ms. Every picture is another file (a comment in the JPEG makes it so): each thumbnail is made anew.
+- first contentful paint: each run in a fresh context, so nothing is cached; once without delay, and once with 40 ms of
+  latency and 10 Mbit/s, like a connection from home. Bytes are those of the compressed bodies, as they were sent.
+- scrolling: the wheel is turned through the gallery as fast as it goes, then the End key. A long task blocks the page for more than
+  50 ms. Every picture is a different file (by a comment in the JPEG): no thumbnail is cached.
 - search: words typed into an open page; from the last byte of a column's embedding to all its pictures decoded; then with a Cohere
-  that takes requests and never answers.
+  that accepts requests and never answers.
 
-Wants nothing else to run on the machine. Needs what scripts/install_dependencies.sh --tests installs.
+Run nothing else on the machine. Needs what scripts/install_dependencies.sh --tests installs.
 """
 
 import argparse
@@ -51,7 +51,7 @@ WATCH_TASKS = """() => {
   new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((one) => one.duration))).observe({type: "longtask"});
 }"""
 
-# For each column: when its embedding was there, and when all its pictures were decoded.
+# For each column: when its embedding arrived, and when all its pictures were decoded.
 COLUMN_TIMES = """(endpoints) => Promise.all(Object.entries(endpoints).map(async ([model, endpoint]) => {
   const frame = () => new Promise(requestAnimationFrame);
   let pictures;
@@ -113,14 +113,14 @@ def first_paints(browser, url, runs, network=None):
         if network:
             context.new_cdp_session(page).send("Network.emulateNetworkConditions", network)
         page.goto(url)
-        if run > 0:  # the first one warms the browser itself
+        if run > 0:  # the first run warms up the browser
             seen.append(page.evaluate(FIRST_PAINT))
         context.close()
     return seen
 
 
 def packed_bytes(url):
-    """Of all files of the page, in sight of a user or not yet."""
+    """Compressed bytes of all files of the page, used at once or later."""
     page, vendored = ROOT / "server/web/page", ROOT / "server/web/vendored"
     files = [file.relative_to(page) for file in page.rglob("*") if file.is_file()]
     files += ["vendored/" + file.name for file in vendored.glob("*") if file.suffix in (".js", ".css", ".woff2")]
@@ -144,13 +144,13 @@ def measure_first_paint(browser, url, runs):
 
 
 def distinct(jpeg, number):
-    """The same picture as another file: with a comment behind the start marker."""
+    """The same picture as a different file: with a comment after the start marker."""
     text = f"picture {number}".encode()
     return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]
 
 
 def fill(site, count):
-    """Puts `count` pictures into clip-images, with vectors of chance: no model works for this."""
+    """Puts `count` pictures into clip-images, with random vectors: no model is run for this."""
     jpegs = [file.read_bytes() for file in sorted((DEMO / "pictures").glob("*.jpg"))]
     dims = site.es("GET", "/clip-images/_mapping")[1]["clip-images"]["mappings"]["properties"]["image_embedding"]["dims"]
     chance = random.Random(1)
@@ -166,7 +166,7 @@ def fill(site, count):
 
 
 def scroll_through(page):
-    """Turns the wheel for a while; gives (pixels, seconds)."""
+    """Turns the wheel for some time; returns (pixels, seconds)."""
     page.mouse.move(900, 600)
     begun = time.perf_counter()
     for _ in range(300):

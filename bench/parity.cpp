@@ -1,4 +1,4 @@
-// Compares this program with the reference over a folder of goldens, and says how far it is off.
+// Compares this program with the reference over a folder of goldens, and prints the largest differences.
 //
 //   sightline-parity GOLDENS
 //
@@ -61,7 +61,7 @@ std::string text_of(const rapidjson::Value& value) {
   return {value.GetString(), value.GetStringLength()};
 }
 
-/// How many of a kind were compared and how many agree; tells of each that does not.
+/// How many of a kind were compared and how many agree. Prints each difference.
 struct Count {
   int agree = 0, all = 0;
 
@@ -79,7 +79,7 @@ bool same_ids(const Result<PreparedText>& text, const rapidjson::Value& ids) {
                     [](std::int32_t id, const rapidjson::Value& expected) { return id == expected.GetInt(); });
 }
 
-/// `limit_key` names the ids of the strings cut to `limit` tokens.
+/// `limit_key` names the ids of the strings truncated to `limit` tokens.
 Count compare_ids(const fs::path& tokenizer_folder, const fs::path& cases_file, std::size_t limit,
                   const char* limit_key) {
   Count count;
@@ -106,7 +106,7 @@ PreprocessConfig config_of(const rapidjson::Value& json) {
   return config;
 }
 
-/// Ends the name of a configuration whose pictures are first turned as their EXIF tag says.
+/// The end of the name of a configuration whose pictures are first rotated by their EXIF tag.
 constexpr std::string_view k_turned = "_exif_applied";
 
 Count compare_crops(const fs::path& goldens) {
@@ -144,7 +144,7 @@ struct ModelReport {
   double largest_difference = 0;
 };
 
-/// Counts the vectors that are where they should be.
+/// Counts the vectors that agree with the expected ones.
 class VectorCheck {
  public:
   explicit VectorCheck(ModelReport& report) : report_(report) {}
@@ -201,8 +201,8 @@ Result<std::vector<float>> unit_of(const Result<std::vector<float>>& raw) {
   return unit;
 }
 
-/// Of a folder without a tokenizer, whose goldens give ids instead of strings: the towers are asked, which
-/// must take the ids.
+/// For a folder without a tokenizer, whose goldens have ids instead of strings: runs the towers directly, which must
+/// accept the ids.
 ModelReport compare_towers(const fs::path& path, const rapidjson::Document& expected, const fs::path& images) {
   const auto folder = read_hugging_face_folder(path);
   if (!folder) throw std::runtime_error(folder.error().message);

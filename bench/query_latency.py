@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""What ingest costs a query: the latency of one client of text queries, alone and while others ingest pictures.
+"""Measures the cost of ingest for a query: the latency of one client of text queries, alone and while others ingest pictures.
 
     query_latency.py [--bin build/release/bin] [--model demo/models/demo-clip] [--clients 16] [--rounds 3] [--seconds 10]
 
-Starts a server of its own on one model and a free port. Each round has three parts, one after the other, so that all of them meet the same noise:
+Starts a separate server with one model on a free port. Each round has three parts, one after the other, so that all of them have the same noise:
 
 - queries alone: one client sends a text query as soon as the last one is answered (or after --pause);
 - documents alone: `--clients` clients send one picture per request, each as soon as its last one is answered;
 - both at once.
 
-Prints p50 and p99 of the queries in milliseconds, alone and during ingest, and what the second is times the first; documents per second, alone and with queries; and how many
-batches of queries ran between the steps of a batch of documents. Documents come down while queries run, as these go first: with --pause 100 the client leaves the model time in
-between, as people who search do. The pictures are JPEGs of 640 x 480 and about 77 kB that the script makes, or those of --pictures. For figures that mean something take a model
-of true size (sightline-make-checkpoint writes one with random weights) and let nothing else run. Needs only Python's standard library.
+Prints p50 and p99 of the queries in milliseconds, alone and during ingest, and the ratio of the two; documents per second, alone and with queries; and how many
+batches of queries ran between the steps of a batch of documents. Documents get slower while queries run, because queries have priority: with --pause 100 the client leaves the model time in
+between, as people who search do. The pictures are JPEGs of 640 x 480 and about 77 kB that the script makes, or those of --pictures. For realistic numbers use a full-size
+model (sightline-make-checkpoint writes one with random weights) and run nothing else. Needs only Python's standard library.
 """
 
 import argparse
@@ -34,7 +34,7 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PICTURES = 16
-WARM_UP = 1.0  # seconds of each part that are not counted
+WARM_UP = 1.0  # seconds per part, not counted
 
 
 def jpeg(seed, width=640, height=480):
@@ -139,7 +139,7 @@ def run_documents(url, seconds, clients, bodies, answers):
 
 
 def side_by_side(*works):
-    """What each of the works ({function: arguments}) answers; they run in processes of their own."""
+    """The results of {function: arguments}, each run in a separate process."""
     running = []
     for work, arguments in works:
         answers = multiprocessing.Queue()

@@ -1,4 +1,4 @@
-// What a program that is measured by turns with others says: one line of JSON per command.
+// The answers of a program that is measured by turns with others: one line of JSON per command.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,7 @@ class RoundAnswer {
   json::Writer writer_{buffer_};
 };
 
-/// MiB, from /proc/self/status: "VmRSS" now, "VmHWM" the highest so far; 0 where there is no such file.
+/// MiB, from /proc/self/status: "VmRSS" now, "VmHWM" the highest so far; 0 if there is no such file.
 inline double resident_mib(const std::string& field) {
   std::ifstream status("/proc/self/status");
   std::string word;

@@ -44,7 +44,7 @@ std::span<const Prepared> first_of(const RoundInputs& inputs, const std::string&
   return std::span(all).first(count);
 }
 
-/// Times `run`, whose first time is not counted.
+/// Times `run`. The first run is not counted.
 template <class Run>
 std::string measure(double seconds, Run run) {
   run();  // the caches hold another program's data

@@ -9,19 +9,19 @@
 #   --programs NAME,...  of sightline, transformers, onnxruntime, openvino (default: all)
 #   --dtypes NAME,...    of float32, bfloat16, int8 (default: all)
 #   --rounds N           turns of each program in each measurement (default: 5)
-#   --seconds S          of a turn (default: 3)
+#   --seconds S          per turn (default: 3)
 #   --threads N          of each program (default: the cores of this machine)
-#   --minutes N          after which no further turn begins (default: 240)
-#   --no-ceiling         leave out what the processor could do at the most
+#   --minutes N          no new turn starts after this time (default: 240)
+#   --no-ceiling         do not measure the processor's maximum speed
 #   --elasticsearch URL  compare kNN searches with it, in an index sightline-bench-knn that is deleted at the end
 #   --work FOLDER        virtual environment, checkpoints, exports, logs; kept for the next run (default: build/bench; 25 GB)
 #   --out FOLDER         where results.json, results.md and images.svg go (default: WORK/out)
 #   --add                keep the other parts of the results in --out, if they are of the same settings and versions: a run in pieces
-#   --docs               put the tables into docs/performance.md, too
-#   --no-build           take the programs as they are in build/release/bin, or in $SIGHTLINE_BIN
+#   --docs               also put the tables into docs/performance.md
+#   --no-build           use the existing programs in build/release/bin, or in $SIGHTLINE_BIN
 #
-# Each program is a process of its own that loads a model once, and is stopped while another one has its turn. All get the same
-# pixels, token ids and number of threads, and their vectors are compared. Wants nothing else to run on the machine. The first run
+# Each program is a separate process that loads a model once, and is stopped while another one has its turn. All get the same
+# pixels, token ids and number of threads, and their vectors are compared. Run nothing else on the machine. The first run
 # downloads Python packages (bench/contest/requirements.txt) and makes checkpoints with random weights and their exported forms.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whether a server's memory grows: thousands of mixed requests, and its resident memory as they go.
+"""Checks whether a server's memory grows: thousands of mixed requests, and its resident memory over time.
 
     soak.py [--bin build/release/bin] [--model demo/models/demo-clip] [--requests 20000] [--clients 8] [--option=--dtype=int8]
 
-Starts a server of its own on one model and a free port. The clients send, each in an order of its own that is the same in every run: single texts,
+Starts a separate server with one model on a free port. The clients send, each in a different order that is the same in every run: single texts,
 batches of texts of 1 to 60 words, single pictures and four at once, inputs that are broken (half a JPEG, no JSON, no such model), and requests that
-are broken off in the middle. Good ones must be answered 200 and have unit vectors, broken ones 4xx; anything else ends the run with exit code 1. Prints the
+are interrupted in the middle. Good ones must be answered 200 and have unit vectors, broken ones 4xx; anything else ends the run with exit code 1. Prints the
 resident memory after each tenth of the requests, and how much it grew from the third tenth to the last, when caches and buffers are filled. Needs only
 Python's standard library.
 """
@@ -40,7 +40,7 @@ def words(numbers, most=60):
 
 
 def request_of(kind, numbers, pictures):
-    """(body, wanted vectors); 0: an error is wanted."""
+    """(body, expected vectors); 0: an error is expected."""
     inputs = {
         "text": lambda: [words(numbers, 12)],
         "texts": lambda: [words(numbers) for _ in range(numbers.randint(2, 16))],

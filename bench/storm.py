@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Sends many requests of which half are broken off at a random byte, and checks every answer that comes.
+"""Sends many requests of which half are interrupted at a random byte, and checks every answer.
 
     bench/storm.py --url http://127.0.0.1:8080 [--requests 200000] [--connections 64] [--model clip]
     bench/storm.py --url https://127.0.0.1:8080 --ca ca.crt [--key KEY]
 
-Each request embeds one of 200 texts and has an id of its own. A broken request is cut within its bytes or right behind them, by closing the
+Each request embeds one of 200 texts and has a unique id. A broken request is cut within its bytes or right after them, by closing the
 connection or by an abort (RST); the next one begins on a new connection. Others follow each other on one connection.
 
 Counted: answered (with the right vector and its own id), broken off, and the faults: crossed (another request's id), wrong (another vector), lost (a whole request

@@ -1,4 +1,4 @@
-"""What the processor could do at the most: the rate of a tower's products by oneDNN, alone, and how fast memory is read."""
+"""Measures the processor's maximum speed: the rate of only a tower's products in oneDNN, and how fast memory is read."""
 
 from turns import middle_of
 
@@ -10,7 +10,7 @@ def command(options):
 
 
 def seconds(options):
-    """A product takes far less than a tower, and there are many of them."""
+    """A product takes much less time than a tower, and there are many of them."""
     return max(0.1, options.seconds / 10)
 
 
@@ -34,8 +34,8 @@ def questions(model, options):
 
 def limits(model, answers):
     """{"images 8": {"float32": {"gflops", "per_s", "per_s_from_memory"}}}: inputs per second if the layers' products ran as
-    fast as oneDNN's do alone, attention's products as fast as these, and nothing else took time; and if every weight had to
-    come from memory once a batch."""
+    fast as oneDNN's do alone, attention's products as fast as these, and nothing else took time; and if every weight were
+    also read from memory once per batch."""
     found = {}
     reading = answers.get(("ceiling", "read"))
     bytes_per_s = middle_of(reading, "gb_per_s")["median"] * 1e9 if reading else None

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes a model's Hugging Face folder with random weights of true size, and the inputs of its comparison.
+"""Writes a model's Hugging Face folder with full-size random weights, and the inputs of its comparison.
 
     checkpoints.py MODEL FOLDER --programs build/release/bin
 
-CLIP's come from sightline-make-checkpoint, the others from the sizes of google/siglip2-base-patch16-224 and
-jinaai/jina-clip-v1, with small tokenizers: the comparison gives token ids, so that only their number of ids matters.
+CLIP's folders come from sightline-make-checkpoint, the others from the sizes of google/siglip2-base-patch16-224 and
+jinaai/jina-clip-v1, with small tokenizers: the comparison passes token ids, so only their number matters.
 """
 
 import argparse
@@ -53,7 +53,7 @@ JINA_PREPROCESSOR = {
 
 
 def randomise(module):
-    """Weights of deviation 0.02, norms that change nothing: activations stay of ordinary size."""
+    """Weights with deviation 0.02 and norms that change nothing, so that activations have ordinary sizes."""
     import torch
 
     torch.manual_seed(11)
@@ -68,7 +68,7 @@ def randomise(module):
 
 
 def gemma_tokenizer():
-    """The least that is a tokenizer of Gemma's kind: special tokens, bytes, letters, no merges."""
+    """The smallest tokenizer of Gemma's kind: special tokens, bytes, letters, no merges."""
     tokens = ["<pad>", "<eos>", "<bos>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", *map(chr, range(97, 123))]
     return {
         "version": "1.0",

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""One program that is measured by turns with others: loads a model once, then does what standard input asks for.
+"""One program that is measured by turns with others: loads a model once, then executes commands from standard input.
 
     contestant.py transformers|onnxruntime|openvino DTYPE FOLDER THREADS
 
-Speaks as `sightline-embed-speed --serve-rounds` does (bench/rounds.h). Imports only what its program needs, so that its
-memory is that program's. The time is that of the towers: pixels or ids in, vectors out.
+Uses the commands of `sightline-embed-speed --serve-rounds` (bench/rounds.h). Imports only what its program needs, so that
+its memory is that program's. The time is that of the towers: pixels or ids in, vectors out.
 """
 
 import json
@@ -55,7 +55,7 @@ def openvino(dtype, folder, threads):
 
     suffix = ".int8.xml" if dtype == "int8" else ".onnx"
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    if dtype != "int8":  # beside int8 it takes what it thinks best for this processor
+    if dtype != "int8":  # with int8, OpenVINO chooses the other types for this processor
         settings["INFERENCE_PRECISION_HINT"] = {"float32": "f32", "bfloat16": "bf16"}[dtype]
     core = ov.Core()
     requests = {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes one of a model's exported forms, unless it is there already.
+"""Makes one of a model's exported forms, unless it exists already.
 
     exports.py FOLDER onnx            FOLDER/exports/{images,texts}.onnx, from PyTorch; batches of any size
     exports.py FOLDER onnx-int8       the same with ONNX Runtime's dynamic quantization, a scale per channel
@@ -18,7 +18,7 @@ OPSET = 17
 
 
 def finished(files, make):
-    """Makes what `files` names under other names first, so that half a file never stands for a whole one."""
+    """Writes the `files` under temporary names first, so that a partial file never has the final name."""
     for target in files:
         part = target.with_name("part." + target.name)
         make(target, part)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Clients that send pictures to a server, as many at once as asked for; takes turns as turns.py wants it.
+"""Clients that send pictures to a server, any number at once; takes turns by the protocol of turns.py.
 
     http_client.py URL MODEL
 
     clients N SECONDS    N connections, each sends a picture (POST /v1/embeddings) when its last one is answered:
                          {"runs", "per_s", "p50_ms", "p99_ms", "client_cpu_ms" (of this process, per request)}
-    trivial N SECONDS    the same with GET /health/live: what the clients themselves can do
+    trivial N SECONDS    the same with GET /health/live: the maximum rate of the clients
 
-Each picture is another file (a comment in the JPEG makes it so), so that no cache answers.
+Each picture is a different file (by a comment in the JPEG), so that no cached vector is used.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ import urllib.parse
 
 from photos import THUMBNAIL, photo
 
-NUMBER_DIGITS = 24  # a multiple of 3: base64 of the number stands by itself
+NUMBER_DIGITS = 24  # a multiple of 3, so that base64 of the number is separate
 LEAST_RUNS = 3
 
 
 class Requests:
-    """Bytes of one request after the other, each with a number of its own in the picture's comment."""
+    """The bytes of successive requests, each with a different number in the picture's comment."""
 
     def __init__(self, model, host):
         jpeg = photo(*THUMBNAIL)

@@ -1,4 +1,4 @@
-"""What a server costs: pictures over HTTP against the same files decoded and embedded in process, by turns."""
+"""Measures the cost of a server: pictures over HTTP against the same files decoded and embedded in process, by turns."""
 
 import contextlib
 import pathlib
@@ -19,7 +19,7 @@ READY_LIMIT = 300  # seconds
 
 @contextlib.contextmanager
 def server(folder, options, *more):
-    """A server of the model in `folder`; gives what it printed once it is ready: {"ready": URL, "elasticsearch": URL}."""
+    """A server of the model in `folder`; yields what it printed when ready: {"ready": URL, "elasticsearch": URL}."""
     command = [options.programs_folder / "sightline-server", "--model", f"bench={folder}", "--port", "0", "--threads", options.threads,
                "--log-level", "warning", *more]  # fmt: skip
     said = options.logs / "server.out"

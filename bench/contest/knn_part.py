@@ -1,6 +1,6 @@
 """kNN searches of the embedded store against an Elasticsearch, query by query by turns: time, recall, bulk rate.
 
-The vectors are random and in clusters, of unit length; the right answers come from an exact search. Makes the index
+The vectors are random and in clusters, of unit length; the right answers come from an exact search. Creates the index
 `sightline-bench-knn` in both, and deletes it at the end.
 """
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on: processor, instruction sets, memory, versions."""
+"""The machine of the measurements: processor, instruction sets, memory, versions."""
 
 import importlib.metadata
 import os
@@ -21,7 +21,7 @@ def cpu_fields():
 
 
 def family_name(fields):
-    """Some hypervisors hide the name: then vendor, family and model, which say it as well."""
+    """Some hypervisors hide the name: then vendor, family and model, which identify it too."""
     name = fields.get("model name", platform.machine())
     return f"{name} (family {fields.get('cpu family', '?')}, model {fields.get('model', '?')})"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares Sightline's towers with what its users would take instead, by turns in one run (bench/run.sh starts it)."""
+"""Compares Sightline's towers with the alternatives for its users, by turns in one run (bench/run.sh starts it)."""
 
 import argparse
 import dataclasses
@@ -107,8 +107,8 @@ def run_part(name, options):
 
 
 def minutes_of(names, options):
-    """About how long the run takes on two quick cores, once checkpoints and exports are made: turns, the run before each that is
-    not counted, and loading."""
+    """Approximate minutes of a run on two fast cores, after checkpoints and exports are made: turns, the uncounted run before each
+    turn, and loading."""
     rounds, seconds = options.rounds, options.seconds
     contestants = sum(dtype in towers_part.PROGRAMS[program] for program, dtype in options.contestants)
     took = 0
@@ -135,7 +135,7 @@ def new_results(options):
 
 
 def added_to(file, results):
-    """An earlier run's results, to be added to: those of the same processor, programs and settings."""
+    """The results of an earlier run with the same processor, programs and settings, for adding to them."""
     if not file.exists():
         return results
     earlier = json.loads(file.read_text())

@@ -1,10 +1,10 @@
-"""The models that are compared, the inputs they get, and where each one's files lie.
+"""The models that are compared, their inputs, and the places of their files.
 
 Every program of a comparison gets the same inputs: windows of pixels (uint8, before normalisation) and token ids. A
-model's folder is a Hugging Face folder with random weights of true size; `inputs/` in it holds
+model's folder is a Hugging Face folder with full-size random weights; `inputs/` in it has
 
     windows.rgb     [pictures, edge, edge, 3] bytes
-    ids.txt         a text per line, token ids separated by blanks
+    ids.txt         one text per line, token ids separated by spaces
     inputs.json     edge, mean, std, tokens
 """
 
@@ -15,7 +15,7 @@ import random
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "demo/pictures"
-TEXT_TOKENS = 11  # a query of nine short words, with its begin and end
+TEXT_TOKENS = 11  # a query of nine short words, with begin and end tokens
 
 CLIP_PIXELS = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
 SIGLIP_PIXELS = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
@@ -23,7 +23,7 @@ SIGLIP_PIXELS = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 
 @dataclasses.dataclass(frozen=True)
 class Tower:
-    """What the ceiling is computed from: `layers` layers of these products, [tokens, in] by [in, out]."""
+    """The data for the ceiling: `layers` layers of these products, [tokens, in] by [in, out]."""
 
     layers: int
     width: int
@@ -33,7 +33,7 @@ class Tower:
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    name: str  # as --only takes it
+    name: str  # for --only
     title: str
     family: str  # clip, siglip2, jina-clip
     architecture: str  # sightline-make-checkpoint's --arch; empty: made by checkpoints.py
@@ -59,7 +59,7 @@ class Model:
 
 
 def plain(layers, width, tokens):
-    """A tower of CLIP's kind: queries, keys and values at once, the way out, and an MLP of four times the width."""
+    """A tower of CLIP's kind: queries, keys and values at once, the output projection, and an MLP of four times the width."""
     return Tower(layers, width, ((width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)), tokens)
 
 
@@ -79,7 +79,7 @@ MODELS = {
 
 
 def windows(edge, count):
-    """Square pieces out of the middle of the demo's drawings, uint8 [count, edge, edge, 3]."""
+    """Square crops from the middle of the demo's drawings, uint8 [count, edge, edge, 3]."""
     import numpy
     from PIL import Image
 
@@ -121,7 +121,7 @@ def write_inputs(model, folder):
 
 
 class Inputs:
-    """What write_inputs wrote, as a program with numpy takes it."""
+    """The inputs that write_inputs wrote, as numpy arrays."""
 
     def __init__(self, folder):
         import numpy

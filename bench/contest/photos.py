@@ -1,4 +1,4 @@
-"""JPEGs that cost what a camera's do: edges, gradients and grain, of a given size."""
+"""JPEGs with the cost of a camera's: edges, gradients and grain, of a given size."""
 
 import io
 import random

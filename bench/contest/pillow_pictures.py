@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pillow's side of the comparison of preprocessing: a file to the window that CLIP's tower sees, as transformers' processor does
+"""Pillow's side of the comparison of preprocessing: from a file to the input of CLIP's tower, as transformers' processor does
 with Pillow. Answers "prepare FILE SECONDS" and "window FILE OUT" as sightline-embed-speed --serve-rounds does (bench/rounds.h).
 """
 

@@ -57,7 +57,7 @@ def overview(results):
 
 
 def keys_of(results):
-    """Contestants in the order of the settings, those that were nowhere measured last."""
+    """Contestants in the order of the settings; those that were never measured come last."""
     seen = {}
     for model in results["models"].values():
         for cell in model["cells"].values():
@@ -206,7 +206,7 @@ OF_MODELS = ("overview", "rates", "ceiling", "similarity", "memory")  # the bloc
 
 
 def has_block(results, name):
-    """Whether this run measured what the block shows."""
+    """True if this run measured the content of the block."""
     return bool(results["models"]) if name in OF_MODELS else name == "machine" or name in results
 
 

@@ -1,5 +1,5 @@
-"""A model folder's two towers in PyTorch, as modules that take pixels or ids and give vectors: what transformers runs,
-and what ONNX is exported from. jina-clip, which transformers lacks, comes from scripts/demo_model."""
+"""A model folder's two towers in PyTorch, as modules from pixels or ids to vectors. transformers runs them, and
+ONNX is exported from them. jina-clip, which transformers does not have, comes from scripts/demo_model."""
 
 import json
 import pathlib
@@ -47,7 +47,7 @@ class SiglipTexts(torch.nn.Module):
 
 
 class JinaImages(torch.nn.Module):
-    """The tower's own forward counts the pictures in Python, which an export would take for a constant."""
+    """The tower's own forward counts the pictures in Python, which an export would turn into a constant."""
 
     def __init__(self, model):
         super().__init__()

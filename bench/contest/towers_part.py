@@ -1,4 +1,4 @@
-"""One model's towers in all programs, by turns, and what the processor could do at the most."""
+"""Measures one model's towers in all programs, by turns, and the processor's maximum speed."""
 
 import pathlib
 import subprocess
@@ -21,7 +21,7 @@ EXPORT_LIMIT = 1800  # seconds
 
 
 def export_of(program, dtype):
-    """The exported form that a program loads; None: the folder itself."""
+    """The exported form that a program loads; None: it loads the folder itself."""
     if program in ("sightline", "transformers"):
         return None
     return {"onnxruntime": "onnx-int8", "openvino": "openvino-int8"}[program] if dtype == "int8" else "onnx"
@@ -36,7 +36,7 @@ def command_of(program, dtype, folder, options):
 
 
 def prepare(model, folder, options, say):
-    """Checkpoint and exports, each made once: {kind of export: why there is none}."""
+    """Makes checkpoint and exports, each once. Returns {kind of export: why there is none}."""
     def made(what, *command):
         with open(options.logs / f"{model.name}-{what}.log", "wb") as log:
             done = subprocess.run([sys.executable, *map(str, command)], stdout=log, stderr=log, timeout=EXPORT_LIMIT, check=False)
@@ -85,8 +85,8 @@ def vectors_of(program, what, count, folder):
 
 
 def similarity(model, programs, options, say):
-    """The lowest cosine of each contestant's vectors to those of Sightline in float32, for the same inputs; and, to see
-    what such a cosine is worth, the highest of two different inputs."""
+    """The lowest cosine of each contestant's vectors to those of Sightline in float32, for the same inputs; and for
+    comparison the highest cosine of two different inputs."""
     reference = "sightline float32" if "sightline float32" in programs else next(iter(programs), None)
     found = {"reference": reference, "lowest": {}, "different_inputs": {}}
     for what, counts in (("images", model.image_batches), ("texts", model.text_batches)):
@@ -107,7 +107,7 @@ def similarity(model, programs, options, say):
 
 
 def reason(why):
-    """Why a contestant did not start, in the table's words."""
+    """Why a contestant did not start, as text for the table."""
     return "not offered" if "dtype" in why and "none of" in why else why
 
 
@@ -144,7 +144,7 @@ def measure(model, options, say):
 
 
 def cell(answers, batch):
-    """Inputs per second, of each round's median run, and milliseconds of a run."""
+    """Inputs per second, from each round's median run, and milliseconds per run."""
     seconds = middle_of(answers)
     return {
         "per_s": batch / seconds["median"],

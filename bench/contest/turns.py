@@ -1,5 +1,5 @@
-"""Programs that take turns: each is a process that loads once and answers a line with a line. Who does not have its turn is
-stopped (SIGSTOP), so that threads that spin while they wait take nothing from the others."""
+"""Programs that take turns: each is a process that loads once and answers each line with a line. Programs without the turn
+are stopped (SIGSTOP), so that threads that spin while they wait do not slow down the others."""
 
 import collections
 import contextlib
@@ -15,18 +15,18 @@ import time
 
 import machine
 
-LOAD_LIMIT = 600  # seconds until a program has to be ready
-ANSWER_LIMIT = 300  # seconds for an answer, on top of 20 for each second asked for
+LOAD_LIMIT = 600  # seconds until a program must be ready
+ANSWER_LIMIT = 300  # seconds for an answer, in addition to 20 per requested second
 LONGEST_REASON = 160  # characters
 PR_SET_PDEATHSIG = 1
 
 
 class Failed(Exception):
-    """A program said that it cannot; the text says why."""
+    """A program answered with an error; the text is its reason."""
 
 
 class Ended(Failed):
-    """A program ended, or took too long: nothing more can be asked of it."""
+    """A program ended, or took too long: it gets no more commands."""
 
 
 def die_with_parent():
@@ -34,18 +34,18 @@ def die_with_parent():
 
 
 def environment(threads):
-    """The same for all: so many threads, and nothing that slows OpenBLAS or oneDNN down."""
+    """The same for all: the number of threads, and no settings that slow OpenBLAS or oneDNN down."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS_", "GOMP_", "OMP_", "DNNL_", "ONEDNN_", "SIGHTLINE_"))}
     counts = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     return {**kept, **counts, "TOKENIZERS_PARALLELISM": "false", "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
 
 
-# As sightline-server sets it for itself at its start (server/openmp.cpp).
+# sightline-server sets this itself at its start (server/openmp.cpp).
 SIGHTLINE_SETTINGS = {"GOMP_SPINCOUNT": "5000"}
 
 
 class Program:
-    """A running program. `ready` is the first line that it said. It runs in `folder`, which the files of its questions are in."""
+    """A running program. `ready` is its first line. It runs in `folder`, which has the files of its commands."""
 
     def __init__(self, command, env, log, folder):
         self.log, self.held = log, b""
@@ -85,7 +85,7 @@ class Program:
             os.killpg(self.process.pid, number)
 
     def ask(self, line, seconds=0):
-        """One turn, which is to take about so many seconds."""
+        """One turn of about that many seconds."""
         self._signal(signal.SIGCONT)
         try:
             self.process.stdin.write(line.encode() + b"\n")
@@ -109,8 +109,8 @@ class Program:
 
 @contextlib.contextmanager
 def running(commands, options, say, memory_mib=0):
-    """Starts the programs one after the other, each where `memory_mib` are free; gives ({key: Program}, {key: why it is missing}).
-    Ends all."""
+    """Starts the programs one after the other, each if `memory_mib` are free; yields ({key: Program}, {key: why it is missing}).
+    Ends all at the end."""
     programs, missing = {}, {}
     try:
         for key, command in commands.items():
@@ -130,10 +130,10 @@ def running(commands, options, say, memory_mib=0):
 
 
 def in_turns(programs, groups, rounds, say, is_late):
-    """Asks what `groups` say, `rounds` times: ({(key, question): [answer]}, {(key, question): why}).
+    """Runs the commands of `groups`, `rounds` times: ({(key, question): [answer]}, {(key, question): why}).
 
-    A group is a list of (key, question, seconds) that are compared; who is first changes from round to round, so that none is
-    always behind the same. A program that ends, or gives no answer, drops out; `is_late` ends the rounds early."""
+    A group is a list of (key, question, seconds) that are compared. The first one changes from round to round, so that none
+    always follows the same one. A program that ends, or does not answer, is left out from then on; `is_late` ends the rounds early."""
     answers, failed, ended = collections.defaultdict(list), {}, {}
     for turn in range(rounds):
         for group in groups:
@@ -159,6 +159,6 @@ def in_turns(programs, groups, rounds, say, is_late):
 
 
 def middle_of(answers, name="median_s"):
-    """Of the rounds' values: their median, the least and the most."""
+    """The median, the minimum and the maximum of the rounds' values."""
     values = [answer[name] for answer in answers]
     return {"median": statistics.median(values), "least": min(values), "most": max(values), "rounds": len(values)}
