@@ -70,7 +70,7 @@ step "Build";         cmake --preset release >/dev/null; cmake --build --preset 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sightline-demo.XXXXXX")
 server= cohere= registered= models=clip,jina-clip
 finish() {
-  trap '' INT TERM  # a second one must not keep this from tidying up
+  trap '' INT TERM  # a second signal must not interrupt the cleanup
   if [ -n "$registered" ]; then
     step "Removing the demo from $cluster"
     scripts/register_endpoints.sh --models "$models" --remove --with-data --env-file /dev/null || true
@@ -140,11 +140,11 @@ if [ -z "$cluster" ] && [ -z "$own_pictures" ]; then
   step "Quality"
   build/release/bin/sightline-eval demo/attributes.csv --sets demo/eval/sets.json --model clip --model jina-clip --env-file /dev/null --quiet \
     --save demo >"$folder/quality"
-  # Of all that it measures: the demo's own queries, and the thresholds.
+  # Prints only a part of the report: the demo's queries and the thresholds.
   sed -n '1p; /^queries (/,/^$/p; /^thresholds (/,/^$/p; /^saved as/p' "$folder/quality"
 fi
 step "Page"
-# As a browser asks for it.
+# Requests the page as a browser does.
 page_has() { # PATH TEXT
   curl -fsS --max-time 30 -H 'Accept: text/html,application/json' "$SIGHTLINE_URL$1" | grep -F "$2" >/dev/null || { echo "demo: wrong answer of the page at $SIGHTLINE_URL$1" >&2; exit 1; }
 }

@@ -119,7 +119,7 @@ look_up() {
   found_commit=$(field x-repo-commit <<<"$head")
   [[ $checksum =~ ^([0-9a-f]{40}|[0-9a-f]{64})$ ]] || fail "$hub has no checksum for $1; files without a checksum are not kept"
   [[ $size =~ ^[0-9]+$ ]] || fail "$hub has no size for $1"
-  # From here on all files come from one commit, also if the branch moves on meanwhile.
+  # From here on all files come from one commit, even if the branch moves meanwhile.
   if [ -z "$commit" ] && [[ $found_commit =~ ^[0-9a-f]{40}$ ]]; then commit=$found_commit; say "commit $commit"; fi
 }
 field() { awk -F': *' -v name="$1" 'tolower($1) == name { sub(/^[^:]*: */, ""); print; exit }'; }

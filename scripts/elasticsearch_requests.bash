@@ -24,7 +24,7 @@ check_variable=${SIGHTLINE_CHECK_URL:+SIGHTLINE_CHECK_URL}; : "${check_variable:
 sightline_here=${SIGHTLINE_CHECK_URL:-$sightline}; sightline_here=${sightline_here%/}
 api_key=${ELASTICSEARCH_API_KEY:-${ES_LOCAL_API_KEY:-}}
 where="environment or $env_file"
-# A user and a password in the URL are taken out of it, so that no message and no process list shows them.
+# A user and a password in the URL are removed from it, so that no message and no process list shows them.
 if [[ $elasticsearch =~ ^(https?://)([^/@:]+):([^/@]*)@(.*)$ ]]; then
   elasticsearch=${BASH_REMATCH[1]}${BASH_REMATCH[4]}
   if [ -z "$api_key${ELASTICSEARCH_USER:-}" ]; then
@@ -56,7 +56,7 @@ sightline_config() {
   if [ -n "${SIGHTLINE_CA_FILE:-}" ]; then printf 'cacert = "%s"\n' "$SIGHTLINE_CA_FILE"; fi
 }
 
-# ask CONFIG METHOD URL [BODY]: sets $status and $answer; or $trouble, and gives curl's own exit code.
+# ask CONFIG METHOD URL [BODY]: sets $status and $answer; or $trouble, and returns curl's exit code.
 ask() {
   local config=$1 method=$2 url=$3 out; shift 3
   if out=$(printf '%s' "${1:-}" | curl -sS --config <("$config") -X "$method" -w '\n%{http_code}' --max-time 120 \

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets of fuzz/, each for some time, as many at once as there are cores. A finding fails the run, and its input is kept.
+# Runs the fuzz targets of fuzz/, each for some time, as many at once as there are cores. A finding fails the run, and its input is saved.
 #
 #   scripts/fuzz.sh [--seconds N] [TARGET...]
 #
 #   --seconds N    how long each target runs; default: 20
 #   TARGET         such as json_reader; default: all of them
 #
-# Found inputs are kept in build/fuzz/corpus/TARGET, the start of the next run; those that crash a target are build/fuzz/findings/TARGET-*.
+# New inputs are saved in build/fuzz/corpus/TARGET, where the next run starts; those that crash a target are build/fuzz/findings/TARGET-*.
 # To run one again: build/fuzz/bin/fuzz_TARGET FILE
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

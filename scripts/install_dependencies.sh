@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what Sightline needs, from Debian's packages (Debian 12 or 13). The only place that installs anything.
+# Installs what Sightline needs, from Debian's packages (Debian 12 or 13). The only script that installs anything.
 #
 #   scripts/install_dependencies.sh [--tests] [--tidy] [--fuzz]
 #
@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(
   # to build
   build-essential cmake ninja-build ccache mold pkg-config
-  # libtorch; OpenBLAS in its OpenMP flavour: the pthread flavour is four times slower under libtorch
+  # libtorch; OpenBLAS in its OpenMP variant: the pthread variant is four times slower under libtorch
   libtorch-dev libopenblas0-openmp
   # products with packed weights, and vector instructions chosen at run time; oneDNN's CMake file looks for OpenCL, which its package only recommends
   libdnnl-dev ocl-icd-opencl-dev libhwy-dev
@@ -59,7 +59,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
 fi
 
-# Another package may have brought the pthread flavour, which Debian prefers when both are there.
+# Another package may have installed the pthread variant, which Debian prefers if both are installed.
 for library in libblas.so.3 liblapack.so.3; do
   name=$library-$(gcc -print-multiarch)
   current=$(update-alternatives --query "$name" 2>/dev/null | sed -n 's/^Value: //p')

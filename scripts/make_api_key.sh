@@ -68,7 +68,7 @@ line="$name sha256:$digest"
 [ -z "$days" ] || line+=" expires=$(date -u -d "+$days days" +%F)"
 
 umask 077
-# A file that does not end with a line break would join its last line with this one.
+# Without a line break at its end, the last line of the file would be joined with this one.
 if [ -s "$file" ] && [ -n "$(tail -c 1 -- "$file")" ]; then printf '\n' >>"$file"; fi
 printf '%s\n' "$line" >>"$file"
 printf '%s\n' "$key"

@@ -88,7 +88,7 @@ endpoint_body() { # FILE
     end' "$1"
 }
 # $served has what Sightline serves for each chosen model: {"clip": {"dims": 768, "fingerprint": "...", "demo": false}, ...}.
-# Indices and pipelines keep what belongs to these models. An index names in its _meta the model of its vectors.
+# Indices and pipelines are reduced to the parts of these models. An index names in its _meta the model of its vectors.
 index_body() { # NAME
   jq --argjson served "$served" '
     (.mappings.properties | with_entries(select(.value.type == "dense_vector") | .value |= (.dims | capture("@DIMS:(?<model>.*)@").model) | select($served[.value] != null))) as $vectors
@@ -200,7 +200,7 @@ wait_for_start() {
   done
 }
 
-# Sightline's description of a model, into $model_info; or the reason why there is none into $model_trouble, and false.
+# Puts Sightline's description of a model into $model_info. Without one: false, with the reason in $model_trouble.
 ask_sightline() { # MODEL
   local code=0 at="Sightline at $sightline_here" how="--model $1=FOLDER"
   [ "$1" != embed-english-v3.0 ] || how=--cohere
@@ -237,7 +237,7 @@ endpoint_trouble() {
   esac
 }
 
-# ---- putting things in place
+# ---- registration
 
 register_endpoint() { # ID DIMS
   local body; body=$(endpoint_body "$config/inference/$1.json")
@@ -268,7 +268,7 @@ register_pipeline() { # ID BODY
   say "pipeline  $1: in place"
 }
 
-# Before anything is changed: an index that is there must hold vectors of the models that Sightline serves now.
+# Called before any change: an existing index must hold vectors of the models that Sightline serves now.
 check_index() { # NAME BODY
   es GET "/$1"
   [ "$status" != 404 ] || return 0

@@ -16,14 +16,14 @@ while [ $# -gt 0 ]; do
 done
 
 scripts/install_dependencies.sh --tests
-# OpenMP's threads must not spin where cores are shared (server/openmp.h); the server sets this itself.
+# OpenMP's threads must not spin if cores are shared (server/openmp.h); the server sets this itself.
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-5000}
 cmake --preset "$preset"
 cmake --build --preset "$preset"
 ctest --preset "$preset" --no-tests=error
 scripts/fuzz.sh --seconds 20
 
-# The same end-to-end tests under both of Elastic's current Python clients; what does not use the client runs once.
+# The same end-to-end tests with both of Elastic's current Python clients; tests without the client run once.
 export SIGHTLINE_BIN="$PWD/build/$preset/bin" PYTHONDONTWRITEBYTECODE=1
 .venv-es9/bin/python -m pytest -q -p no:cacheprovider tests/e2e
 .venv-es8/bin/python -m pytest -q -p no:cacheprovider tests/e2e -m client

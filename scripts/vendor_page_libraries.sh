@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the page's libraries and its font in server/web/vendored from the packages pinned in server/web/vendored/sources: one file
-# per library, with its licence. Needs npm and the npm registry; nobody who builds or runs Sightline needs this script.
+# per library, with its licence. Needs npm and the npm registry; it is not needed to build or run Sightline.
 #
 #   scripts/vendor_page_libraries.sh           write the files and their checksums
 #   scripts/vendor_page_libraries.sh --check   make them in a temporary folder and compare: exit 1 if a file differs
