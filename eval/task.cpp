@@ -62,7 +62,8 @@ std::vector<std::pair<std::string, std::vector<std::uint32_t>>> distinct_caption
   return captions;
 }
 
-/// Sets what a query wants, by the attributes of its pictures. False: no picture has all attributes that `right` names.
+/// Sets the wanted conditions of a query, by the attributes of its pictures. False: no picture has all attributes that
+/// `right` names.
 bool want_equals(Query& query, const RetrievalSet& set, const Dataset& data) {
   for (const std::uint32_t picture : query.pictures) {
     if (!set.same_picture) {

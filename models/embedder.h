@@ -41,7 +41,7 @@ struct ModelInfo {
                               ///< mean ... std ..."
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;          ///< of the safetensors files
-  bool has_text = true, has_image = true;  ///< single-tower exports lack one
+  bool has_text = true, has_image = true;  ///< one is false for single-tower exports
   float logit_scale = 0;                   ///< factor of the cosines before a softmax over texts; 0: unknown
   /// SigLIP's: a text describes a picture with the probability sigmoid(logit_scale * cosine + logit_bias).
   std::optional<float> logit_bias;

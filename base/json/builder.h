@@ -63,7 +63,7 @@ class Builder {
   /// nothing makes such a list.
   Builder& list(std::string_view text);
 
-  /// Closes all that is open and returns the text, which the builder then no longer has.
+  /// Closes all that is open and moves the text out of the builder.
   std::string text();
 
  private:

@@ -11,8 +11,8 @@ namespace sightline::json {
 
 /// Whether a document owns its strings.
 enum class Strings {
-  copied,    ///< yes, with a NUL behind each
-  borrowed,  ///< they point into the text, which must outlive the document, without a NUL behind
+  copied,    ///< yes, with a NUL after each
+  borrowed,  ///< they point into the text, which must outlive the document, without a NUL after them
 };
 
 /// How a document stores its numbers.

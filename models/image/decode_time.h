@@ -1,4 +1,4 @@
-// A limit on the time that decoding one picture takes.
+// A limit on the time for decoding one picture.
 #pragma once
 
 #include <chrono>

@@ -66,7 +66,7 @@ void lay_over(const Background& background, const std::uint8_t* rgba, std::size_
 /// Fills the picture with one colour.
 void fill(Picture& picture, const Background& colour);
 
-// The decoders. Each takes a file that begins with its format's mark. Errors: invalid_argument, too_large,
+// The decoders. Each requires a file that begins with its format's mark. Errors: invalid_argument, too_large,
 // unsupported. Throw std::bad_alloc.
 Result<Picture> decode_jpeg(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_png(std::string_view file, const ImageLimits& limits);

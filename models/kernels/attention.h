@@ -22,8 +22,8 @@ struct ScoreBias {
 
 /// softmax(scale q k^T + bias) v of each sequence, head by head, into `context`.
 ///
-/// `q` and `context` are [queries, width], `k` and `v` [tokens, width], all float32 but for `context`, which may be
-/// bfloat16; heads lie side by side in a row, width / heads columns each. Sequence i has its queries and results at
+/// `q` and `context` are [queries, width], `k` and `v` [tokens, width], all float32 except `context`, which may be
+/// bfloat16; heads are adjacent in a row, width / heads columns each. Sequence i has its queries and results at
 /// rows `queries[i]`, its keys and values at rows `keys[i]`. Scores, softmax and sums are float32. Memory: per
 /// thread, one head's keys and values, and the scores of six queries.
 void attend(const Rows& q, std::span<const Sequence> queries, const Rows& k, const Rows& v,

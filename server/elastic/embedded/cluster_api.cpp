@@ -35,8 +35,8 @@ Response license(StoreCore& store, const Request&, const PathParameters&, const 
                      R"("start_date_in_millis":-1}})");
 }
 
-/// The address of this node for clients: the one by which this request reached it, so that it is right behind a
-/// container's port or a proxy. Nothing if the request has no Host.
+/// The address of this node for clients: the one by which this request reached it, which is correct even with a
+/// container's port mapping or a proxy. Nothing if the request has no Host.
 std::optional<std::string> publish_address(const Request& request) {
   const auto host = request.headers.get("Host");
   if (!host || host->empty()) return std::nullopt;

@@ -30,7 +30,7 @@ struct WriteResult {
   std::string index, id;
   std::string result;  ///< created, updated, deleted, not_found, noop
   std::int64_t version = 0, seq_no = 0;
-  int copies = 2;           ///< shards that a write goes to: `_shards.total`
+  int copies = 2;           ///< copies of the shard, replicas included: `_shards.total`
   std::string source = {};  ///< of an update, if requested: the new source with its vectors
 
   int status() const { return result == "created" ? 201 : result == "not_found" ? 404 : 200; }

@@ -85,7 +85,7 @@ SearchBody parse_search(std::string_view body, const SearchParameters& parameter
 /// `max_patterns` patterns. Throws Refused.
 rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns);
 
-/// Reads a body with only a query, as _count has it. Null: no query. Throws Refused.
+/// Reads a body with only a query, as in _count. Null: no query. Throws Refused.
 QueryPtr parse_query_body(std::string_view body, const Limits& limits);
 
 }  // namespace sightline::elastic
