@@ -60,8 +60,8 @@ class Embedder {
   struct Options {
     std::string folder;          ///< Hugging Face folder: config.json, *.safetensors, ...
     std::string device = "cpu";  ///< "cpu" or "cuda[:N]"
-    /// What the towers compute in: "float32", "bfloat16", "int8" (on the CPU) or "float16". A lower precision than float32
-    /// is compared with float32 when the model is loaded, and refused if a cosine is below 0.99.
+    /// What the towers compute in: "float32", "bfloat16", "int8" (on the CPU) or "float16". A lower precision than
+    /// float32 is compared with float32 when the model is loaded, and refused if a cosine is below 0.99.
     std::string dtype = "float32";
     int threads = 0;                            ///< for the towers; 0: one per core
     std::uint32_t max_tokens = 0;               ///< of a text, with BOS and EOS; 0: the model's default. A higher limit
