@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: scripts/make_api_key.sh [--file FILE] [--scopes SCOPE,...] [--expires DAYS] NAME
+Usage: scripts/make_api_key.sh [--file FILE] [--scopes SCOPE,...] [--expires DAYS] [--rate NUMBER] NAME
 
 Makes an API key for sightline-server --api-key-file. The key is printed once, on standard output; the file gets only
 its name and its SHA-256. A running server reads the file again within seconds.
@@ -17,6 +17,8 @@ its name and its SHA-256. A running server reads the file again within seconds.
                       manage   set up indices, pipelines and endpoints
                       metrics  read /metrics
   --expires DAYS    days until the key expires (default: never)
+  --rate NUMBER     requests per second that the key may send, such as 10 or 0.5; with more: 429 (default: that of
+                    sightline-server --rate-limit)
 
 To revoke a key, delete its line. Needs: openssl.
 USAGE
@@ -27,15 +29,16 @@ fail() {
   exit 2
 }
 
-file=api-keys scopes='' days='' name=''
+file=api-keys scopes='' days='' rate='' name=''
 while [ $# -gt 0 ]; do
   case $1 in
-    --file | --scopes | --expires)
+    --file | --scopes | --expires | --rate)
       [ $# -ge 2 ] || fail "$1 needs a value"
       case $1 in
         --file) file=$2 ;;
         --scopes) scopes=$2 ;;
         --expires) days=$2 ;;
+        --rate) rate=$2 ;;
       esac
       shift 2
       ;;
@@ -56,6 +59,9 @@ if [ -n "$scopes" ]; then
   done
 fi
 [ -z "$days" ] || [[ $days =~ ^[1-9][0-9]{0,4}$ ]] || fail "--expires: '$days' must be a number of days"
+# As the server checks it: a decimal number from 0.00001 to 1000000.
+[ -z "$rate" ] || { [[ $rate =~ ^[0-9]+(\.[0-9]+)?$ ]] && awk -v rate="$rate" 'BEGIN { exit !(rate >= 0.00001 && rate <= 1000000) }'; } ||
+  fail "--rate: '$rate' must be a number of requests per second between 0.00001 and 1000000, like 10 or 0.5"
 if [ -e "$file" ] && cut -s -d ' ' -f 1 -- "$file" | grep -qxF -- "$name"; then
   fail "$file has a key named $name: choose another name, or delete that line"
 fi
@@ -66,6 +72,7 @@ digest=$(printf '%s' "$key" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
 line="$name sha256:$digest"
 [ -z "$scopes" ] || line+=" scopes=$scopes"
 [ -z "$days" ] || line+=" expires=$(date -u -d "+$days days" +%F)"
+[ -z "$rate" ] || line+=" rate=$rate"
 
 umask 077
 # Without a line break at its end, the last line of the file would be joined with this one.

@@ -42,6 +42,8 @@ namespace {
 constexpr std::chrono::milliseconds k_log_patience{500};
 /// How often files that may be reloaded are looked at.
 constexpr std::chrono::seconds k_watch_interval{2};
+/// Of a process whose model thread hangs: EX_SOFTWARE of sysexits.h. docs/server.md lists all exit codes.
+constexpr int k_model_thread_hangs = 70;
 
 std::string url_of(const ServerOptions& options, std::uint16_t port) {
   const bool ipv6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
@@ -64,6 +66,15 @@ Result<std::string> fingerprint_of(const models::Embedder::Options& model) {
   return models::model_fingerprint(model.folder, model.dtype, model.apply_exif_orientation);
 }
 
+/// A thread that hangs cannot be ended, and neither drains nor destructors would come to an end. What was acknowledged
+/// is with the disk.
+[[noreturn]] void end_with_hanging_model(const std::string& reason) {
+  spdlog::critical("{} (--watchdog-limit): ending with exit code {}, to be started again", reason,
+                   k_model_thread_hangs);
+  flush_log(k_log_patience);
+  std::_Exit(k_model_thread_hangs);
+}
+
 serving::EmbeddingService::Options serving_options(const ServerOptions& options) {
   serving::EmbeddingService::Options serving;
   serving.models = options.models;
@@ -79,6 +90,8 @@ serving::EmbeddingService::Options serving_options(const ServerOptions& options)
   serving.queue.target_batch_time = options.target_batch_time;
   serving.watchdog.interval = options.watchdog_interval;
   serving.watchdog.max_age = 6 * options.watchdog_interval;
+  serving.watchdog.limit = options.watchdog_limit;
+  serving.watchdog.stuck = end_with_hanging_model;
   return serving;
 }
 
@@ -156,7 +169,7 @@ Result<std::shared_ptr<security::KeyCheck>> key_check(const ServerOptions& optio
   auto keys = security::ApiKeys::read(options.api_key_file);
   if (!keys) return error_of_option("--api-key-file", keys.error());
   warn_about_key_file("API key file", options.api_key_file);
-  return std::make_shared<security::KeyCheck>(*std::move(keys));
+  return std::make_shared<security::KeyCheck>(*std::move(keys), options.rate_limit);
 }
 
 /// Null: plain HTTP.
@@ -372,7 +385,7 @@ class Program {
 
  private:
   Status start_elastic();
-  Status start_pictures();
+  Status make_pictures();
   void compare_recorded_models() const;
 
   const ServerOptions& options_;
@@ -399,6 +412,11 @@ Status Program::start() {
   if (const std::string& fingerprint = options_.elasticsearch_ca_fingerprint; !fingerprint.empty()) {
     if (const auto good = http::TrustAnchor::parse(fingerprint); !good)
       return error_of_option("--elasticsearch-ca-fingerprint", good.error());
+  }
+  if (has_elasticsearch(options_)) {
+    if (Status possible = elastic::ElasticServer::check(elastic_options(options_, metrics_)); !possible)
+      return possible;
+    if (Status made = make_pictures(); !made) return made;
   }
   auto service =
       serving::EmbeddingService::create(serving_options(options_), models::Embedder::load, *timer_, metrics_);
@@ -461,11 +479,12 @@ Status Program::start_elastic() {
   inner_elastic_.emplace(*elastic_);
   api_->elasticsearch().open(*inner_elastic_);
   compare_recorded_models();
-  return start_pictures();
+  api_->open_pictures(*pictures_);
+  return {};
 }
 
-/// After the store: its folder is in the store's.
-Status Program::start_pictures() {
+/// After the check of the store: its folder is in the store's.
+Status Program::make_pictures() {
   auto options = picture_options(options_);
   options.ask = [this](http::Request request) { return inner_elastic_->ask(std::move(request)); };
   options.answered = [this](pictures::AnswerSource source) { metrics_.picture_answered(pictures::to_string(source)); };
@@ -474,7 +493,6 @@ Status Program::start_pictures() {
   if (!created) return error_of_option("--picture-cache-dir", created.error());
   pictures_ = *std::move(created);
   metrics_.count_picture_bytes([this] { return std::pair(pictures_->memory_bytes(), pictures_->disk_bytes()); });
-  api_->open_pictures(*pictures_);
   return {};
 }
 

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <set>
 #include <thread>
 #include <utility>
@@ -14,6 +13,9 @@
 #include "base/number_text.h"
 #include "server/elastic/gateway/cluster.h"
 #include "server/http/web_guard.h"
+#include "server/quantity_text.h"
+#include "server/security/address_guard.h"
+#include "server/security/api_keys.h"
 
 namespace sightline {
 namespace {
@@ -29,6 +31,19 @@ std::string environment_name(const std::string& flag) {
 /// A validator without its own line in --help; the option's text describes the values.
 CLI::Validator plain(CLI::Validator validator) {
   return validator.description("");
+}
+
+/// Puts the number that `read` finds in place of what is written. Its errors are shown behind the option's name.
+template <class Read>
+CLI::Validator as_number(Read read) {
+  return CLI::Validator(
+      [read](std::string& value) {
+        const auto number = read(value);
+        if (!number) return number.error().message;
+        value = std::to_string(*number);
+        return std::string();
+      },
+      "");
 }
 
 /// Values of the form NAME=VALUE, one for each time the option is given.
@@ -61,16 +76,22 @@ class Table {
 
   /// A number of bytes: 20MB, 512kB, 1048576.
   void bytes(const std::string& flag, std::size_t& target, const std::string& shown, const std::string& text) {
-    value(flag, target, text)->transform(plain(CLI::AsSizeValue(false)))->default_str(shown)->type_name("SIZE");
+    value(flag, target, text)
+        ->transform(as_number([](const std::string& written) { return size_from(written); }))
+        ->default_str(shown)
+        ->type_name("SIZE");
   }
 
   /// A span of time: 500ms, 10s, 1m, 24h.
   void time(const std::string& flag, std::chrono::milliseconds& target, const std::string& shown,
             const std::string& text) {
-    static const std::map<std::string, std::int64_t> units{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
     const auto read = [&target](const std::int64_t& ms) { target = std::chrono::milliseconds(ms); };
     app_.add_option_function<std::int64_t>(flag, read, text)
-        ->transform(plain(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED)))
+        ->transform(as_number([](const std::string& written) -> Result<std::int64_t> {
+          const auto span = time_from(written);
+          if (!span) return span.error();
+          return span->count();
+        }))
         ->default_str(shown)
         ->type_name("TIME")
         ->envname(environment_name(flag))
@@ -199,6 +220,18 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
               "File of keys, one per line (scripts/make_api_key.sh writes them), reloaded when it changes. All routes "
               "except /health, /openapi.json, /docs and the files of the web page then require Authorization: Bearer "
               "KEY, or Sightline-Key: KEY; the embedded store's port requires a key too");
+  table
+      .value("--rate-limit", options.rate_limit,
+             "Requests per second of each key that has no rate= of its own in --api-key-file; with more: 429. 0: no "
+             "limit")
+      ->check(plain(CLI::Validator(
+          [](std::string& value) {
+            if (value == "0") return std::string();
+            const auto rate = security::rate_from(value);
+            return rate ? std::string() : rate.error().message + ", or 0";
+          },
+          "")))
+      ->type_name("NUMBER");
   table.flag("--insecure-no-auth", options.insecure_no_auth,
              "Let other machines use the server without a key: allow a --host beyond loopback without --api-key-file");
   table.value(
@@ -317,6 +350,9 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
              "Limit the batch size to what runs in this time, so that queries wait less; 0ms: no limit");
   table.time("--watchdog-interval", options.watchdog_interval, "10s",
              "Interval at which each model must reproduce a known vector for /health/ready; 0ms: never");
+  table.time("--watchdog-limit", options.watchdog_limit, "5m",
+             "If the models finish no step of their work for this time while a known vector is due, the server ends "
+             "with exit code 70, so that it is started again; 0ms: never");
 
   table.bytes("--vector-cache-texts", options.vector_cache.text_bytes, "16MB",
               "Memory for cached vectors of texts; 0MB: no cache");
@@ -435,6 +471,24 @@ void check_access(const ServerOptions& options) {
                                            "(scripts/make_api_key.sh writes one), or allow it with --insecure-no-auth");
 }
 
+void check_rate_limit(const ServerOptions& options) {
+  if (options.rate_limit > 0 && options.api_key_file.empty())
+    throw CLI::ValidationError("--rate-limit", "requires --api-key-file: the limit is per key");
+}
+
+void check_ports(const ServerOptions& options) {
+  const bool both = options.embedded_elasticsearch || !options.elasticsearch_gateway.empty();
+  if (both && options.port != 0 && options.port == options.elasticsearch_port)
+    throw CLI::ValidationError("--elasticsearch-port",
+                               "must differ from --port [" + std::to_string(options.port) + "]");
+}
+
+/// The same check as before the first call, but before the models are loaded.
+void check_endpoint_addresses(const ServerOptions& options) {
+  const auto guard = security::AddressGuard::create(options.endpoint_addresses, 0);
+  if (!guard) throw CLI::ValidationError("--endpoint-addresses", guard.error().message);
+}
+
 void check_tls(const ServerOptions& options) {
   if (options.tls_certificate.empty() != options.tls_key.empty())
     throw CLI::ValidationError("--tls-certificate", "must be set together with --tls-key");
@@ -483,6 +537,9 @@ std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
     for (const std::string& set : labels) read_labels(set, options);
     if (!options.elasticsearch_gateway.empty()) check_gateway(options);
     check_access(options);
+    check_ports(options);
+    check_rate_limit(options);
+    check_endpoint_addresses(options);
     check_tls(options);
     check_cohere(options);
     if (options.picture_cache_dir.empty() && options.embedded_elasticsearch)

@@ -26,6 +26,7 @@ struct ServerOptions {
   std::uint16_t port = 8080;
   int workers = 8;
   std::string api_key_file;
+  double rate_limit = 0;  ///< requests per second of a key without a rate of its own; 0: no limit
   std::string tls_certificate, tls_key, tls_client_ca;
   bool insecure_no_auth = false;  ///< other machines may use the server without a key
   http::ClientLimits clients;     ///< of both ports
@@ -74,7 +75,7 @@ struct ServerOptions {
   serving::EmbeddingCache::Options vector_cache;
   std::size_t picture_cache_memory = 64u << 20, picture_cache_disk = 256u << 20;
   std::string picture_cache_dir;  ///< after parsing only empty where no thumbnails are kept on disk
-  std::chrono::milliseconds watchdog_interval{10'000};
+  std::chrono::milliseconds watchdog_interval{10'000}, watchdog_limit{300'000};
   bool exif_orientation = false;
 
   // logs

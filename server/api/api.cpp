@@ -81,6 +81,7 @@ std::string key_advice(const http::Request& request) {
 }
 
 constexpr const char* k_elasticsearch_route = "/elasticsearch";
+constexpr const char* k_key_exception = "sightline_key_exception";
 
 using KeyOutcome = security::KeyCheck::Outcome;
 
@@ -134,14 +135,11 @@ Api::Api(Options options, serving::EmbeddingService& service, Timer& timer, Metr
     : options_(std::move(options)),
       labels_(options_.labels),
       elasticsearch_(options_.elasticsearch),
-      context_{service, timer, metrics, options_.limits, labels_, options_.upstream} {}
+      expiries_(timer),
+      context_{service, timer, metrics, options_.limits, labels_, expiries_, options_.upstream} {}
 
 void Api::handle(http::Request request, http::Reply reply) {
-  if (ElasticsearchSide::has(request.path)) {
-    if (const auto verdict = judge(nullptr, request); verdict.outcome != KeyOutcome::admitted)
-      return reply.send(key_refusal(request, verdict.outcome));
-    return elasticsearch_.handle(std::move(request), std::move(reply));
-  }
+  if (ElasticsearchSide::has(request.path)) return elasticsearch_.handle(std::move(request), std::move(reply));
   const auto shared = std::make_shared<http::Reply>(std::move(reply));
   handle(std::move(request), Responder{[shared](http::Response response) { shared->send(std::move(response)); }});
 }
@@ -158,8 +156,6 @@ void Api::dispatch(ExchangePtr exchange) {
   const Route* found = find_route(path, exchange->wildcards);
   exchange->shape = shape_of(path);
   if (found) exchange->route = found->path;
-  if (const auto verdict = judge(found, exchange->request); verdict.outcome != KeyOutcome::admitted)
-    return exchange->reply(key_refusal(exchange->request, verdict.outcome));
   if (!found) {
     return exchange->fail(
         {ErrorCode::not_found, "no route " + exchange->request.path.substr(0, 200) + ": GET / lists the routes"});
@@ -195,37 +191,43 @@ security::KeyCheck::Verdict Api::judge(const Route* route, const http::Request& 
       !options_.keys || (route && (route->access == Route::Access::open ||
                                    (route->access == Route::Access::open_as_page && web::wants_page(request))));
   if (open) return {KeyOutcome::admitted, ""};
-  return options_.keys->judge(presented_keys(request), scope_of(route, request));
+  return options_.keys->judge(presented_keys(request), scope_of(route, request),
+                              {std::chrono::system_clock::now(), context_.timer.now()});
+}
+
+/// Counted, and in the format of the request's route. `elastic_type`: of the error in Elasticsearch's format.
+http::Response Api::refusal(const http::Request& request, int status, const char* code, const char* elastic_type,
+                            const std::string& message) const {
+  context_.metrics.request_refused(code);
+  return ElasticsearchSide::has(request.path) ? elasticsearch_error(status, elastic_type, message)
+                                              : error_response(shape_of(request.path_parts()), status, code, message);
 }
 
 http::Response Api::key_refusal(const http::Request& request, KeyOutcome why) const {
-  const bool forbidden = why == KeyOutcome::forbidden;
-  const int status = forbidden ? 403 : 401;
-  const char* const code = forbidden ? "forbidden" : "unauthorized";
-  std::string message = key_advice(request);
-  if (why == KeyOutcome::expired) message = "this key has expired: " + message;
-  if (forbidden) {
+  if (why == KeyOutcome::forbidden) {
     std::vector<std::string> wildcards;
-    message = std::string("this key lacks the scope [") +
-              to_string(scope_of(find_route(request.path_parts(), wildcards), request)) + "]: use one that has it";
+    const auto scope = scope_of(find_route(request.path_parts(), wildcards), request);
+    return refusal(request, 403, "forbidden", k_key_exception,
+                   std::string("this key lacks the scope [") + to_string(scope) + "]: use one that has it");
   }
-  context_.metrics.request_refused(code);
-  auto response = ElasticsearchSide::has(request.path)
-                      ? elasticsearch_error(status, "sightline_key_exception", message)
-                      : error_response(shape_of(request.path_parts()), status, code, message);
-  if (!forbidden)
-    response.headers.set("WWW-Authenticate", passes_authorization_on(request) ? "Sightline-Key" : "Bearer");
+  const std::string expired = why == KeyOutcome::expired ? "this key has expired: " : "";
+  auto response = refusal(request, 401, "unauthorized", k_key_exception, expired + key_advice(request));
+  response.headers.set("WWW-Authenticate", passes_authorization_on(request) ? "Sightline-Key" : "Bearer");
   return response;
 }
 
 /// For a wrong key after several others from the same address.
 http::Response Api::guess_refusal(const http::Request& request) const {
-  context_.metrics.request_refused("too_many_wrong_keys");
-  const std::string message = "this key is wrong, like the previous keys from this address: " + key_advice(request);
-  auto response = ElasticsearchSide::has(request.path)
-                      ? elasticsearch_error(429, "sightline_key_exception", message)
-                      : error_response(shape_of(request.path_parts()), 429, "too_many_wrong_keys", message);
+  auto response = refusal(request, 429, "too_many_wrong_keys", k_key_exception,
+                          "this key is wrong, like the previous keys from this address: " + key_advice(request));
   response.headers.set("Retry-After", "1");
+  return response;
+}
+
+http::Response Api::rate_refusal(const http::Request& request, const security::KeyCheck::Verdict& verdict) const {
+  auto response =
+      refusal(request, 429, "rate_limited", "es_rejected_execution_exception", security::rate_limit_message(verdict));
+  response.headers.set("Retry-After", std::to_string(verdict.wait.count()));
   return response;
 }
 
@@ -243,16 +245,18 @@ std::optional<http::HeadAnswer> Api::check_head(const http::Request& head) {
   http::HeadAnswer answer;
   if (verdict.outcome == KeyOutcome::wrong) answer.delay = options_.keys->wrong_key(http::network_of(head.peer));
   answer.close = answer.delay.count() > 0;
-  http::Response refusal = answer.close ? guess_refusal(head) : key_refusal(head, verdict.outcome);
+  http::Response refused = answer.close                                  ? guess_refusal(head)
+                           : verdict.outcome == KeyOutcome::rate_limited ? rate_refusal(head, verdict)
+                                                                         : key_refusal(head, verdict.outcome);
   if (ElasticsearchSide::has(head.path)) {  // `answered` writes its line
-    answer.response = std::move(refusal);
+    answer.response = std::move(refused);
     return answer;
   }
   const Responder responder{[&answer](http::Response response) { answer.response = std::move(response); }};
   Exchange exchange(head, responder, context_.timer, context_.metrics, options_.access_log);
   exchange.shape = shape_of(path);
   if (route) exchange.route = route->path;
-  exchange.reply(std::move(refusal));
+  exchange.reply(std::move(refused));
   return answer;
 }
 

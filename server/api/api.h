@@ -23,11 +23,12 @@ namespace sightline::api {
 
 /// Answers requests.
 ///
-/// Flow: 1. `handle` finds the route, checks the method and the key, and calls the route's handler. What is
-///          below /elasticsearch goes to the Elasticsearch side after only the key was checked.
-///       2. A handler parses the body on the calling thread and replies, or leaves the rest to the
+/// Flow: 1. `check_head` judges a request's key, once and before its body is read.
+///       2. `handle` finds the route, checks the method, and calls the route's handler. What is below /elasticsearch
+///          goes to the Elasticsearch side.
+///       3. A handler parses the body on the calling thread and replies, or leaves the rest to the
 ///          EmbeddingService and returns.
-///       3. The answer is counted, logged, and gets its X-Request-Id.
+///       4. The answer is counted, logged, and gets its X-Request-Id.
 /// Thread safety: all members may be called from any thread. The API must outlive the requests it handles.
 class Api {
  public:
@@ -53,11 +54,12 @@ class Api {
 
   Api(Options options, serving::EmbeddingService& service, Timer& timer, Metrics& metrics);
 
+  /// For requests that `check_head` has let through: the key is not judged again.
   void handle(http::Request request, Responder responder);
   /// The same, for an http::Server.
   void handle(http::Request request, http::Reply reply);
-  /// For http::Server::Options::check_head: a request without a valid key is answered by its head. Wrong keys
-  /// are counted by address, and after a few of them answered later (security::KeyCheck).
+  /// For http::Server::Options::check_head: a request without a valid key, or beyond the rate of its key, is answered
+  /// by its head. Wrong keys are counted by address, and after a few of them answered later (security::KeyCheck).
   std::optional<http::HeadAnswer> check_head(const http::Request& head);
 
   /// Receives the requests below /elasticsearch once it is opened.
@@ -79,7 +81,10 @@ class Api {
   void dispatch(ExchangePtr exchange);
   security::Scope scope_of(const Route* route, const http::Request& request) const;
   security::KeyCheck::Verdict judge(const Route* route, const http::Request& request) const;
+  http::Response refusal(const http::Request& request, int status, const char* code, const char* elastic_type,
+                         const std::string& message) const;
   http::Response key_refusal(const http::Request& request, security::KeyCheck::Outcome why) const;
+  http::Response rate_refusal(const http::Request& request, const security::KeyCheck::Verdict& verdict) const;
   http::Response guess_refusal(const http::Request& request) const;
 
   void root(ExchangePtr exchange);
@@ -96,6 +101,7 @@ class Api {
   const LabelBook labels_;
   ElasticsearchSide elasticsearch_;
   std::atomic<pictures::PictureService*> pictures_{nullptr};  // null: not yet, or never
+  Expiries expiries_;
   const Context context_;
   std::atomic<bool> stopping_{false};
   web::Projections projections_{[this](http::Request request) { return elasticsearch_.ask(std::move(request)); }};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/api/exchange.h"
+#include "server/api/expiries.h"
 #include "server/api/input.h"
 #include "server/api/label_book.h"
 #include "server/serving/embedding_service.h"
@@ -28,6 +29,7 @@ struct Context {
   Metrics& metrics;
   EmbedLimits limits;
   const LabelBook& labels;
+  Expiries& expiries;                     ///< of requests that are to be answered by a time
   serving::Upstream* upstream = nullptr;  ///< null: all models run here
 };
 

@@ -1,8 +1,12 @@
 #include "server/api/embed.h"
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
+#include <optional>
 #include <utility>
 
+#include "base/cancellation.h"
 #include "server/api/vectors.h"
 
 namespace sightline::api {
@@ -104,6 +108,38 @@ std::string warning_of_addresses(const std::vector<Content>& contents) {
          "file itself, as data:image/jpeg;base64,...\"";
 }
 
+/// The work of a request whose client gave a time for the answer.
+struct TimedWork {
+  /// Cancelled when the client disconnects, or when the time has passed.
+  const std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
+  Cancellation::Registration client;
+  std::optional<Expiries::Registration> expiry;
+  std::atomic<bool> expired{false};  // and answered
+};
+
+Error not_in_time(const WantedTime& wanted) {
+  return {ErrorCode::deadline_exceeded, "there was no answer within [" + std::string(wanted.given_as) + "], " +
+                                            std::to_string(wanted.time.count()) +
+                                            " ms, so the work was cancelled: allow more time, or retry later"};
+}
+
+/// When the time has passed the request is refused and its work cancelled, even if that has begun. Until then what is
+/// returned must live.
+std::shared_ptr<TimedWork> timed_work(const Context& context, const ExchangePtr& exchange, const WantedTime& wanted) {
+  auto work = std::make_shared<TimedWork>();
+  work->client = Cancellation::follow(exchange->request.cancellation, work->cancellation);
+  const auto expire = [wanted, of = std::weak_ptr(work), request = std::weak_ptr(exchange)] {
+    const auto unfinished = of.lock();
+    const auto unanswered = request.lock();
+    if (!unfinished || !unanswered) return;
+    unfinished->expired = true;
+    unanswered->guard([&] { unanswered->fail(not_in_time(wanted)); });
+    unfinished->cancellation->cancel(CancelReason::client_left);
+  };
+  work->expiry.emplace(context.expiries.add(exchange->arrived() + wanted.time, expire));
+  return work;
+}
+
 /// The member of the body that an error of the serving part speaks of.
 std::string_view blamed_field(ErrorCode code) {
   switch (code) {
@@ -144,15 +180,16 @@ http::Response json_answer(std::string body, std::span<const Embedding> inputs) 
 
 void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
                      Render render) {
-  const auto wish = read_timeout(exchange->request);
-  if (!wish) return exchange->fail(wish.error(), "timeout");
+  const auto wanted = read_timeout(exchange->request);
+  if (!wanted) return exchange->fail(wanted.error(), "timeout");
   const auto limit =
       fields.lane == serving::Lane::query ? context.limits.query_timeout : context.limits.document_timeout;
   serving::EmbedOptions options;
   options.lane = fields.lane;
   options.truncate = fields.truncate;
-  options.deadline = exchange->arrived() + std::min(limit, wish->value_or(limit));
-  options.cancellation = exchange->request.cancellation;
+  options.deadline = exchange->arrived() + (*wanted ? std::min(limit, (*wanted)->time) : limit);
+  const auto timed = *wanted ? timed_work(context, exchange, **wanted) : nullptr;
+  options.cancellation = timed ? timed->cancellation : exchange->request.cancellation;
   if (is_upstream(context, model)) {
     if (const Status single = check_single_parts(fields.contents); !single)
       return exchange->fail(single.error(), "input");
@@ -168,8 +205,9 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
   }
   exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
-  auto done = [exchange, flattened = std::move(flattened), dimensions = fields.dimensions, warning = std::move(warning),
-               render = std::move(render)](Result<Embeddings> embeddings) {
+  auto done = [exchange, timed, flattened = std::move(flattened), dimensions = fields.dimensions,
+               warning = std::move(warning), render = std::move(render)](Result<Embeddings> embeddings) {
+    if (timed && timed->expired) return;
     const auto fail = [&](const Error& error) { exchange->fail(error, blamed_field(error.code)); };
     exchange->guard([&] {
       if (!embeddings) return fail(embeddings.error());

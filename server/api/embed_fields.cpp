@@ -1,6 +1,8 @@
 #include "server/api/embed_fields.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "base/ascii_lower.h"
 
@@ -42,6 +44,27 @@ T read_word(FieldReader& fields, const char* name, const Word<T> (&words)[N], T 
   fields.fail(name, {ErrorCode::invalid_argument,
                      std::string("[") + name + "] is [" + word.substr(0, 40) + "]; it may be one of: " + known});
   return otherwise;
+}
+
+constexpr const char* k_timeout_parameter = "timeout";
+constexpr const char* k_timeout_header = "X-Request-Timeout";
+
+constexpr std::chrono::milliseconds k_longest_time = std::chrono::hours(24);  // longer than any limit of the server
+
+bool is_unit(char last) {
+  return last == 's' || last == 'm';
+}
+
+/// A decimal number, without an exponent, and its unit: ms, s or m; none: s. Nothing if it is none, or has more than
+/// nine digits in front of its point.
+std::optional<std::chrono::milliseconds> time_in(std::string_view text) {
+  double count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, count, std::chars_format::fixed);
+  const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
+  const double unit_ms = unit == "ms" ? 1 : unit.empty() || unit == "s" ? 1000 : unit == "m" ? 60'000 : 0;
+  if (error != std::errc{} || unit_ms == 0 || !(count >= 0 && count < 1e9) || text.front() == '-') return std::nullopt;
+  return std::min(k_longest_time, std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(count * unit_ms))));
 }
 
 }  // namespace
@@ -110,21 +133,28 @@ EmbedFields read_embed_fields(FieldReader& fields, const Context& context, const
   return read;
 }
 
-Result<std::optional<std::chrono::milliseconds>> read_timeout(const http::Request& request) {
-  using std::chrono::milliseconds;
+Result<std::optional<WantedTime>> read_timeout(const http::Request& request) {
+  std::optional<WantedTime> wanted;
   for (const auto& [name, value] : request.query_parameters()) {
-    if (name != "timeout") continue;
-    std::uint32_t count = 0;
-    const char* const end = value.data() + value.size();
-    const auto [rest, error] = std::from_chars(value.data(), end, count);
-    const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
-    const std::int64_t unit_ms = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60'000 : 0;
-    if (error != std::errc{} || unit_ms == 0) {
+    if (name != k_timeout_parameter) continue;
+    const auto time = time_in(value);
+    if (!time || value.find('.') != std::string::npos || !is_unit(value.back())) {
       return Error{ErrorCode::invalid_argument, "[timeout] must be a whole number with ms, s or m, like 10s"};
     }
-    return std::optional(milliseconds(count * unit_ms));
+    wanted = WantedTime{*time, k_timeout_parameter};
+    break;
   }
-  return std::optional<milliseconds>();
+  const auto field = request.headers.get(k_timeout_header);
+  if (!field) return wanted;
+  const auto time = time_in(*field);
+  if (!time) {
+    return Error{ErrorCode::invalid_argument, "the header [X-Request-Timeout] is [" +
+                                                  std::string(field->substr(0, 40)) +
+                                                  "]; it must be a number of seconds, like 2.5, or a number with ms, "
+                                                  "s or m, like 500ms"};
+  }
+  if (!wanted || *time < wanted->time) wanted = WantedTime{*time, k_timeout_header};
+  return wanted;
 }
 
 }  // namespace sightline::api

@@ -44,8 +44,14 @@ EmbedFields read_embed_fields(FieldReader& fields, const Context& context, const
 /// Only the member `input`, read after `modality`.
 std::vector<Content> read_input(FieldReader& fields, ModalityRule modality, const InputLimits& limits);
 
-/// The query parameter `timeout` (`500ms`, `10s`, `1m`), which can shorten the server's own limit but not
-/// lengthen it. Errors: invalid_argument.
-Result<std::optional<std::chrono::milliseconds>> read_timeout(const http::Request& request);
+/// How long a client wants to wait for an answer. The server's own limit can be shortened by it, not lengthened.
+struct WantedTime {
+  std::chrono::milliseconds time;
+  const char* given_as;  ///< for errors: "timeout" or "X-Request-Timeout"
+};
+/// The shorter of the query parameter `timeout` (a whole number with ms, s or m: `500ms`, `10s`) and the header
+/// `X-Request-Timeout` (a decimal number, of seconds unless ms, s or m follows: `2.5`, `500ms`); nothing if there is
+/// neither. Errors: invalid_argument, which names the wrong one.
+Result<std::optional<WantedTime>> read_timeout(const http::Request& request);
 
 }  // namespace sightline::api

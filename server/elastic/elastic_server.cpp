@@ -18,6 +18,7 @@
 #include "server/elastic/rest/rest_layer.h"
 #include "server/http/client.h"
 #include "server/http/gauge.h"
+#include "server/http/listening_socket.h"
 #include "server/http/server.h"
 
 namespace sightline::elastic {
@@ -204,6 +205,16 @@ bool ElasticServer::only_reads(const http::Request& request) {
     if (name == reading) return true;
   }
   return false;
+}
+
+Status ElasticServer::check(const Options& options) {
+  if (!options.secret_key_file.empty()) {
+    if (const auto box = security::SecretBox::read(options.secret_key_file); !box) return box.error();
+  }
+  if (const auto* const local = std::get_if<EmbeddedStore>(&options.documents)) {
+    if (Status free = check_store_folder(local->data_dir, options.warn); !free) return free;
+  }
+  return http::check_port(options.host, options.port);
 }
 
 Result<std::unique_ptr<ElasticServer>> ElasticServer::start(const Options& options) {

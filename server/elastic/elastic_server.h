@@ -73,6 +73,9 @@ class ElasticServer {
   /// http::Server::Options::urgent.
   static bool is_urgent(const http::Request& request);
 
+  /// What would keep `start` from working now, as far as that shows quickly: the key file, the folder of the store, the
+  /// port. So it can be reported before other work that takes long. Errors: those of `start`.
+  static Status check(const Options& options);
   /// Errors: those of opening `data_dir` as a store, or of the cluster's URL and CA (it need not be up); of
   /// the key file; and of binding the port.
   static Result<std::unique_ptr<ElasticServer>> start(const Options& options);

@@ -36,9 +36,9 @@ std::string_view command_of(const std::vector<std::string>& path) {
   return {};
 }
 
-http::HeadAnswer refusal(int status, const std::string& reason) {
+http::HeadAnswer refusal(int status, const std::string& reason, const char* type = "security_exception") {
   http::HeadAnswer answer;
-  answer.response = ElasticError{status, "security_exception", reason}.response();
+  answer.response = ElasticError{status, type, reason}.response();
   answer.response.headers.set("X-elastic-product", "Elasticsearch");
   if (status == 401)
     answer.response.headers.set("WWW-Authenticate", "ApiKey, Basic realm=\"security\", charset=\"UTF-8\"");
@@ -61,9 +61,10 @@ Scope scope_of(const http::Request& head) {
   return is_one_of(k_writes, command) ? Scope::ingest : Scope::manage;
 }
 
-std::optional<http::HeadAnswer> KeyGuard::check_head(const http::Request& head) const {
+std::optional<http::HeadAnswer> KeyGuard::check_head(const http::Request& head, const security::Moment& now) const {
   const Scope scope = scope_of(head);
-  const auto verdict = options_.keys->judge(security::keys_in(head.headers.get("Authorization").value_or("")), scope);
+  const auto verdict =
+      options_.keys->judge(security::keys_in(head.headers.get("Authorization").value_or("")), scope, now);
   const auto refused = [&](const char* code) {
     if (options_.refused) options_.refused(code);
   };
@@ -81,6 +82,12 @@ std::optional<http::HeadAnswer> KeyGuard::check_head(const http::Request& head) 
       refused("unauthorized");
       return refusal(401,
                      "missing authentication credentials for REST request [" + shortened(head.path) + "]" + k_advice);
+    case Outcome::rate_limited: {
+      refused("rate_limited");
+      auto answer = refusal(429, security::rate_limit_message(verdict), "es_rejected_execution_exception");
+      answer.response.headers.set("Retry-After", std::to_string(verdict.wait.count()));
+      return answer;
+    }
     case Outcome::wrong:
       break;
   }

@@ -33,6 +33,25 @@ int listen_on(const addrinfo& address) {
 
 }  // namespace
 
+std::string place_of(const std::string& host, std::uint16_t port) {
+  const bool v6 = host.find(':') != std::string::npos && host.front() != '[';
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+std::string bare_host(const std::string& host) {
+  return host.size() > 1 && host.front() == '[' ? host.substr(1, host.size() - 2) : host;
+}
+
+Error cannot_listen(const std::string& host, std::uint16_t port, const std::string& why) {
+  return {ErrorCode::unavailable, "cannot listen on " + place_of(host, port) + ": " + why +
+                                      "; choose another port or address, or stop the program that uses it"};
+}
+
+Status check_port(const std::string& host, std::uint16_t port) {
+  const auto opened = ListeningSocket::open(bare_host(host), port);
+  return opened ? Status() : cannot_listen(host, port, opened.error().message);
+}
+
 Result<ListeningSocket> ListeningSocket::open(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;

@@ -9,6 +9,15 @@
 
 namespace sightline::http {
 
+/// A host and port as URLs have them: "127.0.0.1:80", "[::1]:80".
+std::string place_of(const std::string& host, std::uint16_t port);
+/// An address as the system reads it: without the brackets of IPv6.
+std::string bare_host(const std::string& host);
+/// unavailable: why nothing listens there, and what to do.
+Error cannot_listen(const std::string& host, std::uint16_t port, const std::string& why);
+/// Whether a server could listen there now. Errors: unavailable.
+Status check_port(const std::string& host, std::uint16_t port);
+
 /// Listens on a host and port, and accepts without blocking.
 class ListeningSocket {
  public:

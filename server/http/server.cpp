@@ -22,13 +22,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds k_cancel_time{150}, k_taking_time{150}, k_close_time{100};
 
 std::string place(const Server::Options& options) {
-  const bool v6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
-  return (v6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(options.port);
-}
-
-/// An address as the system reads it: without the brackets of IPv6.
-std::string bare_host(const std::string& host) {
-  return host.size() > 1 && host.front() == '[' ? host.substr(1, host.size() - 2) : host;
+  return place_of(options.host, options.port);
 }
 
 Status check(const Server::Options& options) {
@@ -218,8 +212,7 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, Handler ha
   } catch (const std::exception& exception) {
     why = exception.what();
   }
-  return Error{ErrorCode::unavailable, "cannot listen on " + place(options) + ": " + why +
-                                           "; choose another port or address, or stop the program that uses it"};
+  return cannot_listen(options.host, options.port, why);
 }
 
 }  // namespace sightline::http

@@ -8,6 +8,7 @@
 
 #include "base/ascii_lower.h"
 #include "base/base64.h"
+#include "base/number_text.h"
 #include "base/sha256.h"
 #include "base/split.h"
 #include "base/trimmed.h"
@@ -87,8 +88,12 @@ Result<ApiKey> named_key(std::string_view line) {
       const auto day = day_from(value);
       if (!day) return day.error();
       key.expires = *day;
+    } else if (word.starts_with("rate=")) {
+      const auto rate = rate_from(value);
+      if (!rate) return invalid("rate=: " + rate.error().message);
+      key.rate = *rate;
     } else {
-      return invalid("unknown word [" + word + "]: use scopes=... and expires=YYYY-MM-DD");
+      return invalid("unknown word [" + word + "]: use scopes=..., expires=YYYY-MM-DD and rate=REQUESTS_PER_SECOND");
     }
   }
   return key;
@@ -139,6 +144,13 @@ const char* to_string(Scope scope) {
       return "metrics";
   }
   return "any";
+}
+
+Result<double> rate_from(std::string_view text) {
+  const auto rate = number_from<double>(text);
+  if (rate && *rate >= k_lowest_rate && *rate <= k_highest_rate) return *rate;
+  return invalid("[" + std::string(text.substr(0, 40)) +
+                 "] must be a number of requests per second between 0.00001 and 1000000, like 10 or 0.5");
 }
 
 Result<ApiKeys> ApiKeys::read(const std::filesystem::path& file) {

@@ -50,7 +50,13 @@ struct ApiKey {
   std::string digest;  ///< SHA-256 of the key, in lower-case hexadecimal digits
   Scopes scopes = Scopes::all();
   std::optional<std::chrono::sys_days> expires;  ///< the first day (UTC) on which it is no longer valid
+  std::optional<double> rate;                    ///< requests per second that it may send; nothing: the usual limit
 };
+
+/// Limits of a rate in requests per second: one in about a day, and more than a server answers.
+inline constexpr double k_lowest_rate = 1e-5, k_highest_rate = 1e6;
+/// Requests per second, a decimal number. Errors: invalid_argument.
+Result<double> rate_from(std::string_view text);
 
 /// A set of API keys. Only their SHA-256 digests are stored, and comparing takes the same time for any
 /// input.
@@ -58,7 +64,7 @@ class ApiKeys {
  public:
   /// Reads a file of keys. A line is either a key, which may do everything and does not expire, or
   ///
-  ///     NAME sha256:DIGEST [scopes=SCOPE,SCOPE...] [expires=YYYY-MM-DD]
+  ///     NAME sha256:DIGEST [scopes=SCOPE,SCOPE...] [expires=YYYY-MM-DD] [rate=REQUESTS_PER_SECOND]
   ///
   /// as scripts/make_api_key.sh writes it. Blank lines and lines that begin with # are skipped, whitespace
   /// around a line is removed. Errors: those of read_key_file, invalid_argument (no key in it, a key shorter
@@ -69,8 +75,9 @@ class ApiKeys {
   static Result<ApiKeys> parse(std::string_view text, const std::string& file);
 
   std::size_t size() const { return keys_.size(); }
+  const std::vector<ApiKey>& all() const { return keys_; }
 
-  /// The key that equals `text`, expired or not; null if there is none.
+  /// The key of `all` that equals `text`, expired or not; null if there is none.
   const ApiKey* find(std::string_view text) const;
 
  private:

@@ -9,42 +9,66 @@
 
 #include "server/security/api_keys.h"
 #include "server/security/guess_brake.h"
+#include "server/security/token_bucket.h"
 
 namespace sightline::security {
 
-/// The keys of a server, for all of its ports. Thread safety: all members may be called from any thread.
+/// The time of a request, on the calendar and on the clock.
+struct Moment {
+  std::chrono::system_clock::time_point date = std::chrono::system_clock::now();
+  TokenBucket::Clock::time_point time = TokenBucket::Clock::now();
+};
+
+/// The keys of a server, for all of its ports. A key with a rate has one token bucket, which all ports share.
+/// Thread safety: all members may be called from any thread.
 class KeyCheck {
  public:
-  explicit KeyCheck(ApiKeys keys) : keys_(std::make_shared<const ApiKeys>(std::move(keys))) {}
+  using Clock = TokenBucket::Clock;
+
+  /// `usual_rate`: requests per second of each key without a rate of its own; 0: no limit.
+  explicit KeyCheck(ApiKeys keys, double usual_rate = 0, Clock::time_point now = Clock::now());
 
   enum class Outcome {
     admitted,
     missing,  ///< the request has no key
     wrong,    ///< no such key
     expired,
-    forbidden,  ///< the key lacks the scope
+    forbidden,     ///< the key lacks the scope
+    rate_limited,  ///< the key has sent too many requests
   };
   struct Verdict {
     Outcome outcome = Outcome::missing;
-    std::string name;  ///< of the key, unless it is missing or wrong
+    std::string name;              ///< of the key, unless it is missing or wrong
+    std::chrono::seconds wait{0};  ///< if it is rate_limited: when the next request passes, at least 1
   };
-
-  /// `presented`: the texts of a request that may be keys (`keys_in`).
-  Verdict judge(const std::vector<std::string>& presented, Scope scope,
-                std::chrono::system_clock::time_point now = std::chrono::system_clock::now()) const;
+  /// To be called once per request: one that is admitted takes a token of its key. `presented`: the texts of the
+  /// request that may be keys (`keys_in`).
+  Verdict judge(const std::vector<std::string>& presented, Scope scope, const Moment& now = {});
 
   /// Counts a wrong key of an address, and returns the delay of its answer (GuessBrake).
   std::chrono::milliseconds wrong_key(const std::string& address) { return guesses_.failure(address); }
 
-  /// From now on these keys are valid, and no others.
-  void replace(ApiKeys keys);
+  /// From now on these keys are valid, and no others. A key that was valid before keeps its tokens, whatever its line
+  /// says now.
+  void replace(ApiKeys keys, Clock::time_point now = Clock::now());
 
  private:
-  std::shared_ptr<const ApiKeys> current() const;
+  /// The keys and, at the same place, the bucket of each; null: no limit.
+  struct Ring {
+    ApiKeys keys;
+    std::vector<std::shared_ptr<TokenBucket>> buckets;
+  };
+  std::shared_ptr<TokenBucket> bucket_of(const ApiKey& key, const Ring* before, Clock::time_point now) const;
+  std::shared_ptr<const Ring> ring_of(ApiKeys keys, const Ring* before, Clock::time_point now) const;
+  std::shared_ptr<const Ring> current() const;
 
+  const double usual_rate_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const ApiKeys> keys_;
+  std::shared_ptr<const Ring> ring_;
   GuessBrake guesses_;
 };
+
+/// The error of a verdict `rate_limited`, for its client.
+std::string rate_limit_message(const KeyCheck::Verdict& verdict);
 
 }  // namespace sightline::security

@@ -5,6 +5,7 @@
 #include <exception>
 #include <future>
 #include <iterator>
+#include <pthread.h>
 #include <utility>
 
 #include "base/exception_error.h"
@@ -235,6 +236,10 @@ BatchQueue::Load BatchQueue::load(const Account& account) const {
   return load;
 }
 
+BatchQueue::Activity BatchQueue::activity() const {
+  return {progress_.load(std::memory_order_relaxed), runs_call_.load(std::memory_order_relaxed)};
+}
+
 void BatchQueue::stop(Timer::TimePoint drain_until) {
   {
     const std::lock_guard lock(mutex_);
@@ -246,6 +251,7 @@ void BatchQueue::stop(Timer::TimePoint drain_until) {
 }
 
 void BatchQueue::run() {
+  ::pthread_setname_np(::pthread_self(), "model");  // as top and debuggers show it
   std::unique_lock lock(mutex_);
   // Callbacks, models and tickets that are given back all run without the lock, and none of them throws. What
   // is done with the lock takes no memory.
@@ -255,10 +261,13 @@ void BatchQueue::run() {
     lock.lock();
   };
   for (;;) {
+    progress_.fetch_add(1, std::memory_order_relaxed);
     if (!calls_.empty()) {
       auto call = std::move(calls_.front());
       calls_.pop_front();
+      runs_call_.store(true, std::memory_order_relaxed);
       unlocked(call);
+      runs_call_.store(false, std::memory_order_relaxed);
       continue;
     }
     if (Entries dead = take_dead(timer_.now()); !dead.empty()) {
@@ -404,6 +413,7 @@ void BatchQueue::embed_and_answer(Entries& batch, bool interleaved) {
 
 /// False: nobody waits for any of the batch.
 bool BatchQueue::between_steps(Pass& pass) noexcept {
+  progress_.fetch_add(1, std::memory_order_relaxed);
   while (pass.yields && urgent_.load(std::memory_order_relaxed) > 0 && lend(pass)) {
   }
   while (pass.wanted != pass.batch.end() && pass.wanted->is_cancelled()) ++pass.wanted;

@@ -137,6 +137,16 @@ class BatchQueue {
 
   Load load(const Account& account) const;
 
+  /// What the model thread does, for the watchdog.
+  struct Activity {
+    /// Grows with each step of a pass and each turn of the thread: as long as it does not, the thread waits for work or
+    /// hangs.
+    std::uint64_t progress = 0;
+    bool runs_call = false;  ///< work of `run_on_model_thread`, which has no steps
+  };
+  /// Takes no lock.
+  Activity activity() const;
+
   /// Admits nothing more, runs what was submitted, and ends the model thread. What has not begun by
   /// `drain_until` is answered with ErrorCode::overloaded; a batch that runs then is still finished, unless its
   /// inputs are all cancelled. Tickets still out must be submitted or destroyed before.
@@ -196,6 +206,8 @@ class BatchQueue {
   /// What a running batch of documents checks between its steps: queries that wait, and `dead_`. Changed
   /// with the lock held.
   std::atomic<std::size_t> urgent_{0};
+  std::atomic<std::uint64_t> progress_{0};  // see Activity
+  std::atomic<bool> runs_call_{false};
   std::thread model_thread_;
 };
 

@@ -67,6 +67,7 @@ void Watchdog::run() {
     }
     next = timer_.now() + options_.interval;
     lock.unlock();
+    look_for_progress();
     for (std::size_t i = 0; i < models_.size(); ++i) {
       try {
         send(i);
@@ -76,6 +77,34 @@ void Watchdog::run() {
     }
     lock.lock();
   }
+}
+
+/// Before the probes of this turn are sent: one that waits now has waited since the last look, or longer.
+void Watchdog::look_for_progress() {
+  const Timer::TimePoint now = timer_.now();
+  const BatchQueue::Activity activity = queue_.activity();
+  const ModelRegistry::Model* const waiting = waiting_model();
+  if (!waiting || activity.runs_call || activity.progress != progress_) {
+    standstill_ = {};
+  } else {
+    standstill_ += std::min<Timer::Clock::duration>(now - looked_, 2 * options_.interval);
+  }
+  progress_ = activity.progress;
+  looked_ = now;
+  if (reported_ || options_.limit.count() == 0 || standstill_ < options_.limit || !options_.stuck) return;
+  reported_ = true;
+  options_.stuck("the model thread hangs: a probe of model [" + waiting->name() +
+                 "] waits, and no step of a pass ended for " +
+                 std::to_string(std::chrono::duration_cast<std::chrono::seconds>(standstill_).count()) + " s");
+}
+
+/// A model whose probe has not come back; null: none.
+const ModelRegistry::Model* Watchdog::waiting_model() const {
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    const std::lock_guard lock(probes_[i].mutex);
+    if (probes_[i].running) return models_[i];
+  }
+  return nullptr;
 }
 
 void Watchdog::send(std::size_t index) {

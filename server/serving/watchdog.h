@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -21,6 +23,9 @@ namespace sightline::serving {
 ///       2. A vector that differs makes the model `failed`: requests are refused until one is right again.
 ///       3. `problems` names the models that are not ready, and those whose last right answer is older than
 ///          `max_age`: the model thread hangs, or cannot keep up.
+///       4. If a probe waits and the model thread finishes nothing for `limit`, not even a step of a pass, the thread
+///          hangs. Nothing in the process can end it, so `stuck` is called once. A slow model is never stuck: each of
+///          its steps counts. Time in which the watchdog itself did not run, as in a frozen process, does not count.
 /// Thread safety: all members may be called from any thread.
 class Watchdog {
  public:
@@ -28,6 +33,9 @@ class Watchdog {
     std::chrono::milliseconds interval{10'000};  ///< 0: no probes; readiness is then that of the models' states
     std::chrono::milliseconds max_age{60'000};   ///< longer than any batch may take
     double tolerance = 1e-3;                     ///< of 1 - cosine: batches and short floats round differently
+    std::chrono::milliseconds limit{0};          ///< longer than any step may take; 0: `stuck` is never called
+    /// Called on the watchdog's thread with the reason. May be empty.
+    std::function<void(const std::string& reason)> stuck;
   };
 
   Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Timer& timer);
@@ -47,6 +55,8 @@ class Watchdog {
   };
 
   void run();
+  void look_for_progress();
+  const ModelRegistry::Model* waiting_model() const;
   void send(std::size_t index);
   std::optional<Error> problem_of(const ModelRegistry::Model& model, const Result<std::vector<float>>& vector) const;
   void came_back(Probe& probe, bool right);
@@ -57,6 +67,11 @@ class Watchdog {
   Timer& timer_;
   const std::vector<ModelRegistry::Model*> models_;
   std::deque<Probe> probes_;  // by model
+  // Of the watchdog's thread alone:
+  std::uint64_t progress_ = 0;            // of the model thread, at the last look
+  Timer::TimePoint looked_{};             // when that was
+  Timer::Clock::duration standstill_{0};  // how long it has not moved
+  bool reported_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;

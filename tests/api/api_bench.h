@@ -48,9 +48,15 @@ class ApiBench {
     service->stop(Timer::TimePoint::max());
   }
 
-  /// The client leaves when `client` is cancelled.
+  /// As an http::Server does it: what the head decides, else what the handler answers. The client leaves when `client`
+  /// is cancelled.
   std::future<http::Response> send(http::Request request) {
     request.cancellation = client;
+    if (auto refused = api->check_head(request)) {
+      std::promise<http::Response> answer;
+      answer.set_value(std::move(refused->response));
+      return answer.get_future();
+    }
     const auto answer = std::make_shared<std::promise<http::Response>>();
     api->handle(std::move(request),
                 Responder{[answer](http::Response response) { answer->set_value(std::move(response)); }});

@@ -355,6 +355,80 @@ TEST_CASE("a deadline that passes in the queue is 429, so that Elasticsearch tri
   CHECK(bench.post("/v1/embeddings", R"({"model":"hash","input":"d"})", "timeout=soon").status == 400);
 }
 
+http::Request timed_request(const std::string& input, const std::string& time) {
+  http::Request request;
+  request.method = http::Method::post;
+  request.path = "/v1/embeddings";
+  request.headers.set("X-Request-Timeout", time);
+  request.body = R"({"model":"hash","input":")" + input + "\"}";
+  return request;
+}
+
+TEST_CASE("a request is answered when the time of its client has passed, and its work is cancelled") {
+  ApiBench bench;
+  std::atomic<std::size_t> steps{0};
+  bench.embedder->steps = 1'000'000;
+  std::promise<void> began;
+  bench.embedder->on_step = [&](auto, std::size_t step) {
+    if (step == 0) began.set_value();
+    steps = step + 1;
+    std::this_thread::yield();
+  };
+  auto running = bench.send(timed_request("d", "2.5"));
+  began.get_future().wait();
+  CHECK(running.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+  bench.timer.advance(std::chrono::milliseconds(2500));
+  const auto late = running.get();  // while the model would run for a million steps
+  CHECK(late.status == 429);
+  CHECK(std::string(parsed(late)["error"]["code"].GetString()) == "deadline_exceeded");
+  CHECK(message_of(late) ==
+        "there was no answer within [X-Request-Timeout], 2500 ms, so the work was cancelled: allow more time, or retry "
+        "later");
+  bench.service->stop(Timer::TimePoint::max());  // the batch was abandoned
+  CHECK(steps < 1'000'000);
+  const auto metrics = bench.get("/metrics").body;
+  CHECK_MESSAGE(metrics.find("sightline_requests_refused_total{code=\"deadline_exceeded\"} 1") != std::string::npos,
+                metrics);
+  CHECK(metrics.find("{code=\"cancelled\"}") == std::string::npos);
+}
+
+TEST_CASE("the time of a client is seconds or has a unit, and only shortens the server's limit") {
+  ApiBench bench;
+  for (const char* good : {"30", "0.5", "500ms", "1.5s", "2m", "999999999m"}) {
+    CAPTURE(good);
+    CHECK(bench.send(timed_request("d", good)).get().status == 200);
+  }
+  CHECK(bench.send(timed_request("new", "0")).get().status == 429);
+  for (const char* bad : {"", "soon", "-1", "1h", "1e3", "10 s", "inf", "nan", "1000000000", "5s5"}) {
+    CAPTURE(bad);
+    const auto refused = bench.send(timed_request("d", bad)).get();
+    CHECK(refused.status == 400);
+    CHECK(message_of(refused) == "the header [X-Request-Timeout] is [" + std::string(bad) +
+                                     "]; it must be a number of seconds, like 2.5, or a number with ms, s or m, like "
+                                     "500ms");
+  }
+  for (const char* bad : {"timeout=1.5s", "timeout=10", "timeout="}) {
+    CAPTURE(bad);
+    CHECK(bench.post("/v1/embeddings", R"({"model":"hash","input":"d"})", bad).status == 400);
+  }
+  // The shorter of parameter and header, and the server's own limit where both are longer.
+  bench.hold_model();
+  auto blocked = bench.send(timed_request("block", "1m"));
+  bench.gate.await_arrival();
+  auto both = timed_request("a", "20");
+  both.query = "timeout=9s";
+  auto by_parameter = bench.send(std::move(both));
+  auto query = timed_request("q", "30");
+  query.body = R"({"model":"hash","input":"q","input_type":"query"})";
+  auto by_server = bench.send(std::move(query));
+  bench.timer.advance(std::chrono::seconds(9));
+  CHECK(message_of(by_parameter.get()).find("there was no answer within [timeout], 9000 ms") == 0);
+  bench.timer.advance(std::chrono::seconds(1));
+  bench.gate.open();
+  CHECK(message_of(by_server.get()).find("waited 10000 ms for the model") == 0);
+  CHECK(blocked.get().status == 200);
+}
+
 TEST_CASE("a client that left costs no inference") {
   ApiBench bench;
   bench.hold_model();

@@ -165,6 +165,17 @@ TEST_CASE("environment variables stand in for flags, and flags win") {
   CHECK(options.max_body_bytes == 1024);
 }
 
+TEST_CASE("keys may have a usual rate, and a hanging model a limit") {
+  const ServerOptions usual = good({"--model", "a=/a"});
+  CHECK(usual.rate_limit == 0);
+  CHECK(usual.watchdog_limit == std::chrono::minutes(5));
+  const ServerOptions set =
+      good({"--model", "a=/a", "--api-key-file", "keys", "--rate-limit", "0.5", "--watchdog-limit", "0ms"});
+  CHECK(set.rate_limit == 0.5);
+  CHECK(set.watchdog_limit == std::chrono::milliseconds(0));
+  CHECK(good({"--model", "a=/a", "--port", "9200"}).port == 9200);  // there is one port only
+}
+
 TEST_CASE("what makes no sense ends the program with 2") {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {},
@@ -182,6 +193,13 @@ TEST_CASE("what makes no sense ends the program with 2") {
            {"--model", "a=/a", "--dtype", "int8", "--dtype", "bfloat16"},
            {"--model", "a=/a", "--max-image-bytes", "20XB"},
            {"--model", "a=/a", "--query-timeout", "10"},
+           {"--model", "a=/a", "--query-timeout", "-10s"},
+           {"--model", "a=/a", "--rate-limit", "5"},
+           {"--model", "a=/a", "--rate-limit", "-1", "--api-key-file", "keys"},
+           {"--model", "a=/a", "--rate-limit", "fast", "--api-key-file", "keys"},
+           {"--model", "a=/a", "--endpoint-addresses", "10.0.0.0/33"},
+           {"--model", "a=/a", "--endpoint-addresses", "10.0.0.1,somewhere"},
+           {"--model", "a=/a", "--embedded-elasticsearch", "--port", "9200"},
            {"--model", "a=/a", "--max-inputs", "0"},
            {"--model", "a=/a", "--no-such-option"},
            {"--model", "a=/a", "stray"},

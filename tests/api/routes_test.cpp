@@ -279,6 +279,44 @@ TEST_CASE("a key is checked when only the headers have arrived; guessing becomes
   }
 }
 
+TEST_CASE("a request beyond the rate of its key is 429 in its route's format, with the time to wait") {
+  Api::Options options;
+  options.keys = std::make_shared<security::KeyCheck>(
+      *security::ApiKeys::parse("app sha256:" + sha256_hex("key-of-app") + " rate=0.2\n", "keys"), 0,
+      Timer::TimePoint(std::chrono::hours(1)));
+  ApiBench bench(std::move(options));
+  http::Request request;
+  request.headers.set("Authorization", "Bearer key-of-app");
+  request.headers.set("Sightline-Key", "key-of-app");
+  const auto answer = [&](const std::string& path) {
+    request.path = path;
+    const auto refused = bench.api->check_head(request);
+    return refused ? refused->response : http::Response();
+  };
+  CHECK(answer("/v1/models").status == 200);
+  const auto refused = answer("/v1/models");
+  CHECK(refused.status == 429);
+  CHECK(refused.headers.get("Retry-After") == "5");
+  CHECK_FALSE(refused.headers.get("WWW-Authenticate"));
+  CHECK(std::string(parsed(refused)["error"]["code"].GetString()) == "rate_limited");
+  CHECK(std::string(parsed(refused)["error"]["type"].GetString()) == "rate_limit_error");
+  CHECK(message_of(refused).find("the key [app] has sent more requests than its rate allows: retry after 5 s") == 0);
+  CHECK(answer("/v2/embed").body.find("\"message\":\"the key [app]") != std::string::npos);
+  for (const char* path : {"/_inference/text_embedding/hash", "/elasticsearch/_search"}) {
+    CAPTURE(path);
+    CHECK(answer(path).body.find("\"type\":\"es_rejected_execution_exception\"") != std::string::npos);
+  }
+  for (const char* open : {"/health/live", "/health/ready", "/openapi.json"}) CHECK(answer(open).status == 200);
+  bench.timer.advance(std::chrono::seconds(5));
+  CHECK(answer("/v1/models").status == 200);
+  CHECK(answer("/v1/models").status == 429);
+  bench.timer.advance(std::chrono::seconds(5));
+  request.path = "/metrics";
+  const auto metrics = bench.send(request).get();  // judged once: one token is enough
+  CHECK_MESSAGE(metrics.body.find("sightline_requests_refused_total{code=\"rate_limited\"} 5") != std::string::npos,
+                metrics.body);
+}
+
 TEST_CASE("a key opens only the routes of its scopes") {
   const auto file = std::filesystem::temp_directory_path() / ("sightline_scopes_" + std::to_string(getpid()));
   std::ofstream(file) << "queries sha256:" + sha256_hex("the-key-of-queries") + " scopes=infer,search\n" +

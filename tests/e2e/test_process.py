@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import ctypes
 import http.server
 import json
 import os
@@ -198,6 +199,79 @@ def test_a_file_that_cannot_be_used_stops_the_start(tmp_path, options, says):
     ended = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1 and "ready" not in ended.stdout
     assert says in ended.stderr
+
+
+@pytest.mark.parametrize("options, status, says", [
+    (["--endpoint-addresses", "10.0.0.0/33"], 2, "--endpoint-addresses: [10.0.0.0/33]"),
+    (["--max-image-bytes", "20XB"], 2, "--max-image-bytes: [20XB] must be a size: a whole number with B, kB, MB, GB or TB, like 20MB"),
+    (["--query-timeout", "10"], 2, "--query-timeout: [10] must be a time: a whole number with ms, s, m or h, like 500ms or 10s"),
+    (["--elasticsearch-port", "9277", "--port", "9277"], 2, "--elasticsearch-port: must differ from --port [9277]"),
+    (["--secret-key-file", "/no/keys"], 1, "cannot read the secret key file /no/keys: No such file"),
+    (["--data-dir", "/dev/null"], 1, "store folder /dev/null: cannot be"),
+    (["--picture-cache-dir", "/dev/null"], 1, "--picture-cache-dir: "),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_what_needs_no_model_is_found_before_models_load(tmp_path, options, status, says):
+    usual = [] if "--elasticsearch-port" in options else ["--elasticsearch-port", "0"]
+    folder = [] if "--data-dir" in options else ["--data-dir", tmp_path / "data"]
+    port = [] if "--port" in options else ["--port", "0"]
+    command = [BIN / "sightline-server", "--model", MODEL, "--embedded-elasticsearch", *usual, *folder, *port, *options]
+    ended = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == status and "ready" not in ended.stdout
+    assert says in ended.stderr
+    assert "loaded in" not in ended.stderr
+
+
+def test_a_taken_port_or_folder_is_found_before_models_load(tmp_path):
+    first = Sightline(tmp_path / "data", tmp_path / "log")
+    try:
+        taken = first.elasticsearch.rsplit(":", 1)[1]
+        for options, says in ((["--elasticsearch-port", taken, "--data-dir", tmp_path / "other"], f"cannot listen on 127.0.0.1:{taken}: Address already in use"),
+                              (["--elasticsearch-port", "0", "--data-dir", tmp_path / "data"], "is in use by another server")):
+            command = [*COMMAND, MODEL, "--embedded-elasticsearch", *options]
+            ended = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
+            assert ended.returncode == 1 and says in ended.stderr
+            assert "loaded in" not in ended.stderr
+    finally:
+        assert first.stop() == 0
+
+
+# ---- a model thread that hangs
+
+PTRACE_ATTACH = 16
+WAIT_FOR_THREADS = 0x40000000  # __WALL
+
+
+def thread_named(process, name):
+    for task in sorted(os.listdir(f"/proc/{process.pid}/task"), key=int):
+        with open(f"/proc/{process.pid}/task/{task}/comm") as comm:
+            if comm.read().strip() == name:
+                return int(task)
+    raise AssertionError(f"no thread is named {name}")
+
+
+def test_a_model_thread_that_hangs_ends_the_server_for_its_supervisor(tmp_path):
+    log = tmp_path / "log"
+    with open(log, "wb") as stderr:
+        process, url = start(stderr=stderr, arguments=["--threads", "1", "--watchdog-interval", "100ms", "--watchdog-limit", "1s"])
+    try:
+        time_well = time.monotonic() + 2  # longer than the limit: a model that works is never ended
+        while time.monotonic() < time_well:
+            assert embed(url, f"a house at {time.monotonic()}")[0] == 200
+        thread = thread_named(process, "model")
+        ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+        ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+        if ptrace(PTRACE_ATTACH, thread, None, None) != 0:
+            pytest.skip(f"threads cannot be stopped here: {os.strerror(ctypes.get_errno())}")
+        os.waitpid(thread, WAIT_FOR_THREADS)  # it stands still, and the others run
+        assert call("GET", url + "/health/live")[0] == 200
+        os.waitpid(thread, WAIT_FOR_THREADS)  # until it is killed with its process
+        assert process.wait(timeout=30) == 70
+    finally:
+        process.kill()
+        process.wait()
+    line = wait_for("the model thread hangs", log)
+    assert " critical " in line and "a probe of model [clip] waits" in line
+    assert "(--watchdog-limit): ending with exit code 70, to be started again" in line
 
 
 def wait_for(words, log, within=20):

@@ -109,5 +109,25 @@ TEST_CASE("only requests with a key that has the scope pass") {
   CHECK_FALSE(answer(Method::get, "/", "ApiKey key-of-admin"));
 }
 
+TEST_CASE("a request beyond the rate of its key is 429, as Elasticsearch's clients retry it") {
+  const auto keys = std::make_shared<security::KeyCheck>(
+      *security::ApiKeys::parse("loader sha256:" + sha256_hex("key-of-loader") + " rate=0.25\n", "keys"));
+  std::vector<std::string> refused;
+  const KeyGuard guard({keys, {}, [&](const std::string& code) { refused.push_back(code); }});
+  const security::Moment now;
+  CHECK_FALSE(guard.check_head(head(Method::post, "/_bulk", "ApiKey key-of-loader"), now));
+  const auto answer = guard.check_head(head(Method::post, "/_bulk", "ApiKey key-of-loader"), now);
+  REQUIRE(answer);
+  CHECK(answer->response.status == 429);
+  CHECK(answer->response.headers.get("Retry-After") == "4");
+  CHECK(answer->response.headers.get("X-elastic-product") == "Elasticsearch");
+  CHECK(answer->response.body.find("\"type\":\"es_rejected_execution_exception\"") != std::string::npos);
+  CHECK(answer->response.body.find("the key [loader] has sent more requests than its rate allows") !=
+        std::string::npos);
+  CHECK_FALSE(answer->close);
+  CHECK(answer->delay.count() == 0);
+  CHECK(refused == std::vector<std::string>{"rate_limited"});
+}
+
 }  // namespace
 }  // namespace sightline::elastic

@@ -68,7 +68,13 @@ TEST_CASE("a file with a bad line is refused, and the line named") {
           "line 1: [" + std::string(day) + "] must be a day as YYYY-MM-DD");
   }
   CHECK(error_of(line("a", "key-of-a", " scope=search")) ==
-        "line 1: unknown word [scope=search]: use scopes=... and expires=YYYY-MM-DD");
+        "line 1: unknown word [scope=search]: use scopes=..., expires=YYYY-MM-DD and rate=REQUESTS_PER_SECOND");
+  for (const char* rate : {"", "0", "-1", "fast", "1/s", "1e7", "0.000001", "nan", "inf", "10x"}) {
+    CAPTURE(rate);
+    CHECK(error_of(line("a", "key-of-a", std::string(" rate=") + rate)) ==
+          "line 1: rate=: [" + std::string(rate) +
+              "] must be a number of requests per second between 0.00001 and 1000000, like 10 or 0.5");
+  }
   CHECK(error_of(line("a", "key-of-a") + line("a", "key-of-b")) == "line 2: the name [a] appears twice");
 }
 
@@ -92,7 +98,7 @@ TEST_CASE("a verdict follows the key, its scopes and its last day") {
     return std::chrono::sys_days(std::chrono::year(2026) / std::chrono::month(month) / std::chrono::day(number));
   };
   const auto outcome = [&](const Strings& presented, Scope scope) {
-    return check.judge(presented, scope, day(2, 28)).outcome;
+    return check.judge(presented, scope, {day(2, 28)}).outcome;
   };
   CHECK(outcome({"reader-key"}, Scope::search) == Outcome::admitted);
   CHECK(outcome({"wrong", "reader-key"}, Scope::search) == Outcome::admitted);
@@ -100,12 +106,75 @@ TEST_CASE("a verdict follows the key, its scopes and its last day") {
   CHECK(outcome({"reader-key"}, Scope::ingest) == Outcome::forbidden);
   CHECK(outcome({"wrong"}, Scope::search) == Outcome::wrong);
   CHECK(outcome({}, Scope::any) == Outcome::missing);
-  CHECK(check.judge({"reader-key"}, Scope::search, day(3, 1)).outcome == Outcome::expired);
-  CHECK(check.judge({"reader-key"}, Scope::ingest, day(3, 1)).name == "reader");
+  CHECK(check.judge({"reader-key"}, Scope::search, {day(3, 1)}).outcome == Outcome::expired);
+  CHECK(check.judge({"reader-key"}, Scope::ingest, {day(3, 1)}).name == "reader");
 
   check.replace(*ApiKeys::read(folder.write("keys", "another-key\n")));
   CHECK(outcome({"reader-key"}, Scope::search) == Outcome::wrong);
   CHECK(outcome({"another-key"}, Scope::manage) == Outcome::admitted);
+}
+
+/// Keys with rates, and a clock that the test moves.
+struct RatedKeys {
+  explicit RatedKeys(const std::string& text, double usual_rate = 0)
+      : check(*ApiKeys::parse(text, "keys"), usual_rate, now.time) {}
+
+  KeyCheck::Verdict judge(const std::string& key) { return check.judge({key}, Scope::search, now); }
+  /// How many requests of a key pass now, up to 50.
+  int passing(const std::string& key) {
+    int count = 0;
+    while (count < 50 && judge(key).outcome == Outcome::admitted) ++count;
+    return count;
+  }
+
+  Moment now{std::chrono::sys_days(std::chrono::year(2026) / 3 / 1),
+             KeyCheck::Clock::time_point(std::chrono::hours(1))};
+  KeyCheck check;
+};
+
+TEST_CASE("a key beyond its rate is refused with the time to wait, and others are not") {
+  RatedKeys keys(line("slow", "slow-key", " rate=0.5") + line("quick", "quick-key", " rate=4 scopes=search") +
+                 line("free", "free-key"));
+  CHECK(keys.passing("slow-key") == 1);
+  const auto refused = keys.judge("slow-key");
+  CHECK(refused.outcome == Outcome::rate_limited);
+  CHECK(refused.name == "slow");
+  CHECK(refused.wait == std::chrono::seconds(2));
+  CHECK(rate_limit_message(refused).find(
+            "the key [slow] has sent more requests than its rate allows: retry after 2 s") == 0);
+  CHECK(keys.passing("quick-key") == 4);
+  CHECK(keys.judge("quick-key").wait == std::chrono::seconds(1));  // a quarter of one
+  CHECK(keys.passing("free-key") == 50);
+  // What is refused for another reason takes no token.
+  keys.now.time += std::chrono::milliseconds(250);
+  CHECK(keys.check.judge({"quick-key"}, Scope::manage, keys.now).outcome == Outcome::forbidden);
+  CHECK(keys.passing("quick-key") == 1);
+}
+
+TEST_CASE("the usual rate is that of each key without its own") {
+  RatedKeys keys("plain-key-1\nplain-key-2\n" + line("own", "own-key", " rate=5"), 2);
+  CHECK(keys.passing("plain-key-1") == 2);
+  CHECK(keys.passing("plain-key-2") == 2);
+  CHECK(keys.passing("own-key") == 5);
+}
+
+TEST_CASE("keys keep their tokens when the file is read again") {
+  RatedKeys keys(line("a", "key-of-a", " rate=10") + line("b", "key-of-b", " rate=10"));
+  CHECK(keys.passing("key-of-a") == 10);
+  const auto read_again = [&](const std::string& text) {
+    keys.check.replace(*ApiKeys::parse(text, "keys"), keys.now.time);
+  };
+  read_again("# moved\n" + line("c", "key-of-c", " rate=3") + line("a", "key-of-a", " rate=20") +
+             line("b", "key-of-b", " rate=2"));
+  CHECK(keys.passing("key-of-a") == 0);
+  CHECK(keys.passing("key-of-b") == 2);
+  CHECK(keys.passing("key-of-c") == 3);
+  keys.now.time += std::chrono::milliseconds(500);
+  CHECK(keys.passing("key-of-a") == 10);  // at the new rate
+  read_again(line("a", "key-of-a"));
+  CHECK(keys.passing("key-of-a") == 50);
+  read_again(line("a", "another-key", " rate=1"));
+  CHECK(keys.passing("another-key") == 1);
 }
 
 }  // namespace

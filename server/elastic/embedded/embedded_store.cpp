@@ -61,6 +61,15 @@ Result<std::unique_ptr<Store>> open_embedded_store(const std::filesystem::path& 
   return std::unique_ptr<Store>(std::make_unique<EmbeddedStore>(*std::move(core)));
 }
 
+Status check_store_folder(const std::filesystem::path& folder, const Warn& warn) {
+  try {
+    const StoreFiles claimed(folder, warn);
+    return {};
+  } catch (StorageFailed& failed) {
+    return std::move(failed.error);
+  }
+}
+
 void add_routes(rest::Router& router, StoreCore& store) {
   add_cluster_routes(router, store);
   add_index_routes(router, store);

@@ -23,4 +23,8 @@ Result<std::unique_ptr<Store>> open_embedded_store(
     std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now,
     const Limits& limits = {}, std::function<void(const std::string&)> warn = {});
 
+/// Whether the store in `folder` could be claimed now, without opening it: quick, however large the store is. Makes the
+/// folder if it is missing, and closes it to other users. Errors: unavailable and corrupt_data, as above.
+Status check_store_folder(const std::filesystem::path& folder, const std::function<void(const std::string&)>& warn);
+
 }  // namespace sightline::elastic
