@@ -58,7 +58,7 @@ class Help:
 
 
 def option_of(head, text):
-    """An option from the left column of CLI11's help: `--port UINT=8080 (Env:SIGHTLINE_PORT)`."""
+    """An option from the left column of CLI11's help: `--port UINT=8080 (Env:SIGHTLINE_PORT)`; since CLI11 2.4 `--port UINT [8080] (Env:...)`."""
     environment = re.search(r" \(Env:(\w+)\)", head)
     head = re.sub(r" \(Env:\w+\)", "", head)
     notes = re.search(r" (REQUIRED|Needs: .*|Excludes: .*)$", head)
@@ -67,7 +67,10 @@ def option_of(head, text):
     flags, _, argument = head.strip().partition(" ")
     argument = re.sub(r" ?\.\.\.$", "", argument.strip())
     default = ""
-    if "=" in argument and not argument.startswith("NAME="):
+    newer = re.match(r"(.+(?<! in)) \[(.*)\]$", argument)  # `INT in [1 - 64]` is a range
+    if newer:
+        argument, default = newer[1], newer[2]
+    elif "=" in argument and not argument.startswith("NAME="):
         argument, _, default = argument.partition("=")
     choices = re.search(r":\{(.*)\}$", argument)
     argument = argument.split(":")[0].strip()

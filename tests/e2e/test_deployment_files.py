@@ -32,7 +32,7 @@ def test_each_setting_is_an_option(file, settings):
 
 def test_the_service_is_given_more_time_to_stop_than_the_server_takes():
     unit = (ROOT / "packaging/systemd/sightline.service.in").read_text()
-    drain = re.search(r"--drain-timeout TIME=(\d+)s", run([BIN / "sightline-server", "--help"], {"PATH": os.environ["PATH"]}).stdout)
+    drain = re.search(r"--drain-timeout TIME(?:=| \[)(\d+)s", run([BIN / "sightline-server", "--help"], {"PATH": os.environ["PATH"]}).stdout)
     stop = re.search(r"^TimeoutStopSec=(\d+)s$", unit, re.M)
     assert int(stop[1]) >= int(drain[1]) + 5
     pod = next(document for document in MANIFESTS["deployment.yaml"] if document["kind"] == "Deployment")["spec"]["template"]["spec"]

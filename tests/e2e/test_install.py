@@ -113,6 +113,51 @@ def test_a_man_page_is_laid_out_without_warnings(installed, command):
     assert re.search(rf"{command} +- +\S", done.stdout), done.stdout[:300]
 
 
+HELP = """Loads pictures.
+Usage: /somewhere/sightline-loader [OPTIONS] FOLDER...
+
+Positionals:
+  FOLDER TEXT ... REQUIRED    Folders of pictures
+
+Options:
+  -h,--help                   Print this help message and exit
+  --column TEXT{old}[file]{end}Names a picture
+  --format TEXT:{{text,json}}{old}text{end}
+                              Format of the output
+  --in-flight INT:INT in [1 - 64]{old}2{end}
+                              Simultaneous bulks
+  --retries INT:INT in [1 - 64]
+                              Without a default
+  --resume Excludes: --replace
+                              Send what is missing
+  --save [NAME]               Save the report
+
+Models:
+  --model NAME=FOLDER ... (Env:SIGHTLINE_MODEL)
+                              A model; repeatable
+
+Examples:
+  sightline-loader photos
+"""
+
+
+def test_the_help_of_both_versions_of_cli11_gives_the_same_page(tmp_path):
+    pages = []
+    for name, old, end, gap in (("debian12", "=", "", " " * 8), ("debian13", " [", "]", " " * 6)):
+        (tmp_path / name).write_text("#!/bin/sh\ncat <<'END'\n" + HELP.format(old=old, end=end).replace("Names a", gap + "Names a") + "END\n")
+        (tmp_path / name).chmod(0o755)
+        done = run(["python3", ROOT / "cmake/manual/make_manual.py", "--command", "sightline-loader", "--version", "1", "--out", tmp_path / f"{name}-out",
+                    "--others", "sightline-search", "--", tmp_path / name], {"PATH": os.environ["PATH"]})
+        assert done.returncode == 0, done.stderr
+        pages.append({file.name: file.read_bytes() for file in (tmp_path / f"{name}-out").iterdir()})
+    assert pages[0] == pages[1]
+    page = gzip.decompress(pages[0]["sightline-loader.1.gz"]).decode().replace("\\-", "-")
+    assert "\\fB--in-flight\\fR \\fIINT\\fR\nSimultaneous bulks. Default: 2." in page
+    assert "\\fB--retries\\fR \\fIINT\\fR\nWithout a default.\n" in page
+    assert "One of: text, json. Default: text." in page and "Names a picture. Default: file." in page
+    assert "--save" in page and "\\fI[NAME]\\fR" in page and "Environment: SIGHTLINE_MODEL." in page
+
+
 def completed(installed, line):
     """What bash offers at the end of a command line."""
     words = re.findall(r"=|[^\s=]+|(?<= )$", line)
