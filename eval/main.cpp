@@ -283,7 +283,7 @@ void declare(CLI::App& app, Options& options) {
                  "PEM file of the CA of an https server's certificate (default: SIGHTLINE_CA_FILE)");
   app.add_option("--env-file", options.env_file, "Settings file")->capture_default_str();
   app.add_flag("--quiet", options.quiet, "No progress, only the table");
-  app.set_version_flag("--version", SIGHTLINE_VERSION);
+  app.set_version_flag("--version", "sightline-eval " SIGHTLINE_VERSION);
 }
 
 int run(int argc, char** argv) {

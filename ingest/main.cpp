@@ -127,7 +127,7 @@ void add_options(CLI::App& app, Command& command) {
   add_load_options(app, command);
   app.add_option("--env-file", command.env_file, "Settings file")->capture_default_str();
   app.add_flag("--quiet", command.quiet, "No progress and no types of columns, only the summary");
-  app.set_version_flag("--version", SIGHTLINE_VERSION);
+  app.set_version_flag("--version", "sightline-ingest " SIGHTLINE_VERSION);
 }
 
 /// How documents are made. Errors: invalid_argument (--id, what needs a table).

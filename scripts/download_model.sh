@@ -10,6 +10,7 @@
 #   --revision REV     branch, tag or commit (default: main); all files are taken from that commit
 #   --accept-license   you have read the model's licence and accept it; required if this script does not know the licence
 #   --dry-run          print the addresses and download nothing
+#   --list             print the names, repositories, licences and sizes of the known models
 #
 # HF_ENDPOINT names another hub (default: https://huggingface.co); HF_TOKEN is sent if set.
 # Exit codes: 0 all files are complete; 1 a download failed; 2 wrong usage; 3 the licence is not accepted.

@@ -10,7 +10,8 @@
 #   --console FOLDER   write the same, with example searches, to FOLDER: one file per model, for the addresses and dimensions of
 #                      this set-up; sends nothing to Elasticsearch
 #   --accept-model     continue although an index holds vectors of another model; then embed its documents again
-#   --remove           remove all of it; an index that holds documents is kept, except with --with-data
+#   --remove           remove all of it; an index that holds documents is kept
+#   --with-data        with --remove: also delete the indices that hold documents
 #   --env-file F       settings file (default: .env in the current folder)
 #
 # Settings, from the environment or the settings file:
@@ -31,7 +32,8 @@
 # Needs bash, curl and jq.
 set -euo pipefail
 
-config=$(cd "$(dirname "${BASH_SOURCE[0]}")/../es_config" && pwd)
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/places.bash"
+config=$shared/es_config
 models=clip listings= dry_run= console= accept_model= remove= with_data= env_file=
 
 program=register_endpoints
@@ -57,7 +59,7 @@ done
 [ -z "$accept_model" ] || [ -z "$remove$dry_run" ] || fail "--accept-model is for registering; it cannot be combined with --remove, --dry-run or --console"
 [ -z "$console" ] || [ -z "$remove" ] || fail "--console writes requests that set up; --remove --dry-run prints requests that remove"
 needs="the cluster privileges monitor, manage_inference and manage_pipeline, and all on the indices that are set up"
-. "$(dirname "${BASH_SOURCE[0]}")/elasticsearch_requests.bash"
+. "$shared/scripts/elasticsearch_requests.bash"
 
 # ---- what is registered
 

@@ -41,7 +41,7 @@ done
 [[ $size =~ ^[1-9][0-9]{0,3}$ ]] || fail "--size is '$size'; it must be a number from 1 to 9999"
 [[ $index =~ ^[^/?#[:space:]]+$ ]] || fail "--index is '$index', which is not an index name"
 needs="read and view_index_metadata on the index, and the cluster privilege monitor_inference"
-. "$(dirname "${BASH_SOURCE[0]}")/elasticsearch_requests.bash"
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/elasticsearch_requests.bash"
 
 es GET "/$index/_mapping"
 [ "$status" != 404 ] || fail "no index $index at $elasticsearch: scripts/register_endpoints.sh creates the indices of --models, sightline-ingest fills them"

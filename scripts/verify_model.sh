@@ -11,11 +11,12 @@
 #   --dtype TYPE       data type for computation (default: float32, which the tolerances are for)
 #   --numbers FILE     other numbers, in the same format
 #
-# SIGHTLINE_SERVER is the path of sightline-server (default: build/release/bin/sightline-server).
+# SIGHTLINE_SERVER is the path of sightline-server (default: the installed one; in the repository
+# build/release/bin/sightline-server).
 # Exit codes: 0 all numbers agree; 1 some differ, or the server cannot load the folder; 2 wrong usage; 3 all checks that ran agree,
 # but some could not run. Needs bash, curl and python3.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/places.bash"
 
 usage() { echo "verify_model: $*" >&2; exit 2; }
 folder= dtype=float32 compare=() pictures=${XDG_CACHE_HOME:-$HOME/.cache}/sightline/pictures
@@ -33,10 +34,10 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$folder" ] || usage "which folder? (see --help)"
 [ -f "$folder/config.json" ] || usage "$folder has no config.json: it is not a Hugging Face folder"
-server_program=${SIGHTLINE_SERVER:-$here/../build/release/bin/sightline-server}
+server_program=${SIGHTLINE_SERVER:-$programs/sightline-server}
 [ -x "$server_program" ] || usage "no program $server_program; build it, or set SIGHTLINE_SERVER"
 compare+=(--pictures "$pictures")
-python3 "$here/verify_model/compare.py" "$folder" "${compare[@]}" --identify >/dev/null
+python3 "$shared/scripts/verify_model/compare.py" "$folder" "${compare[@]}" --identify >/dev/null
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/sightline-verify.XXXXXX")
 server=
@@ -58,4 +59,4 @@ until grep -q '^ready ' "$work/ready"; do
   fi
   sleep 0.2
 done
-python3 "$here/verify_model/compare.py" "$folder" "${compare[@]}" --server "$(sed -n 's/^ready //p' "$work/ready")"
+python3 "$shared/scripts/verify_model/compare.py" "$folder" "${compare[@]}" --server "$(sed -n 's/^ready //p' "$work/ready")"

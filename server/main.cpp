@@ -31,6 +31,7 @@
 #include "server/options.h"
 #include "server/security/address_guard.h"
 #include "server/security/key_file.h"
+#include "server/service_manager.h"
 #include "server/stop_signal.h"
 #include "server/unhandled_exception.h"
 #include "server/web/pictures/picture_service.h"
@@ -369,7 +370,7 @@ void tell_of_models(const serving::EmbeddingService& service, api::Metrics& metr
 /// What runs between start and stop. Members are destroyed from last to first, so each outlives what uses it.
 class Program {
  public:
-  explicit Program(const ServerOptions& options) : options_(options) {
+  Program(const ServerOptions& options, const ServiceManager& manager) : options_(options), manager_(manager) {
     metrics_.count_dropped_log_lines(dropped_log_lines);
   }
 
@@ -381,6 +382,8 @@ class Program {
   void reload(const std::string& reason);
   /// From now on what changes on disk is reloaded.
   void watch_files();
+  /// From now on the service manager is notified of the server's health.
+  void report_health();
   void stop();
 
  private:
@@ -389,7 +392,9 @@ class Program {
   void compare_recorded_models() const;
 
   const ServerOptions& options_;
+  const ServiceManager& manager_;
   api::Metrics metrics_;
+  std::optional<HealthReports> health_;
   std::shared_ptr<security::KeyCheck> keys_;  // null: none are asked for
   std::shared_ptr<http::TlsServer> tls_;      // null: plain HTTP
   FileWatch watched_{{options_.api_key_file, options_.tls_certificate, options_.tls_key, options_.tls_client_ca}};
@@ -554,7 +559,18 @@ void Program::announce() const {
   write_within(STDOUT_FILENO, lines, k_log_patience);
 }
 
+/// A restart may help models that compute wrong vectors. It does not help a full disk, which is only a problem of the
+/// store: searches still work.
+void Program::report_health() {
+  health_.emplace(
+      HealthReports::Options{[this] { return api_->problems(); }, [this] { return !service_->problems().empty(); },
+                             "ready at " + url_of(options_, http_->port())},
+      manager_, *timer_);
+  health_->start();
+}
+
 void Program::stop() {
+  health_->stop();
   const auto deadline = std::chrono::steady_clock::now() + options_.drain_timeout;
   spdlog::info("stopping: no new connections, {} requests in flight", http_->in_flight());
   api_->begin_stop();
@@ -569,14 +585,14 @@ void Program::stop() {
 /// After the drain time: for all threads to end. Then the process ends without them.
 constexpr std::chrono::milliseconds k_ending_time{800};
 
-int serve(const ServerOptions& options, StopSignal& signal) {
+int serve(const ServerOptions& options, const ServiceManager& manager, StopSignal& signal) {
   spdlog::info("sightline-server " SIGHTLINE_VERSION ", {} threads, {}", options.threads, models::blas_description());
   if (const std::string warning = models::blas_warning(); !warning.empty()) spdlog::warn("{}", warning);
   if (const Status taken = models::take_blas_buffer(); !taken) {
     spdlog::error("{}", taken.error().message);
     return EXIT_FAILURE;
   }
-  Program program(options);
+  Program program(options, manager);
   if (const Status started = program.start(); !started) {
     spdlog::error("{}", started.error().message);
     return EXIT_FAILURE;
@@ -585,6 +601,7 @@ int serve(const ServerOptions& options, StopSignal& signal) {
   program.warn_about_open_ports();
   program.watch_files();
   program.announce();
+  program.report_health();
   signal.wait();
   program.stop();
   return EXIT_SUCCESS;
@@ -606,9 +623,10 @@ int run(int argc, char** argv) {
   const auto parsed = parse_options(argc, argv);
   if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& options = std::get<ServerOptions>(parsed);
+  const auto manager = ServiceManager::from_environment();
   StopSignal signal;
   set_up_logging(options.log_format, options.log_level, options.log_buffer_bytes);
-  const int exit_code = serve(options, signal);
+  const int exit_code = serve(options, manager, signal);
   flush_log(k_log_patience);
   return exit_code;
 }

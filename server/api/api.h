@@ -73,6 +73,8 @@ class Api {
 
   /// From now on /health/ready answers 503, so that no more requests are sent; other requests are still served.
   void begin_stop() { stopping_ = true; }
+  /// Why /health/ready answers 503; empty: it answers 200.
+  std::vector<std::string> problems() const;
 
  private:
   struct Route;
@@ -95,7 +97,6 @@ class Api {
   void live(ExchangePtr exchange);
   void ready(ExchangePtr exchange);
   void metrics_text(ExchangePtr exchange);
-  std::vector<std::string> problems() const;
 
   const Options options_;
   const LabelBook labels_;
