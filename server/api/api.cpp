@@ -134,7 +134,7 @@ Api::Api(Options options, serving::EmbeddingService& service, Timer& timer, Metr
     : options_(std::move(options)),
       labels_(options_.labels),
       elasticsearch_(options_.elasticsearch),
-      context_{service, timer, metrics, options_.limits, labels_, options_.upstream} {}
+      context_{service, timer, metrics, options_.limits, labels_, options_.upstream, options_.fetcher} {}
 
 void Api::handle(http::Request request, http::Reply reply) {
   if (ElasticsearchSide::has(request.path)) {

@@ -15,6 +15,8 @@
 
 namespace sightline::api {
 
+class PictureFetcher;
+
 struct EmbedLimits {
   InputLimits inputs;
   std::chrono::milliseconds query_timeout{10'000};  ///< Elasticsearch gives up on a query's vector after 10 s
@@ -29,6 +31,7 @@ struct Context {
   EmbedLimits limits;
   const LabelBook& labels;
   serving::Upstream* upstream = nullptr;  ///< null: all models run here
+  PictureFetcher* fetcher = nullptr;      ///< null: links are refused (InputLimits::fetches_links)
 };
 
 /// What is known of a model by its name; nullopt: there is none of that name, or it is not loaded yet.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/api/picture_fetcher.h"
 #include "server/api/vectors.h"
 
 namespace sightline::api {
@@ -89,7 +90,7 @@ Status check_single_parts(const std::vector<Content>& contents) {
 }
 
 /// Of a header `Warning`, as Elasticsearch writes it; empty: there is nothing to warn of.
-std::string warning_of_addresses(const std::vector<Content>& contents) {
+std::string warning_of_addresses(const std::vector<Content>& contents, bool fetches_links) {
   constexpr std::size_t k_most_named = 20;
   std::string places;
   std::size_t count = 0;
@@ -101,7 +102,8 @@ std::string warning_of_addresses(const std::vector<Content>& contents) {
   if (count > k_most_named) places += " and " + std::to_string(count - k_most_named) + " more";
   return "299 Sightline-" SIGHTLINE_VERSION " \"" + places +
          ": embedded as text, but looks like a link to a picture; Sightline does not download it: send the "
-         "file itself, as data:image/jpeg;base64,...\"";
+         "file itself, as data:image/jpeg;base64,..." +
+         (fetches_links ? ", or its URL in a content object of type image_url\"" : "\"");
 }
 
 /// The member of the body that an error of the serving part speaks of.
@@ -116,6 +118,44 @@ std::string_view blamed_field(ErrorCode code) {
     default:
       return {};
   }
+}
+
+/// The pictures that are given by URL, in order.
+std::vector<PictureFetcher::Link> links_of(const std::vector<Content>& contents) {
+  std::vector<PictureFetcher::Link> links;
+  for (const Content& content : contents) {
+    for (const std::size_t part : content.links)
+      links.push_back({content.parts[part].place, content.parts[part].bytes});
+  }
+  return links;
+}
+
+/// From now on errors of these parts name the host, too.
+void put_in_place(std::vector<std::string> pictures, std::vector<Content>& contents) {
+  auto picture = pictures.begin();
+  for (Content& content : contents) {
+    for (const std::size_t part : content.links) {
+      serving::Input& input = content.parts[part];
+      input.place += " [" + host_of(input.bytes) + "]";
+      input.bytes = std::move(*picture++);
+    }
+    content.links.clear();
+  }
+}
+
+/// Errors: invalid_argument (the parameter `timeout`).
+Result<serving::EmbedOptions> embed_options(const Context& context, const Exchange& exchange,
+                                            const EmbedFields& fields) {
+  const auto wish = read_timeout(exchange.request);
+  if (!wish) return wish.error();
+  const auto limit =
+      fields.lane == serving::Lane::query ? context.limits.query_timeout : context.limits.document_timeout;
+  serving::EmbedOptions options;
+  options.lane = fields.lane;
+  options.truncate = fields.truncate;
+  options.deadline = exchange.arrived() + std::min(limit, wish->value_or(limit));
+  options.cancellation = exchange.request.cancellation;
+  return options;
 }
 
 }  // namespace
@@ -142,25 +182,18 @@ http::Response json_answer(std::string body, std::span<const Embedding> inputs) 
   return response;
 }
 
-void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
-                     Render render) {
-  const auto wish = read_timeout(exchange->request);
-  if (!wish) return exchange->fail(wish.error(), "timeout");
-  const auto limit =
-      fields.lane == serving::Lane::query ? context.limits.query_timeout : context.limits.document_timeout;
-  serving::EmbedOptions options;
-  options.lane = fields.lane;
-  options.truncate = fields.truncate;
-  options.deadline = exchange->arrived() + std::min(limit, wish->value_or(limit));
-  options.cancellation = exchange->request.cancellation;
-  if (is_upstream(context, model)) {
-    if (const Status single = check_single_parts(fields.contents); !single)
-      return exchange->fail(single.error(), "input");
-    options.dimensions = std::exchange(fields.dimensions, std::nullopt);  // made there, and not cut here
-  }
-  std::string warning = warning_of_addresses(fields.contents);
+namespace {
+
+/// Embeds contents without links.
+void embed_fetched(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
+                   const Render& render) {
+  auto options = embed_options(context, *exchange, fields);
+  if (!options) return exchange->fail(options.error(), "timeout");
+  if (is_upstream(context, model))
+    options->dimensions = std::exchange(fields.dimensions, std::nullopt);  // made there, and not cut here
+  std::string warning = warning_of_addresses(fields.contents, context.fetcher != nullptr);
   Flattened flattened(std::move(fields.contents));
-  options.input_type = std::move(fields.input_type);
+  options->input_type = std::move(fields.input_type);
   exchange->inputs = flattened.inputs.size();
   if (is_known(context, model)) {
     exchange->model = model;
@@ -169,7 +202,7 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
   exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
   auto done = [exchange, flattened = std::move(flattened), dimensions = fields.dimensions, warning = std::move(warning),
-               render = std::move(render)](Result<Embeddings> embeddings) {
+               render](Result<Embeddings> embeddings) {
     const auto fail = [&](const Error& error) { exchange->fail(error, blamed_field(error.code)); };
     exchange->guard([&] {
       if (!embeddings) return fail(embeddings.error());
@@ -181,7 +214,42 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
       exchange->reply(*std::move(response));
     });
   };
-  embed_by_name(context, exchange, model, std::move(inputs), std::move(options), std::move(done));
+  embed_by_name(context, exchange, model, std::move(inputs), *std::move(options), std::move(done));
+}
+
+}  // namespace
+
+void fetch_pictures(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
+                    std::function<void(ExchangePtr, EmbedFields)> next) {
+  std::vector<PictureFetcher::Link> links = links_of(fields.contents);
+  // Without such a model the request fails anyway.
+  const bool fetches = context.fetcher && (is_known(context, model) || is_upstream(context, model));
+  if (links.empty() || !fetches) return next(std::move(exchange), std::move(fields));
+  const auto options = embed_options(context, *exchange, fields);
+  if (!options) return exchange->fail(options.error(), "timeout");
+  exchange->request.body = {};
+  if (is_known(context, model)) exchange->model = model;
+  auto done = [exchange, fields = std::move(fields),
+               next = std::move(next)](Result<PictureFetcher::Fetched> fetched) mutable {
+    exchange->guard([&] {
+      if (!fetched) return exchange->fail(fetched.error(), blamed_field(fetched.error().code));
+      put_in_place(std::move(fetched->pictures), fields.contents);
+      next(exchange, std::move(fields));
+    });
+  };
+  context.fetcher->fetch(std::move(links), *options, std::move(done));
+}
+
+void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
+                     Render render) {
+  if (is_upstream(context, model)) {
+    if (const Status single = check_single_parts(fields.contents); !single)
+      return exchange->fail(single.error(), "input");
+  }
+  fetch_pictures(context, std::move(exchange), model, std::move(fields),
+                 [&context, model, render = std::move(render)](ExchangePtr fetched, EmbedFields whole) {
+                   embed_fetched(context, std::move(fetched), model, std::move(whole), render);
+                 });
 }
 
 }  // namespace sightline::api
