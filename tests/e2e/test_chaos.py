@@ -19,7 +19,7 @@ import urllib.request
 import pytest
 
 from authority import Authority, put_in_place
-from conftest import Cluster, InferenceServer, Sightline, StandIn, call
+from conftest import Cluster, InferenceServer, Sightline, StandIn, call, memory_of
 from gate import Faults, Gate, K_NONE, eventually
 
 STEP = 100  # bytes between two places of a cut
@@ -91,10 +91,6 @@ def connections(server):
     lines = [line.split() for line in pathlib.Path(f"/proc/{server.process.pid}/net/tcp").read_text().splitlines()[1:]]
     listening = "0A"
     return sum(1 for line in lines if line[1].endswith(port) and line[3] != listening and line[9] != "0")  # inode 0: no process has it any more
-
-
-def resident_bytes(server):
-    return int(re.search(r"VmRSS:\s+(\d+) kB", pathlib.Path(f"/proc/{server.process.pid}/status").read_text())[1]) << 10
 
 
 class Neighbour:
@@ -227,10 +223,10 @@ def test_cut_requests_leave_no_memory_behind(server):
         gate.set(request=Faults(cut=len(request) - 1))
         for _ in range(20):  # what the first ones take is kept for the next
             assert exchange(gate.url, request) == b""
-        before = resident_bytes(server)
+        before = memory_of(server.process)["VmRSS"]
         for _ in range(100):
             assert exchange(gate.url, request) == b""
-        grown = resident_bytes(server) - before
+        grown = memory_of(server.process)["VmRSS"] - before
         assert grown < 50 << 20, f"{grown >> 20} MiB"
 
 
