@@ -212,16 +212,17 @@ Status save_evaluation(ingest::Cluster& cluster, const Evaluation& evaluation, c
   if (!stored.ok()) return stored.error();
   std::set<std::string> stale(stored->begin(), stored->end());
   std::string body;
-  std::size_t actions = documents.size();
+  std::vector<std::string> ids;
   for (const SavedDocument& document : documents) {
     stale.erase(document.id);
     append_action(body, "index", document.id);
     body += document.body + "\n";
+    ids.push_back(document.id);
   }
   for (const std::string& id : stale) append_action(body, "delete", id);
-  actions += stale.size();
-  if (actions == 0) return {};
-  const auto answer = cluster.bulk(k_evaluations_index, std::move(body), actions);
+  ids.insert(ids.end(), stale.begin(), stale.end());
+  if (ids.empty()) return {};
+  const auto answer = cluster.bulk(k_evaluations_index, std::move(body), ids);
   if (!answer.ok()) return answer.error();
   for (const ingest::BulkOutcome& outcome : *answer) {
     // A delete is also done if another program has already removed the document.

@@ -1,12 +1,18 @@
-// Bodies of /v1/embeddings and similar routes.
+// Bodies of /v1/embeddings and similar routes, and URLs of pictures in them.
 #include "base/json/writer.h"
 #include "fuzz/target.h"
 #include "server/api/json.h"
+#include "server/api/picture_fetcher.h"
 
 using namespace sightline;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto body = api::parse_json(fuzz::text_of(data, size));
+  const auto text = fuzz::text_of(data, size);
+  if (api::is_web_link(text)) {
+    const auto url = api::picture_url(text);
+    if (url) fuzz::require(api::host_of(*url).find('@') == std::string::npos, "a URL that is fetched has no user");
+  }
+  const auto body = api::parse_json(text);
   if (!body) return 0;
   api::FieldReader fields(*body);
   fields.string("model");

@@ -79,29 +79,47 @@ BulkOutcome::Kind kind_of_status(int status) {
   return may_pass ? BulkOutcome::Kind::retry : BulkOutcome::Kind::failed;
 }
 
-Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, std::size_t expected) {
+namespace {
+
+bool is_operation(std::string_view name) {
+  return name == "index" || name == "create" || name == "update" || name == "delete";
+}
+
+BulkOutcome outcome_of(const rapidjson::Value& result) {
+  BulkOutcome outcome;
+  if (const auto& status = json::member(result, "status"); status.IsInt()) outcome.status = status.GetInt();
+  outcome.kind = kind_of_status(outcome.status);
+  if (outcome.kind != BulkOutcome::Kind::stored) {
+    const rapidjson::Value& error = json::member(result, "error");
+    outcome.reason = error.IsNull() ? "status " + std::to_string(outcome.status) + " without a reason"
+                                    : reason_of(json::text_of(error));
+  }
+  return outcome;
+}
+
+}  // namespace
+
+Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, const std::vector<std::string>& ids) {
   rapidjson::Document document;
   json::read_document(body, document, k_document_json);
   const rapidjson::Value& items = json::member(document, "items");
-  if (!items.IsArray() || items.Size() != expected) {
-    return Error{ErrorCode::unavailable, "the answer to a bulk of " + std::to_string(expected) +
+  if (!items.IsArray() || items.Size() != ids.size()) {
+    return Error{ErrorCode::unavailable, "the answer to a bulk of " + std::to_string(ids.size()) +
                                              " documents does not list them: " + body.substr(0, 200)};
   }
   std::vector<BulkOutcome> outcomes;
   for (const auto& item : items.GetArray()) {
-    if (!item.IsObject() || item.MemberCount() != 1 || !item.MemberBegin()->value.IsObject()) {
+    if (!item.IsObject() || item.MemberCount() != 1 || !is_operation(item.MemberBegin()->name.GetString())) {
       return Error{ErrorCode::unavailable, "an item of a bulk's answer is not an object with one operation"};
     }
     const rapidjson::Value& result = item.MemberBegin()->value;
-    BulkOutcome outcome;
-    if (const auto& status = json::member(result, "status"); status.IsInt()) outcome.status = status.GetInt();
-    outcome.kind = kind_of_status(outcome.status);
-    if (outcome.kind != BulkOutcome::Kind::stored) {
-      const rapidjson::Value& error = json::member(result, "error");
-      outcome.reason = error.IsNull() ? "status " + std::to_string(outcome.status) + " without a reason"
-                                      : reason_of(json::text_of(error));
+    const std::string& id = ids[outcomes.size()];
+    if (const auto given = json::text_or_empty(json::member(result, "_id")); given != id) {
+      return Error{ErrorCode::unavailable, "item " + std::to_string(outcomes.size()) +
+                                               " of a bulk's answer is about [" + std::string(given.substr(0, 512)) +
+                                               "], not about [" + id + "]"};
     }
-    outcomes.push_back(std::move(outcome));
+    outcomes.push_back(outcome_of(result));
   }
   return outcomes;
 }

@@ -63,8 +63,8 @@ struct BulkOutcome {
 /// The kind of an HTTP status, of a whole answer or of one item.
 BulkOutcome::Kind kind_of_status(int status);
 
-/// Reads the answer to a bulk of `expected` documents. Errors: unavailable if it does not list just so many
-/// items.
-Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, std::size_t expected);
+/// Reads the answer to a bulk of documents with these ids. Errors: unavailable if it does not list just these, in this
+/// order.
+Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, const std::vector<std::string>& ids);
 
 }  // namespace sightline::ingest

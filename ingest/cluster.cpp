@@ -97,21 +97,22 @@ std::optional<StoredDocument> stored_document(const std::vector<JsonMember>& ite
 
 /// Takes the answer to `_mget` apart without reading numbers: they keep their digits.
 Result<std::vector<StoredDocument>> documents_in(const std::string& body, const std::string& path,
-                                                 std::size_t expected) {
-  const Error faulty = unexpected(path, "does not list the " + std::to_string(expected) + " documents asked for");
+                                                 const std::vector<std::string>& ids) {
+  const Error faulty = unexpected(path, "does not list the " + std::to_string(ids.size()) + " documents asked for");
   const auto answer = members_of(body);
   if (!answer) return faulty;
   std::vector<StoredDocument> documents;
   for (const std::string_view item : elements_of(value_in(*answer, "docs"))) {
     const auto members = members_of(item);
-    if (!members) return faulty;
+    if (!members || documents.size() == ids.size()) return faulty;
+    if (json::decoded_string(value_in(*members, "_id"), k_document_json) != ids[documents.size()]) return faulty;
     if (const std::string_view error = value_in(*members, "error"); !error.empty())
       return unexpected(path, "holds an error: " + reason_of(std::string(error)));
     auto stored = stored_document(*members);
     if (!stored) return faulty;
     documents.push_back(*std::move(stored));
   }
-  if (documents.size() != expected) return faulty;
+  if (documents.size() != ids.size()) return faulty;
   return documents;
 }
 
@@ -278,7 +279,7 @@ Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& i
     response = exchange(http::Method::post, path, body);
   }
   if (!response.ok()) return response.error();
-  return documents_in(response->body, path, ids.size());
+  return documents_in(response->body, path, ids);
 }
 
 Result<std::vector<std::string>> Cluster::inferred_fields(const std::string& pipeline) {
@@ -363,11 +364,12 @@ void Cluster::send_bulk(const std::string& index, const std::string& pipeline, s
   client_->send(bulk_request(index, pipeline, std::move(body)), std::move(answered));
 }
 
-Result<std::vector<BulkOutcome>> Cluster::bulk(const std::string& index, std::string body, std::size_t actions) {
+Result<std::vector<BulkOutcome>> Cluster::bulk(const std::string& index, std::string body,
+                                               const std::vector<std::string>& ids) {
   const auto response =
       judged(client_->send_and_wait(bulk_request(index, {}, std::move(body))), path_of(index, "/_bulk"), {200});
   if (!response.ok()) return response.error();
-  return read_bulk_answer(response->body, actions);
+  return read_bulk_answer(response->body, ids);
 }
 
 http::ClientRequest Cluster::bulk_request(const std::string& index, const std::string& pipeline,

@@ -69,8 +69,9 @@ class Cluster {
   /// Sends one bulk body. `answered` runs on the client's thread.
   void send_bulk(const std::string& index, const std::string& pipeline, std::string body,
                  std::function<void(Result<http::Response>)> answered);
-  /// The same, and waits for what became of its `actions`.
-  Result<std::vector<BulkOutcome>> bulk(const std::string& index, std::string body, std::size_t actions);
+  /// The same, and waits for what became of its actions, which are on the documents `ids`.
+  Result<std::vector<BulkOutcome>> bulk(const std::string& index, std::string body,
+                                        const std::vector<std::string>& ids);
 
  private:
   Result<std::string> index_written_to(const std::string& alias);

@@ -25,6 +25,12 @@ std::size_t Loader::bytes_of(const Batch& batch) {
   return bytes;
 }
 
+std::vector<std::string> Loader::ids_of(const Batch& batch) {
+  std::vector<std::string> ids;
+  for (const Pending& pending : batch) ids.push_back(pending.document.id);
+  return ids;
+}
+
 Tally Loader::load(const std::vector<LoadItem>& items, Progress& progress, const std::atomic<bool>& stop) {
   progress_ = &progress;
   stop_ = &stop;
@@ -116,10 +122,9 @@ bool Loader::is_first_of_its_bytes(const LoadItem& item, const std::string& id) 
 }
 
 void Loader::look_up_and_add(Batch window) {
-  std::vector<std::string> ids, left_out = options_.inferred_fields;
+  std::vector<std::string> left_out = options_.inferred_fields;
   bool compares_pictures = false;
   for (const Pending& pending : window) {
-    ids.push_back(pending.document.id);
     compares_pictures = compares_pictures || (options_.resume && !pending.has_hash_id);
     for (const std::string& field : pending.document.picture_fields) {
       if (std::find(left_out.begin(), left_out.end(), field) == left_out.end()) left_out.push_back(field);
@@ -127,8 +132,8 @@ void Loader::look_up_and_add(Batch window) {
   }
   // Pictures under an id that is not their hash may have changed: only their bytes tell.
   if (compares_pictures) left_out = options_.inferred_fields;
-  const auto stored =
-      cluster_.read_documents(options_.lookup_index.empty() ? options_.index : options_.lookup_index, ids, left_out);
+  const std::string& index = options_.lookup_index.empty() ? options_.index : options_.lookup_index;
+  const auto stored = cluster_.read_documents(index, ids_of(window), left_out);
   if (!stored.ok() && stored.error().code == ErrorCode::too_large && window.size() > 1) {
     const auto middle = window.begin() + static_cast<std::ptrdiff_t>(window.size() / 2);
     Batch second(std::make_move_iterator(middle), std::make_move_iterator(window.end()));
@@ -233,7 +238,7 @@ void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::R
   } else if (answer->status != 200) {
     whole = {kind_of_status(answer->status), answer->status, reason_of(answer->body)};
     if (whole.kind == BulkOutcome::Kind::stored) whole.kind = BulkOutcome::Kind::failed;
-  } else if (auto read = read_bulk_answer(answer->body, size); read.ok()) {
+  } else if (auto read = read_bulk_answer(answer->body, ids_of(batch)); read.ok()) {
     outcomes = std::move(*read);
   } else {
     whole = {BulkOutcome::Kind::failed, answer->status, read.error().message};

@@ -86,6 +86,7 @@ class Loader {
   using Batch = std::vector<Pending>;
 
   static std::size_t bytes_of(const Batch& batch);
+  static std::vector<std::string> ids_of(const Batch& batch);
 
   void read_items(const std::vector<LoadItem>& items);
   /// Nothing if a picture cannot be read, or if another file of this load has the same bytes.

@@ -16,6 +16,7 @@
 #include "models/model_folder/model_fingerprint.h"
 #include "models/towers/blas_check.h"
 #include "server/api/api.h"
+#include "server/api/picture_fetcher.h"
 #include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
 #include "server/elastic/key_guard.h"
@@ -190,7 +191,7 @@ void log_managed(const std::string& key, const http::Request& head) {
 
 api::Api::Options api_options(const ServerOptions& options, std::shared_ptr<security::KeyCheck> keys) {
   api::Api::Options api;
-  api.limits.inputs = {options.max_inputs, options.max_text_bytes, options.max_image_bytes};
+  api.limits.inputs = {options.max_inputs, options.max_text_bytes, options.max_image_bytes, options.allow_picture_urls};
   api.limits.query_timeout = options.query_timeout;
   api.limits.document_timeout = options.document_timeout;
   api.access_log = log_access;
@@ -335,11 +336,19 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   return elastic;
 }
 
+/// Errors: an entry of `allowed`, which is the value of `option`.
+Result<security::AddressGuard> address_guard(const char* option, const std::vector<std::string>& allowed,
+                                             std::uint16_t own_port) {
+  auto guard = security::AddressGuard::create(allowed, own_port);
+  if (!guard) return error_of_option(option, guard.error());
+  return guard;
+}
+
 /// For calls of endpoints, whose URLs are their makers' choice.
 Result<std::function<Status(const sockaddr&)>> endpoint_addresses(const ServerOptions& options,
                                                                   std::uint16_t own_port) {
-  auto guard = security::AddressGuard::create(options.endpoint_addresses, own_port);
-  if (!guard) return error_of_option("--endpoint-addresses", guard.error());
+  auto guard = address_guard("--endpoint-addresses", options.endpoint_addresses, own_port);
+  if (!guard) return guard.error();
   return std::function<Status(const sockaddr&)>([guard = *std::move(guard)](const sockaddr& address) -> Status {
     if (guard.allows(address)) return {};
     return Error{ErrorCode::invalid_argument,
@@ -347,6 +356,28 @@ Result<std::function<Status(const sockaddr&)>> endpoint_addresses(const ServerOp
                      " is neither public nor this server's, so endpoints may not call it: the "
                      "server's operator can list it in --endpoint-addresses"};
   });
+}
+
+/// For pictures, whose URLs are their senders' choice. Addresses of this server are not excepted.
+Result<std::unique_ptr<api::PictureFetcher>> picture_fetcher(const ServerOptions& options, Timer& timer,
+                                                             api::Metrics& metrics) {
+  auto guard = address_guard("--picture-url-addresses", options.picture_url_addresses, /*own_port=*/0);
+  if (!guard) return guard.error();
+  if (const std::string& file = options.picture_url_ca_file; !file.empty()) {
+    if (const Status good = http::check_ca_file(file); !good)
+      return error_of_option("--picture-url-ca-file", good.error());
+  }
+  api::PictureFetcher::Options fetcher;
+  fetcher.max_bytes = options.max_image_bytes;
+  fetcher.max_request_bytes = std::max(options.max_body_bytes, options.max_image_bytes);
+  fetcher.max_memory_bytes = options.max_queue_bytes;
+  fetcher.timeout = options.picture_url_timeout;
+  fetcher.at_once = options.picture_url_concurrency;
+  fetcher.per_host = options.picture_url_concurrency_per_host;
+  fetcher.also_trusted = options.picture_url_ca_file;
+  fetcher.allows_address = [guard = *std::move(guard)](const sockaddr& address) { return guard.allows(address); };
+  fetcher.count = [&metrics](const char* outcome) { metrics.picture_fetched(outcome); };
+  return api::PictureFetcher::create(std::move(fetcher), timer);
 }
 
 void tell_of_models(const serving::EmbeddingService& service, api::Metrics& metrics) {
@@ -401,6 +432,7 @@ class Program {
   const std::unique_ptr<Timer> timer_ = start_timer();  // its tasks use what is above
   std::unique_ptr<serving::EmbeddingService> service_;
   std::unique_ptr<cohere::CohereEmbedding> cohere_;  // null: not switched on
+  std::unique_ptr<api::PictureFetcher> fetcher_;     // null: pictures are not fetched
   std::unique_ptr<elastic::ElasticServer> elastic_;
   std::optional<InnerElasticsearch> inner_elastic_;
   std::unique_ptr<api::Api> api_;
@@ -440,6 +472,12 @@ Status Program::start() {
     if (!cohere) return cohere.error();
     cohere_ = *std::move(cohere);
     api.upstream = cohere_.get();
+  }
+  if (options_.allow_picture_urls) {
+    auto fetcher = picture_fetcher(options_, *timer_, metrics_);
+    if (!fetcher) return fetcher.error();
+    fetcher_ = *std::move(fetcher);
+    api.fetcher = fetcher_.get();
   }
   api.problem = [this] {
     elastic::ElasticServer* const elastic = serving_elastic_;
@@ -577,6 +615,7 @@ void Program::stop() {
   if (elastic_) elastic_->stop(deadline);  // first: its pipelines call the inference port
   http_->stop(deadline);
   if (pictures_) pictures_->stop();
+  if (fetcher_) fetcher_->shut_down();
   if (cohere_) cohere_->shut_down();
   service_->stop(timer_->now());  // whoever still had a request here has been sent away by now
   spdlog::info("stopped");

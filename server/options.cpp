@@ -74,6 +74,11 @@ class Table {
     value(flag, target, text)->check(plain(CLI::Range(1, 1'000'000'000)));
   }
 
+  /// Addresses and networks for an AddressGuard, separated by commas.
+  void addresses(const std::string& flag, std::vector<std::string>& target, const std::string& text) {
+    value(flag, target, text)->type_name("ADDRESS")->delimiter(',')->default_str("");
+  }
+
   /// A number of bytes: 20MB, 512kB, 1048576.
   void bytes(const std::string& flag, std::size_t& target, const std::string& shown, const std::string& text) {
     value(flag, target, text)
@@ -186,6 +191,21 @@ void add_pipeline_limits(Table& table, elastic::Limits& limits) {
               "Memory that pipelines may add to all documents in progress together; with more: 429");
 }
 
+void add_picture_urls(Table& table, ServerOptions& options) {
+  table.flag("--allow-picture-urls", options.allow_picture_urls,
+             "Download pictures that requests give by http or https URL, from public addresses");
+  table.addresses("--picture-url-addresses", options.picture_url_addresses,
+                  "Addresses that pictures may be downloaded from, besides public ones: 10.1.2.3, 10.0.0.0/8, "
+                  "127.0.0.1:9000, * for all");
+  table.value("--picture-url-ca-file", options.picture_url_ca_file,
+              "PEM file of CAs that are trusted for these downloads, besides the system's");
+  table.time("--picture-url-timeout", options.picture_url_timeout, "10s", "Maximum time to download one picture");
+  table.value("--picture-url-concurrency", options.picture_url_concurrency, "Maximum simultaneous downloads")
+      ->check(plain(CLI::Range(1, 256)));
+  table.value("--picture-url-concurrency-per-host", options.picture_url_concurrency_per_host, "The same per host")
+      ->check(plain(CLI::Range(1, 256)));
+}
+
 /// The option table. docs/server.md shows it as --help prints it.
 void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
                  NamedValues& dtypes, NamedValues& labels) {
@@ -283,13 +303,13 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
               "File of 32 random bytes in base64 or hex, the key for the secrets of endpoints; the same file for "
               "all gateways of a cluster");
 
-  table
-      .value("--endpoint-addresses", options.endpoint_addresses,
-             "Addresses that calls of inference endpoints may go to, besides public ones and this server: 10.1.2.3, "
-             "10.0.0.0/8, 127.0.0.1:9000, * for all")
-      ->type_name("ADDRESS")
-      ->delimiter(',')
-      ->default_str("");
+  table.addresses(
+      "--endpoint-addresses", options.endpoint_addresses,
+      "Addresses that calls of inference endpoints may go to, besides public ones and this server: 10.1.2.3, "
+      "10.0.0.0/8, 127.0.0.1:9000, * for all");
+
+  table.group("Pictures by URL");
+  add_picture_urls(table, options);
 
   table.group("Cohere");
   table.flag("--cohere", options.cohere, "Forward requests for models named embed-* to Cohere, with the caller's key");
@@ -496,6 +516,14 @@ void check_tls(const ServerOptions& options) {
     throw CLI::ValidationError("--tls-client-ca", "requires --tls-certificate and --tls-key");
 }
 
+void check_picture_urls(const ServerOptions& options) {
+  if (options.allow_picture_urls) return;
+  if (!options.picture_url_addresses.empty())
+    throw CLI::ValidationError("--picture-url-addresses", "requires --allow-picture-urls");
+  if (!options.picture_url_ca_file.empty())
+    throw CLI::ValidationError("--picture-url-ca-file", "requires --allow-picture-urls");
+}
+
 void check_gateway(ServerOptions& options) {
   if (options.embedded_elasticsearch) {
     throw CLI::ValidationError("--elasticsearch-gateway",
@@ -542,6 +570,7 @@ std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
     check_endpoint_addresses(options);
     check_tls(options);
     check_cohere(options);
+    check_picture_urls(options);
     if (options.picture_cache_dir.empty() && options.embedded_elasticsearch)
       options.picture_cache_dir = (std::filesystem::path(options.data_dir) / "pictures").string();
   } catch (const CLI::ParseError& error) {

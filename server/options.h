@@ -42,6 +42,13 @@ struct ServerOptions {
   std::string secret_key_file;
   std::vector<std::string> endpoint_addresses;
 
+  // pictures that are given by URL
+  bool allow_picture_urls = false;
+  std::vector<std::string> picture_url_addresses;
+  std::string picture_url_ca_file;
+  std::chrono::milliseconds picture_url_timeout{10'000};
+  int picture_url_concurrency = 16, picture_url_concurrency_per_host = 4;
+
   // models that run at Cohere
   bool cohere = false;  ///< after parsing true too if there is a key file
   std::string cohere_api_key_file;

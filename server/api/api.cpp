@@ -136,7 +136,7 @@ Api::Api(Options options, serving::EmbeddingService& service, Timer& timer, Metr
       labels_(options_.labels),
       elasticsearch_(options_.elasticsearch),
       expiries_(timer),
-      context_{service, timer, metrics, options_.limits, labels_, expiries_, options_.upstream} {}
+      context_{service, timer, metrics, options_.limits, labels_, expiries_, options_.upstream, options_.fetcher} {}
 
 void Api::handle(http::Request request, http::Reply reply) {
   if (ElasticsearchSide::has(request.path)) return elasticsearch_.handle(std::move(request), std::move(reply));

@@ -45,6 +45,7 @@ class Api {
     std::map<std::string, LabelSet> labels;  ///< the operator's, by name
     AccessLog access_log;                    ///< may be empty
     serving::Upstream* upstream = nullptr;   ///< models that run elsewhere; must outlive the API
+    PictureFetcher* fetcher = nullptr;  ///< of pictures that are given by URL; must outlive the API; null: none are
     ElasticsearchSide::Options elasticsearch;
     PageFacts page;
     /// Other reasons why the server is not ready, for /health/ready; empty: none. May be empty

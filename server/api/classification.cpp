@@ -66,7 +66,7 @@ Judgement judge(std::span<const float> input, std::span<const serving::Embedding
 void append_prompts(const LabelSet& set, std::vector<Content>& contents) {
   for (std::size_t i = 0; i < set.labels.size(); ++i) {
     const std::string place = "label " + std::to_string(i);
-    contents.push_back({place, {{serving::Modality::text, set.prompt(i), place}}});
+    contents.push_back({place, {{serving::Modality::text, set.prompt(i), place}}, {}, false});
   }
 }
 

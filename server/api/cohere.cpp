@@ -17,6 +17,7 @@ struct CohereRequest {
   std::string id, model;
   std::vector<VectorType> types;  ///< empty: v1's bare floats
   EmbedFields fields;
+  bool returns_texts = false;         ///< they are those of [texts]
   std::string texts;                  ///< as they came, in JSON
   std::vector<std::string> pictures;  ///< of each picture, in order: its format and bit depth in JSON
 };
@@ -108,20 +109,23 @@ void read_contents_of(FieldReader& fields, const Source& source, ModalityRule ru
   auto contents = read_contents(*source.value, rule, context.limits.inputs, source.words);
   if (!contents) return fields.fail(source.words.member, contents.error());
   request.fields.contents = *std::move(contents);
+  request.returns_texts = source.words.member == std::string_view("texts");
+}
+
+/// What the answer repeats of the inputs, once all pictures are there.
+void note_inputs(const std::vector<Content>& contents, CohereRequest& request) {
   json::Builder texts;
-  for (const Content& content : request.fields.contents) {
+  for (const Content& content : contents) {
     const serving::Input& first = content.parts.front();
     const bool lone_picture = content.parts.size() == 1 && first.modality == serving::Modality::image;
     if (lone_picture) request.pictures.push_back(picture_json(first.bytes));
-    if (!lone_picture && source.words.member == std::string_view("texts")) {
-      texts.value(first.bytes);
-    }
+    if (!lone_picture && request.returns_texts) texts.value(first.bytes);
   }
   request.texts = texts.text();
 }
 
 CohereRequest read_request(FieldReader& fields, Version version, const Context& context) {
-  CohereRequest request{version, {}, read_model(fields), {}, {}, {}, {}};
+  CohereRequest request{version, {}, read_model(fields), {}, {}, false, {}, {}};
   request.types = read_types(fields, version);
   check_types(fields, request, context);
   const bool has_role = !fields.string("input_type").value_or("").empty();
@@ -194,12 +198,16 @@ void cohere_embed(const Context& context, ExchangePtr exchange, Version version)
   if (!fields.ok()) return exchange->fail(fields.error(), fields.field());
   request.id = exchange->request_id();
   const std::string model = request.model;
-  const std::size_t pictures = count_pictures(request.fields.contents);
   EmbedFields inputs = std::move(request.fields);
-  embed_and_reply(context, std::move(exchange), model, std::move(inputs),
-                  [request = std::move(request), pictures](const serving::Embeddings& embeddings) {
-                    return json_answer(render(request, embeddings, pictures), embeddings);
-                  });
+  const auto embed = [&context, model, request = std::move(request)](ExchangePtr fetched, EmbedFields whole) mutable {
+    note_inputs(whole.contents, request);
+    const std::size_t pictures = count_pictures(whole.contents);
+    embed_and_reply(context, std::move(fetched), model, std::move(whole),
+                    [request = std::move(request), pictures](const serving::Embeddings& embeddings) {
+                      return json_answer(render(request, embeddings, pictures), embeddings);
+                    });
+  };
+  fetch_pictures(context, std::move(exchange), model, std::move(inputs), embed);
 }
 
 }  // namespace

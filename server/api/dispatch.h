@@ -16,6 +16,8 @@
 
 namespace sightline::api {
 
+class PictureFetcher;
+
 struct EmbedLimits {
   InputLimits inputs;
   std::chrono::milliseconds query_timeout{10'000};  ///< Elasticsearch gives up on a query's vector after 10 s
@@ -31,6 +33,7 @@ struct Context {
   const LabelBook& labels;
   Expiries& expiries;                     ///< of requests that are to be answered by a time
   serving::Upstream* upstream = nullptr;  ///< null: all models run here
+  PictureFetcher* fetcher = nullptr;      ///< null: links are refused (InputLimits::fetches_links)
 };
 
 /// What is known of a model by its name; nullopt: there is none of that name, or it is not loaded yet.

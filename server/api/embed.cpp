@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "server/api/picture_fetcher.h"
 #include "server/api/vectors.h"
 
 namespace sightline::api {
@@ -93,7 +94,7 @@ Status check_single_parts(const std::vector<Content>& contents) {
 }
 
 /// Of a header `Warning`, as Elasticsearch writes it; empty: there is nothing to warn of.
-std::string warning_of_addresses(const std::vector<Content>& contents) {
+std::string warning_of_addresses(const std::vector<Content>& contents, bool fetches_links) {
   constexpr std::size_t k_most_named = 20;
   std::string places;
   std::size_t count = 0;
@@ -105,7 +106,8 @@ std::string warning_of_addresses(const std::vector<Content>& contents) {
   if (count > k_most_named) places += " and " + std::to_string(count - k_most_named) + " more";
   return "299 Sightline-" SIGHTLINE_VERSION " \"" + places +
          ": embedded as text, but looks like a link to a picture; Sightline does not download it: send the "
-         "file itself, as data:image/jpeg;base64,...\"";
+         "file itself, as data:image/jpeg;base64,..." +
+         (fetches_links ? ", or its URL in a content object of type image_url\"" : "\"");
 }
 
 /// The work of a request whose client gave a time for the answer.
@@ -154,6 +156,49 @@ std::string_view blamed_field(ErrorCode code) {
   }
 }
 
+/// The pictures that are given by URL, in order.
+std::vector<PictureFetcher::Link> links_of(const std::vector<Content>& contents) {
+  std::vector<PictureFetcher::Link> links;
+  for (const Content& content : contents) {
+    for (const std::size_t part : content.links)
+      links.push_back({content.parts[part].place, content.parts[part].bytes});
+  }
+  return links;
+}
+
+/// From now on errors of these parts name the host, too.
+void put_in_place(std::vector<std::string> pictures, std::vector<Content>& contents) {
+  auto picture = pictures.begin();
+  for (Content& content : contents) {
+    for (const std::size_t part : content.links) {
+      serving::Input& input = content.parts[part];
+      input.place += " [" + host_of(input.bytes) + "]";
+      input.bytes = std::move(*picture++);
+    }
+    content.links.clear();
+  }
+}
+
+struct TimedOptions {
+  serving::EmbedOptions options;
+  std::shared_ptr<TimedWork> timed;  ///< must live as long as the work; null: the client gave no time
+};
+
+/// For a part of a request's work. Errors: invalid_argument (the time that the client gives).
+Result<TimedOptions> timed_options(const Context& context, const ExchangePtr& exchange, const EmbedFields& fields) {
+  const auto wanted = read_timeout(exchange->request);
+  if (!wanted) return wanted.error();
+  const auto limit =
+      fields.lane == serving::Lane::query ? context.limits.query_timeout : context.limits.document_timeout;
+  TimedOptions made;
+  made.options.lane = fields.lane;
+  made.options.truncate = fields.truncate;
+  made.options.deadline = exchange->arrived() + (*wanted ? std::min(limit, (*wanted)->time) : limit);
+  if (*wanted) made.timed = timed_work(context, exchange, **wanted);
+  made.options.cancellation = made.timed ? made.timed->cancellation : exchange->request.cancellation;
+  return made;
+}
+
 }  // namespace
 
 std::string truncated_positions(std::span<const Embedding> inputs) {
@@ -178,24 +223,17 @@ http::Response json_answer(std::string body, std::span<const Embedding> inputs) 
   return response;
 }
 
-void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
-                     Render render) {
-  const auto wanted = read_timeout(exchange->request);
-  if (!wanted) return exchange->fail(wanted.error(), "timeout");
-  const auto limit =
-      fields.lane == serving::Lane::query ? context.limits.query_timeout : context.limits.document_timeout;
-  serving::EmbedOptions options;
-  options.lane = fields.lane;
-  options.truncate = fields.truncate;
-  options.deadline = exchange->arrived() + (*wanted ? std::min(limit, (*wanted)->time) : limit);
-  const auto timed = *wanted ? timed_work(context, exchange, **wanted) : nullptr;
-  options.cancellation = timed ? timed->cancellation : exchange->request.cancellation;
-  if (is_upstream(context, model)) {
-    if (const Status single = check_single_parts(fields.contents); !single)
-      return exchange->fail(single.error(), "input");
+namespace {
+
+/// Embeds contents without links.
+void embed_fetched(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
+                   const Render& render) {
+  auto work = timed_options(context, exchange, fields);
+  if (!work) return exchange->fail(work.error(), "timeout");
+  auto& [options, timed] = *work;
+  if (is_upstream(context, model))
     options.dimensions = std::exchange(fields.dimensions, std::nullopt);  // made there, and not cut here
-  }
-  std::string warning = warning_of_addresses(fields.contents);
+  std::string warning = warning_of_addresses(fields.contents, context.fetcher != nullptr);
   Flattened flattened(std::move(fields.contents));
   options.input_type = std::move(fields.input_type);
   exchange->inputs = flattened.inputs.size();
@@ -205,8 +243,8 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
   }
   exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
-  auto done = [exchange, timed, flattened = std::move(flattened), dimensions = fields.dimensions,
-               warning = std::move(warning), render = std::move(render)](Result<Embeddings> embeddings) {
+  auto done = [exchange, timed = std::move(timed), flattened = std::move(flattened), dimensions = fields.dimensions,
+               warning = std::move(warning), render](Result<Embeddings> embeddings) {
     if (timed && timed->expired) return;
     const auto fail = [&](const Error& error) { exchange->fail(error, blamed_field(error.code)); };
     exchange->guard([&] {
@@ -220,6 +258,42 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
     });
   };
   embed_by_name(context, exchange, model, std::move(inputs), std::move(options), std::move(done));
+}
+
+}  // namespace
+
+void fetch_pictures(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
+                    std::function<void(ExchangePtr, EmbedFields)> next) {
+  std::vector<PictureFetcher::Link> links = links_of(fields.contents);
+  // Without such a model the request fails anyway.
+  const bool fetches = context.fetcher && (is_known(context, model) || is_upstream(context, model));
+  if (links.empty() || !fetches) return next(std::move(exchange), std::move(fields));
+  auto work = timed_options(context, exchange, fields);
+  if (!work) return exchange->fail(work.error(), "timeout");
+  exchange->request.body = {};
+  if (is_known(context, model)) exchange->model = model;
+  auto done = [exchange, timed = std::move(work->timed), fields = std::move(fields),
+               next = std::move(next)](Result<PictureFetcher::Fetched> fetched) mutable {
+    if (timed && timed->expired) return;
+    exchange->guard([&] {
+      if (!fetched) return exchange->fail(fetched.error(), blamed_field(fetched.error().code));
+      put_in_place(std::move(fetched->pictures), fields.contents);
+      next(exchange, std::move(fields));
+    });
+  };
+  context.fetcher->fetch(std::move(links), work->options, std::move(done));
+}
+
+void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
+                     Render render) {
+  if (is_upstream(context, model)) {
+    if (const Status single = check_single_parts(fields.contents); !single)
+      return exchange->fail(single.error(), "input");
+  }
+  fetch_pictures(context, std::move(exchange), model, std::move(fields),
+                 [&context, model, render = std::move(render)](ExchangePtr fetched, EmbedFields whole) {
+                   embed_fetched(context, std::move(fetched), model, std::move(whole), render);
+                 });
 }
 
 }  // namespace sightline::api

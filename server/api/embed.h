@@ -13,9 +13,14 @@ namespace sightline::api {
 /// the requested length; the tokens of all its parts; truncated if one of its texts was.
 using Render = std::function<Result<http::Response>(serving::Embeddings)>;
 
-/// Embeds `fields` with the model of that name and sends the answer of `render`; errors are answered in
-/// the route's shape. A content of several parts gets one vector (see `fused`); vectors are shortened after
-/// that. A header `Warning: 299` names the texts that look like addresses of pictures.
+/// Puts the pictures that `fields` name by URL in the place of their URLs and calls `next`: at once if there are none,
+/// else later, on another thread. An error is answered, in the route's shape, and `next` is not called.
+void fetch_pictures(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
+                    std::function<void(ExchangePtr, EmbedFields)> next);
+
+/// Fetches pictures (fetch_pictures), embeds `fields` with the model of that name and sends the answer of `render`;
+/// errors are answered in the route's shape. A content of several parts gets one vector (see `fused`); vectors are
+/// shortened after that. A header `Warning: 299` names the texts that look like addresses of pictures.
 void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
                      Render render);
 

@@ -7,6 +7,7 @@
 #include "base/encoded_picture.h"
 #include "base/picture_text.h"
 #include "server/api/json.h"
+#include "server/api/picture_fetcher.h"
 
 namespace sightline::api {
 namespace {
@@ -25,22 +26,40 @@ Error unsupported(std::string message) {
   return {ErrorCode::unsupported, std::move(message)};
 }
 
-Result<Input> text_input(std::string_view text, const InputLimits& limits) {
+/// A part of a content.
+struct Part {
+  Input input;
+  bool is_link = false;  ///< the input's bytes are the URL of the picture
+};
+
+Result<Part> text_input(std::string_view text, const InputLimits& limits) {
   if (text.size() > limits.max_text_bytes) {
     return Error{ErrorCode::too_large, "the text has " + std::to_string(text.size()) + " bytes, the limit is " +
                                            std::to_string(limits.max_text_bytes) + ": split it into shorter texts"};
   }
-  return Input{Modality::text, std::string(text)};
+  return Part{{Modality::text, std::string(text)}};
+}
+
+Result<Part> linked_picture(std::string_view link, const InputLimits& limits) {
+  if (!limits.fetches_links) {
+    return unsupported("this looks like a link to a picture, " + shown(link.substr(0, link.find('?'))) +
+                       ": Sightline downloads pictures only with --allow-picture-urls; send the file itself, as "
+                       "data:image/jpeg;base64,... or in bare base64");
+  }
+  auto url = picture_url(link);
+  if (!url) return url.error();
+  return Part{{Modality::image, *std::move(url)}, /*is_link=*/true};
 }
 
 /// `text` is meant to be a picture.
-Result<Input> picture(std::string_view text, const InputLimits& limits) {
+Result<Part> picture(std::string_view text, const InputLimits& limits) {
+  if (is_web_link(text)) return linked_picture(text, limits);
   auto read = read_encoded_picture(text, limits.max_image_bytes);
   if (!read) return read.error();
-  return Input{Modality::image, std::move(read->bytes), std::move(read->place)};
+  return Part{{Modality::image, std::move(read->bytes), std::move(read->place)}};
 }
 
-Result<Input> string_input(std::string_view text, ModalityRule rule, const InputLimits& limits) {
+Result<Part> string_input(std::string_view text, ModalityRule rule, const InputLimits& limits) {
   if (rule == ModalityRule::image && text != k_validation_text) return picture(text, limits);
   if (rule != ModalityRule::automatic) return text_input(text, limits);
   const TextKind kind = kind_of_text(text);
@@ -49,7 +68,7 @@ Result<Input> string_input(std::string_view text, ModalityRule rule, const Input
 }
 
 /// What a content object calls a text.
-Result<Input> declared_text(std::string_view text, ModalityRule rule, const InputLimits& limits) {
+Result<Part> declared_text(std::string_view text, ModalityRule rule, const InputLimits& limits) {
   const TextKind kind = rule == ModalityRule::text ? TextKind::text : kind_of_text(text);
   if (kind == TextKind::data_url || kind == TextKind::base64_picture) {
     return bad("a content object of type text contains a picture, " + shown(text.substr(0, 24)) +
@@ -77,8 +96,8 @@ const char* first_member(const rapidjson::Value& object, std::initializer_list<c
   return *names.begin();
 }
 
-Result<Input> typed_object(const rapidjson::Value& object, std::string_view type, ModalityRule rule,
-                           const InputLimits& limits) {
+Result<Part> typed_object(const rapidjson::Value& object, std::string_view type, ModalityRule rule,
+                          const InputLimits& limits) {
   if (type == "text" || type == "input_text") {
     const auto text = text_member(object, first_member(object, {"text", "value"}));
     return text ? declared_text(*text, rule, limits) : text.error();
@@ -91,7 +110,7 @@ Result<Input> typed_object(const rapidjson::Value& object, std::string_view type
 }
 
 /// One text or picture: a string, or an object that says what it is.
-Result<Input> part_input(const rapidjson::Value& part, ModalityRule rule, const InputLimits& limits) {
+Result<Part> part_input(const rapidjson::Value& part, ModalityRule rule, const InputLimits& limits) {
   if (part.IsString()) return string_input(as_view(part), rule, limits);
   if (!part.IsObject() || part.HasMember("content")) {
     return bad(std::string("[content] must be an object with type and value, not ") + type_name(part));
@@ -144,16 +163,18 @@ Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, c
   const bool many = only->IsArray();
   if (many && only->Empty()) return at_place(place, bad("[content] has no parts: send a text or a picture"));
   const rapidjson::SizeType count = many ? only->Size() : 1;
-  Content content{place, {}, false};
+  Content content{place, {}, {}, false};
   content.parts.reserve(count);
   for (rapidjson::SizeType i = 0; i < count; ++i) {
     const std::string part_place = count == 1 ? place : place + ", part " + std::to_string(i);
     auto part = part_input(many ? (*only)[i] : *only, rule, limits);
     if (!part) return at_place(part_place, part.error());
-    part->place.insert(0, part_place);
-    if (rule != ModalityRule::text && part->modality == Modality::text && is_picture_address(part->bytes))
+    Input& input = part->input;
+    input.place.insert(0, part_place);
+    if (rule != ModalityRule::text && input.modality == Modality::text && is_picture_address(input.bytes))
       content.has_address = true;
-    content.parts.push_back(*std::move(part));
+    if (part->is_link) content.links.push_back(content.parts.size());
+    content.parts.push_back(std::move(input));
   }
   return content;
 }

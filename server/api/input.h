@@ -23,12 +23,14 @@ struct InputLimits {
   std::size_t max_inputs = 256;  ///< of one request; parts of contents count each
   std::size_t max_text_bytes = 256u << 10;
   std::size_t max_image_bytes = 20u << 20;  ///< decoded from base64; models check the same again
+  bool fetches_links = false;               ///< pictures may be given by URL: --allow-picture-urls
 };
 
 /// The content of one vector: a text, a picture, or several of them.
 struct Content {
   std::string place;                  ///< its name in errors: "input 3"
   std::vector<serving::Input> parts;  ///< at least one, each with its own place
+  std::vector<std::size_t> links;     ///< of the parts: pictures that are not fetched yet; their bytes are the URL
   bool has_address = false;           ///< one of the texts looks like a link to a picture
 };
 
@@ -44,8 +46,8 @@ struct InputWords {
 ///   1. with ModalityRule::text: a text.
 ///   2. a data URL (see read_data_url): a picture, whatever type its header names: only the bytes count. One that
 ///      contains no picture is refused.
-///   3. with ModalityRule::image: a picture in bare base64. Links are refused: Sightline downloads
-///   nothing.
+///   3. with ModalityRule::image: a picture in bare base64, or the http(s) URL of one if
+///      InputLimits::fetches_links. Other links are refused.
 ///      One text is accepted: `how big`, with which Elasticsearch measures a new endpoint's vectors.
 ///   4. bare base64 whose first bytes are those of a JPEG, PNG, WebP, GIF or BMP: a picture.
 ///   5. else: a text; `Content::has_address` is set if it is a link to a picture.
@@ -53,6 +55,7 @@ struct InputWords {
 ///   {"type":"text","text":"..."}, {"type":"text","value":"..."}
 ///   {"type":"image","image":"<data URL or base64>"}, {"type":"image","format":"base64","value":"..."}
 ///   {"type":"image_url","image_url":{"url":"data:..."}} or {"type":"image_url","image_url":"data:..."}
+///   (all of a picture also with the URL of one, as in 3)
 ///   {"text":"..."}, {"image":"..."}
 ///   {"content": one of these}, {"content": [one or several of these, for one vector]}
 ///

@@ -108,6 +108,10 @@ Metrics::Metrics()
                     .Name("sightline_pictures_total")
                     .Help("Requests for pictures of documents, by the source of the answer")
                     .Register(registry_)),
+      picture_fetches_(BuildCounter()
+                           .Name("sightline_picture_fetches_total")
+                           .Help("Pictures that requests gave by URL, by outcome of the download")
+                           .Register(registry_)),
       picture_seconds_(BuildHistogram()
                            .Name("sightline_picture_seconds")
                            .Help("Time from a request for a thumbnail that is not cached until it is made")
@@ -172,6 +176,10 @@ void Metrics::cohere_waited(double seconds) {
 
 void Metrics::picture_answered(const std::string& outcome) {
   pictures_.Add({{"from", outcome}}).Increment();
+}
+
+void Metrics::picture_fetched(const std::string& outcome) {
+  picture_fetches_.Add({{"outcome", outcome}}).Increment();
 }
 
 void Metrics::picture_made(double seconds) {

@@ -56,6 +56,8 @@ class Metrics final : public serving::Observer {
   /// A request for a picture was answered; `outcome` is pictures::to_string's.
   void picture_answered(const std::string& outcome);
   void picture_made(double seconds);
+  /// A picture that a request gave by URL; `outcome` is PictureFetcher's.
+  void picture_fetched(const std::string& outcome);
   /// `bytes` gives what the caches of thumbnails hold, in memory and on disk. May be called while others call
   /// `text`.
   void count_picture_bytes(std::function<std::pair<std::size_t, std::size_t>()> bytes) {
@@ -93,6 +95,7 @@ class Metrics final : public serving::Observer {
   Family<prometheus::Counter>& cohere_retries_;
   Family<prometheus::Histogram>& cohere_wait_seconds_;
   Family<prometheus::Counter>& pictures_;
+  Family<prometheus::Counter>& picture_fetches_;
   Family<prometheus::Histogram>& picture_seconds_;
   Family<prometheus::Gauge>& picture_cache_bytes_;
   Family<prometheus::Gauge>& precision_cosine_;

@@ -88,8 +88,9 @@ class OutboundCalls::Core : public std::enable_shared_from_this<Core> {
   std::map<std::string, Line> lines_;
   std::string last_served_;               // lines take turns in the map's order
   std::map<std::string, int> in_flight_;  // by origin
-  std::set<CallPtr> calls_;               // all that are not over
-  int sending_ = 0;                       // attempts on their way to the client
+  int all_in_flight_ = 0;
+  std::set<CallPtr> calls_;  // all that are not over
+  int sending_ = 0;          // attempts on their way to the client
   std::condition_variable sent_;
   TimePoint wake_at_ = TimePoint::max();  // when a task of the timer looks at the lines again
   bool stopped_ = false;
@@ -159,6 +160,7 @@ void OutboundCalls::Core::end(const CallPtr& call, Reason reason) {
 /// The next call whose turn it is, with its connection counted. Else nothing, and `wake_at` is moved up to the
 /// moment at which a pace allows one.
 CallPtr OutboundCalls::Core::next_ready(TimePoint now, TimePoint& wake_at) {
+  if (options_.max_in_flight > 0 && all_in_flight_ >= options_.max_in_flight) return nullptr;
   auto at = lines_.upper_bound(last_served_);
   for (std::size_t left = lines_.size(); left > 0; --left) {
     if (at == lines_.end()) at = lines_.begin();
@@ -181,6 +183,7 @@ CallPtr OutboundCalls::Core::next_ready(TimePoint now, TimePoint& wake_at) {
       lane.pop_front();
       if (paced) line.spend(now);
       ++in_flight;
+      ++all_in_flight_;
       ++sending_;
       return call;
     }
@@ -251,6 +254,7 @@ void OutboundCalls::Core::send(const CallPtr& call, ClientRequest request) {
 
 void OutboundCalls::Core::release(const Call& call) {
   const std::lock_guard lock(mutex_);
+  --all_in_flight_;
   const auto out = in_flight_.find(call.origin_);
   if (out != in_flight_.end() && --out->second <= 0) in_flight_.erase(out);
 }

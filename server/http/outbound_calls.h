@@ -21,8 +21,8 @@ namespace sightline::http {
 /// Sends calls when it is their turn, and repeats those that fail.
 ///
 /// Flow: 1. `start` puts a call in its line, or ends it at once (the line is full, or it is too late).
-///       2. It leaves the line when its server has a free connection (the client's `max_connections_per_host`)
-///          and the line's pace allows it. Lines take turns, so that one call does not wait behind all of
+///       2. It leaves the line when its server has a free connection (the client's `max_connections_per_host`),
+///          `max_in_flight` allows one more, and the line's pace allows it. Lines take turns, so that one call does not wait behind all of
 ///          another line; within a line, lane 0 goes before lane 1.
 ///       3. Only then its request is made, so that waiting calls do not hold their bodies.
 ///       4. The call reads the result. If it wants to be repeated, it goes to the front of its line after the
@@ -101,6 +101,7 @@ class OutboundCalls {
   };
   struct Options {
     std::size_t line_capacity = 0;  ///< calls that wait in one line; 0: no limit
+    int max_in_flight = 0;          ///< calls that are out at once, of all servers together; 0: no limit
     std::chrono::milliseconds attempt_timeout{30'000};
     RetryPolicy retry = {};
     std::chrono::milliseconds retry_timeout = std::chrono::hours(24);  ///< from `start` to the last attempt

@@ -122,6 +122,8 @@ CURL* Transfer::prepare(const Client::Options& options, const TrustAnchor* ancho
   set(CURLOPT_PROXY, "");
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_PATH_AS_IS, 1L);
+  // Else the end of a transfer waits until its host's name is resolved, and with it all others of this thread.
+  set(CURLOPT_QUICK_EXIT, 1L);
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_ERRORBUFFER, error_text_);
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));

@@ -114,6 +114,41 @@ TEST_CASE("the address of a picture is a text with a mark, and refused where a p
   CHECK(refused.error().code == ErrorCode::unsupported);
 }
 
+TEST_CASE("a link to a picture is refused with the option that allows it, or kept to be fetched") {
+  const char* const link = "https://example.org/house.jpg?token=secret";
+  const auto read = [](const std::string& json, const InputLimits& limits) {
+    rapidjson::Document document;
+    document.Parse((json + std::string(16, '\0')).c_str());
+    REQUIRE_FALSE(document.HasParseError());
+    return read_contents(document, ModalityRule::automatic, limits);
+  };
+  InputLimits fetching;
+  fetching.fetches_links = true;
+  for (const char* form : {"{\"image\":@}", "{\"type\":\"image_url\",\"image_url\":{\"url\":@}}",
+                           "{\"type\":\"input_image\",\"image_url\":@}", "{\"content\":[\"a\",{\"image\":@}]}"}) {
+    CAPTURE(form);
+    std::string json(form);
+    json.replace(json.find('@'), 1, sightline::json::json_string(link));
+    const auto refused = read(json, {});
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::unsupported);
+    CHECK(refused.error().message.find("--allow-picture-urls") != std::string::npos);
+    CHECK(refused.error().message.find("secret") == std::string::npos);
+    const auto kept = read(json, fetching);
+    REQUIRE_MESSAGE(kept.ok(), kept.error().message);
+    const Content& content = kept->front();
+    REQUIRE(content.links.size() == 1);
+    const serving::Input& part = content.parts[content.links.front()];
+    CHECK(part.modality == Modality::image);
+    CHECK(part.bytes == link);
+  }
+  // A text is a text, and only http and https are links that can be fetched.
+  CHECK(read(sightline::json::json_string(link), fetching)->front().links.empty());
+  CHECK_FALSE(read(R"({"image":"s3://example/house.jpg"})", fetching).ok());
+  CHECK_FALSE(read(R"({"image":"file:///house.jpg"})", fetching).ok());
+  CHECK_FALSE(read(R"({"image":"http://user:word@example.org/house.jpg"})", fetching).ok());
+}
+
 TEST_CASE("with modality text even a data URI is a text") {
   const std::string uri = "data:image/png;base64," + head("\x89PNG\r\n\x1A\n");
   CHECK(one(uri).modality == Modality::image);

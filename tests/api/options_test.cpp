@@ -212,5 +212,19 @@ TEST_CASE("what makes no sense ends the program with 2") {
   CHECK(std::get<int>(parse({"--version"})) == 0);
 }
 
+TEST_CASE("pictures by URL are off, and their addresses and CAs need the option that allows them") {
+  CHECK_FALSE(good({"--model", "clip=/models/clip"}).allow_picture_urls);
+  const ServerOptions options = good({"--model", "clip=/models/clip", "--allow-picture-urls", "--picture-url-addresses",
+                                      "10.0.0.0/8,127.0.0.1:80", "--picture-url-timeout", "2s",
+                                      "--picture-url-concurrency", "8", "--picture-url-concurrency-per-host", "2"});
+  CHECK(options.allow_picture_urls);
+  CHECK(options.picture_url_addresses == std::vector<std::string>{"10.0.0.0/8", "127.0.0.1:80"});
+  CHECK(options.picture_url_timeout == std::chrono::seconds(2));
+  CHECK(options.picture_url_concurrency == 8);
+  CHECK(options.picture_url_concurrency_per_host == 2);
+  for (const char* option : {"--picture-url-addresses", "--picture-url-ca-file"})
+    CHECK(std::get<int>(parse({"--model", "clip=/models/clip", option, "10.0.0.1"})) == 2);
+}
+
 }  // namespace
 }  // namespace sightline

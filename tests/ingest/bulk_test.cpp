@@ -62,7 +62,7 @@ TEST_CASE("each item of an answer is stored, to be sent again, or failed with it
       R"({"errors":true,"took":1,"items":[{"create":{"_id":"1","status":201}},{"index":{"_id":"2","status":429,"error":{"type":"t","reason":"full"}}},
           {"index":{"_id":"3","status":400,"error":{"type":"t","reason":"bad field","caused_by":{"type":"u","reason":"too short"}}}},
           {"index":{"_id":"4","status":409,"error":{"type":"t","reason":"version conflict"}}}]})",
-      4);
+      {"1", "2", "3", "4"});
   REQUIRE(outcomes.ok());
   CHECK((*outcomes)[0].kind == BulkOutcome::Kind::stored);
   CHECK((*outcomes)[1].kind == BulkOutcome::Kind::retry);
@@ -73,9 +73,20 @@ TEST_CASE("each item of an answer is stored, to be sent again, or failed with it
 }
 
 TEST_CASE("an answer that does not list every document is no success") {
-  CHECK_FALSE(read_bulk_answer(R"({"errors":false,"items":[]})", 1).ok());
-  CHECK_FALSE(read_bulk_answer("<html>", 1).ok());
-  CHECK_FALSE(read_bulk_answer(R"({"items":[{"index":5}]})", 1).ok());
+  CHECK_FALSE(read_bulk_answer(R"({"errors":false,"items":[]})", {"1"}).ok());
+  CHECK_FALSE(read_bulk_answer("<html>", {"1"}).ok());
+  CHECK_FALSE(read_bulk_answer(R"({"items":[{"index":5}]})", {"1"}).ok());
+}
+
+TEST_CASE("an answer about other documents, or in another order, is no success") {
+  const std::string answer = R"({"items":[{"index":{"_id":"a","status":201}},{"create":{"_id":"b","status":201}}]})";
+  CHECK(read_bulk_answer(answer, {"a", "b"}).ok());
+  const auto swapped = read_bulk_answer(answer, {"b", "a"});
+  REQUIRE_FALSE(swapped.ok());
+  CHECK(swapped.error().code == ErrorCode::unavailable);
+  CHECK(swapped.error().message == "item 0 of a bulk's answer is about [a], not about [b]");
+  CHECK_FALSE(read_bulk_answer(R"({"items":[{"index":{"status":201}}]})", {"a"}).ok());
+  CHECK_FALSE(read_bulk_answer(R"({"items":[{"indax":{"_id":"a","status":201}}]})", {"a"}).ok());
 }
 
 TEST_CASE("the reason of an error body is found in each of its shapes") {

@@ -32,6 +32,7 @@ class ScriptedCluster {
   std::function<void()> before_bulk;          ///< what another writer does meanwhile
   std::vector<std::string> lookups;           ///< queries of `_mget`
   int failures_of_lookups = 0;                ///< to be answered 503
+  int misplaced_lookups = 0;                  ///< to be answered with the documents in another order
   std::size_t max_lookups = 1000;             ///< a look-up of more ids is answered 413
   bool knows_vectors = true;                  ///< of `_source_exclude_vectors`
   std::map<std::string, int> refusals;        ///< image_name -> times to answer 429
@@ -99,6 +100,7 @@ class ScriptedCluster {
     rapidjson::Document body;
     body.Parse(request.body.data(), request.body.size());
     if (body["ids"].Size() > max_lookups) return {413, {}, "text/plain", "too much"};
+    if (misplaced_lookups > 0 && misplaced_lookups-- > 0) std::reverse(body["ids"].Begin(), body["ids"].End());
     http::Response response;
     for (const auto& id : body["ids"].GetArray()) {
       const auto found = stored.find(id.GetString());
@@ -351,6 +353,22 @@ TEST_CASE("a look-up that fails for load is made again") {
   fixture.write(3);
   fixture.elasticsearch.failures_of_lookups = 2;
   CHECK(fixture.load().indexed == 3);
+}
+
+TEST_CASE("a look-up that is answered with other documents is made again, and gives none another's fields") {
+  Fixture fixture;
+  fixture.write(4);
+  REQUIRE(fixture.load().indexed == 4);
+  int number = 0;
+  for (auto& [id, text] : fixture.elasticsearch.stored) text.insert(1, R"("n":)" + std::to_string(number++) + ",");
+  const auto before = fixture.elasticsearch.stored;
+  fixture.elasticsearch.misplaced_lookups = 1;
+  CHECK(fixture.load().indexed == 4);
+  CHECK(fixture.elasticsearch.lookups.size() == 3);
+  for (const auto& [id, text] : before) {
+    const std::string own = text.substr(1, text.find(',') - 1);
+    CHECK(fixture.elasticsearch.stored[id].find(own) != std::string::npos);
+  }
 }
 
 TEST_CASE("a look-up whose answer would be too large is halved") {

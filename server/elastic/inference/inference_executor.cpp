@@ -185,7 +185,10 @@ InferenceExecutor::InferenceExecutor(http::Client& client, Timer& timer, Options
     : options_(std::make_shared<const Options>(std::move(options))),
       timer_(timer),
       calls_(client, timer,
-             {options_->queue_capacity, options_->longest_call, options_->retry, options_->retry_timeout}) {}
+             {.line_capacity = options_->queue_capacity,
+              .attempt_timeout = options_->longest_call,
+              .retry = options_->retry,
+              .retry_timeout = options_->retry_timeout}) {}
 
 void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input, milliseconds timeout,
                               Callback callback) {
