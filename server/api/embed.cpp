@@ -153,6 +153,7 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
   options.truncate = fields.truncate;
   options.deadline = exchange->arrived() + std::min(limit, wish->value_or(limit));
   options.cancellation = exchange->request.cancellation;
+  options.trace = exchange->request.trace;
   if (is_upstream(context, model)) {
     if (const Status single = check_single_parts(fields.contents); !single)
       return exchange->fail(single.error(), "input");
@@ -166,6 +167,7 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
     exchange->model = model;
     count_inputs(context, model, flattened.inputs);
   }
+  if (options.trace) options.trace->describe(exchange->model, exchange->inputs);
   exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
   auto done = [exchange, flattened = std::move(flattened), dimensions = fields.dimensions, warning = std::move(warning),
