@@ -82,6 +82,30 @@ std::string dropped_line(const std::string& pattern, std::uint64_t dropped) {
   return {line.data(), line.size()};
 }
 
+std::string_view shown(const std::string& text) {
+  return text.empty() ? "-" : std::string_view(text);
+}
+
+/// Those that a request has besides its id.
+std::string further_ids(const std::string& id, const std::string& opaque_id, const std::string& trace_id) {
+  std::string ids;
+  if (!opaque_id.empty() && opaque_id != id) ids += " opaque_id=" + opaque_id;
+  if (!trace_id.empty()) ids += " trace_id=" + trace_id;
+  return ids;
+}
+
+std::string tenths(double milliseconds) {
+  return fmt::format("{:.1f}", milliseconds);
+}
+
+/// The stages that the request was in, in order.
+template <class Write>
+void for_each_stage(const RequestSummary& request, Write write) {
+  for (std::size_t i = 0; i < k_stages; ++i) {
+    if (request.milliseconds[i] > 0) write(to_string(static_cast<Stage>(i)), request.milliseconds[i]);
+  }
+}
+
 }  // namespace
 
 void set_up_logging(const std::string& format, const std::string& level, std::size_t max_waiting_bytes) {
@@ -118,13 +142,37 @@ void log_access(const api::AccessEntry& entry) {
     members.member("status", entry.status);
     members.member("milliseconds", json::Raw{fmt::format("{:.1f}", entry.milliseconds)});
     members.member("model", entry.model).member("inputs", entry.inputs).member("bytes_in", entry.bytes_in);
-    members.member("bytes_out", entry.bytes_out).member("request_id", entry.request_id).member("peer", entry.peer);
+    members.member("bytes_out", entry.bytes_out).member("request_id", entry.request_id);
+    members.member("opaque_id", entry.opaque_id).member("trace_id", entry.trace_id).member("peer", entry.peer);
     logger->log(level, "{}", members.text());
   } else {
-    logger->log(level, "{} {} {} {:.1f} ms model={} inputs={} in={} out={} id={} peer={}", entry.method, entry.route,
-                entry.status, entry.milliseconds, entry.model.empty() ? "-" : entry.model, entry.inputs, entry.bytes_in,
-                entry.bytes_out, entry.request_id, entry.peer);
+    logger->log(level, "{} {} {} {:.1f} ms model={} inputs={} in={} out={} id={} peer={}{}", entry.method, entry.route,
+                entry.status, entry.milliseconds, shown(entry.model), entry.inputs, entry.bytes_in, entry.bytes_out,
+                entry.request_id, entry.peer, further_ids(entry.request_id, entry.opaque_id, entry.trace_id));
   }
+}
+
+void log_slow_request(const RequestSummary& request) {
+  static const auto logger = spdlog::get("access");
+  if (!logger || !logger->should_log(spdlog::level::warn)) return;
+  const RequestFacts& facts = request.facts;
+  if (is_json) {
+    json::Builder members;
+    members.member("message", "slow request").member("port", facts.port).member("method", facts.method);
+    members.member("route", facts.route).member("status", request.status);
+    members.member("milliseconds", json::Raw{tenths(request.age_ms)}).object("stages_ms");
+    for_each_stage(request, [&](const char* name, double ms) { members.member(name, json::Raw{tenths(ms)}); });
+    members.end().member("model", facts.model).member("inputs", facts.inputs).member("key", facts.key);
+    members.member("request_id", facts.id).member("opaque_id", facts.opaque_id).member("trace_id", facts.trace_id);
+    logger->warn("{}", members.member("peer", facts.peer).text());
+    return;
+  }
+  std::string stages;
+  for_each_stage(request, [&](const char* name, double ms) { stages += fmt::format(" {}={}ms", name, tenths(ms)); });
+  logger->warn("slow request: {} {} {} {} ms:{} port={} model={} inputs={} key={} id={} peer={}{}", facts.method,
+               facts.route, request.status, tenths(request.age_ms), stages, facts.port, shown(facts.model),
+               facts.inputs, shown(facts.key), shown(facts.id), facts.peer,
+               further_ids(facts.id, facts.opaque_id, facts.trace_id));
 }
 
 }  // namespace sightline

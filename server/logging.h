@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/request_trace.h"
 #include "server/api/exchange.h"
 
 namespace sightline {
@@ -24,5 +25,8 @@ std::uint64_t dropped_log_lines();
 
 /// The line for one answered request. Requests to /health and /metrics are logged at level debug.
 void log_access(const api::AccessEntry& entry);
+
+/// The line for a request that took long, with its stages; at level warning.
+void log_slow_request(const RequestSummary& request);
 
 }  // namespace sightline

@@ -1,5 +1,6 @@
 // sightline-server: image and text embeddings over HTTP, and an Elasticsearch-compatible port beside it.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/request_trace.h"
 #include "base/standard_streams.h"
 #include "base/timer.h"
 #include "models/embedder.h"
@@ -30,6 +32,7 @@
 #include "server/logging.h"
 #include "server/openmp.h"
 #include "server/options.h"
+#include "server/own_urls.h"
 #include "server/security/address_guard.h"
 #include "server/security/key_file.h"
 #include "server/service_manager.h"
@@ -241,8 +244,8 @@ bool is_urgent(const http::Request& request) {
   if (const auto inner = inner_head(request)) return request.body.empty() && elastic::ElasticServer::is_urgent(*inner);
   const bool reads = request.method == http::Method::get || request.method == http::Method::head;
   return reads && request.body.empty() &&
-         (request.path == "/" || request.path == "/metrics" || request.path.starts_with("/health/") ||
-          request.path.starts_with("/page/"));
+         (request.path == "/" || request.path == "/metrics" || request.path == "/debug/requests" ||
+          request.path.starts_with("/health/") || request.path.starts_with("/page/"));
 }
 
 /// Each may wait on the cluster and on inference, and bulks of pictures must not keep searches out.
@@ -301,8 +304,22 @@ void log_elasticsearch_access(const http::AccessRecord& record) {
   entry.bytes_in = record.bytes_in;
   entry.bytes_out = record.bytes_out;
   entry.request_id = record.request_id.empty() ? "-" : record.request_id;
+  entry.opaque_id = record.opaque_id;
+  entry.trace_id = record.trace_id;
   entry.peer = record.peer;
   log_access(entry);
+}
+
+/// Of a request at the embedded store's port, whose key has been checked.
+std::string key_name(const security::KeyCheck& keys, const http::Request& request) {
+  const auto presented = security::keys_in(request.headers.get("Authorization").value_or(""));
+  return keys.judge(presented, security::Scope::any).name;
+}
+
+OwnUrls own_urls(const ServerOptions& options, std::uint16_t port) {
+  std::array<char, 256> machine{};
+  if (::gethostname(machine.data(), machine.size() - 1) != 0) machine[0] = '\0';
+  return {!options.tls_certificate.empty(), options.host, machine.data(), port};
 }
 
 elastic::ElasticServer::Options elastic_options(const ServerOptions& options, api::Metrics& metrics) {
@@ -421,6 +438,7 @@ class Program {
   Status start_elastic();
   Status make_pictures();
   void compare_recorded_models() const;
+  std::shared_ptr<RequestBook> request_book();
 
   const ServerOptions& options_;
   const ServiceManager& manager_;
@@ -428,6 +446,7 @@ class Program {
   std::optional<HealthReports> health_;
   std::shared_ptr<security::KeyCheck> keys_;  // null: none are asked for
   std::shared_ptr<http::TlsServer> tls_;      // null: plain HTTP
+  const std::shared_ptr<RequestBook> requests_ = request_book();
   FileWatch watched_{{options_.api_key_file, options_.tls_certificate, options_.tls_key, options_.tls_client_ca}};
   const std::unique_ptr<Timer> timer_ = start_timer();  // its tasks use what is above
   std::unique_ptr<serving::EmbeddingService> service_;
@@ -440,6 +459,16 @@ class Program {
   std::unique_ptr<http::Server> http_;
   std::atomic<elastic::ElasticServer*> serving_elastic_{nullptr};  // once elastic_ is there, for other threads
 };
+
+std::shared_ptr<RequestBook> Program::request_book() {
+  RequestBook::Options book;
+  book.slow = options_.slow_request_log;
+  book.report_slow = [this](const RequestSummary& request) {
+    metrics_.request_was_slow(request.facts.port, request.facts.group);
+    log_slow_request(request);
+  };
+  return RequestBook::create(std::move(book));
+}
 
 Status Program::start() {
   if (const std::string& file = options_.elasticsearch_ca_file; !file.empty()) {
@@ -467,6 +496,7 @@ Status Program::start() {
   if (!tls) return tls.error();
   tls_ = *std::move(tls);
   auto api = api_options(options_, keys_);
+  api.requests = requests_;
   if (options_.cohere) {
     auto cohere = cohere_embedding(options_, *timer_, metrics_);
     if (!cohere) return cohere.error();
@@ -490,6 +520,8 @@ Status Program::start() {
   auto options = http_options(options_, tls_);
   options.check_head = [this](const http::Request& head) { return api_->check_head(head); };
   options.access_log = [this](const http::AccessRecord& record) { api_->answered(record); };
+  options.requests = requests_;
+  options.describe = [this](const http::Request& request, RequestFacts& facts) { api_->describe(request, facts); };
   auto http = http::Server::start(options, [this](http::Request&& request, http::Reply reply) {
     api_->handle(std::move(request), std::move(reply));
   });
@@ -507,9 +539,17 @@ Status Program::start_elastic() {
   auto check_address = endpoint_addresses(options_, http_->port());
   if (!check_address) return check_address.error();
   elastic.check_endpoint_address = *std::move(check_address);
-  if (keys_ && options_.embedded_elasticsearch) {  // at a gateway's port its cluster checks who calls
+  elastic.is_own_url = [own = own_urls(options_, http_->port())](const std::string& url) { return own.has(url); };
+  elastic.requests = requests_;
+  const auto keys = options_.embedded_elasticsearch ? keys_ : nullptr;
+  elastic.describe = [keys](const http::Request& request, RequestFacts& facts) {
+    facts.port = "elasticsearch";
+    facts.group = elastic::ElasticServer::command_of(request);
+    if (keys) facts.key = key_name(*keys, request);
+  };
+  if (keys) {  // at a gateway's port its cluster checks who calls
     const auto refused = [this](const std::string& code) { metrics_.request_refused(code); };
-    elastic.check_head = [guard = elastic::KeyGuard({keys_, log_managed, refused})](const http::Request& head) {
+    elastic.check_head = [guard = elastic::KeyGuard({keys, log_managed, refused})](const http::Request& head) {
       return guard.check_head(head);
     };
   }

@@ -394,6 +394,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   table.bytes("--log-buffer-bytes", options.log_buffer_bytes, "1MB",
               "Memory for log lines that wait to be written; further lines are dropped and counted");
+  table.time("--slow-request-log", options.slow_request_log, "5s",
+             "Log each request that takes longer, with the time of each of its stages; 0ms: none");
 }
 
 /// Both sides of NAME=VALUE.

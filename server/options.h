@@ -88,6 +88,7 @@ struct ServerOptions {
   // logs
   std::string log_format = "text", log_level = "info";
   std::size_t log_buffer_bytes = 1u << 20;
+  std::chrono::milliseconds slow_request_log{5'000};  ///< 0: off
 };
 
 /// Reads the command line, and for each option not on it the environment variable SIGHTLINE_ + its name

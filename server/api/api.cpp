@@ -6,6 +6,7 @@
 #include "server/api/elastic.h"
 #include "server/api/hugging_face.h"
 #include "server/api/models.h"
+#include "server/api/open_requests.h"
 #include "server/api/openai.h"
 #include "server/api/openapi.h"
 #include "server/api/rerank.h"
@@ -82,6 +83,7 @@ std::string key_advice(const http::Request& request) {
 
 constexpr const char* k_elasticsearch_route = "/elasticsearch";
 constexpr const char* k_key_exception = "sightline_key_exception";
+constexpr const char* k_no_route = "unknown";
 
 using KeyOutcome = security::KeyCheck::Outcome;
 
@@ -122,6 +124,7 @@ const std::vector<Api::Route>& Api::routes() {
       {Method::get, "/health/live", nullptr, &Api::live, Access::open},
       {Method::get, "/health/ready", nullptr, &Api::ready, Access::open},
       {Method::get, "/metrics", nullptr, &Api::metrics_text, Access::with_key, Scope::metrics},
+      {Method::get, "/debug/requests", nullptr, &Api::open_requests, Access::with_key, Scope::manage},
       {Method::get, "/openapi.json", show_openapi, nullptr, Access::open},
       {Method::get, "/docs", show_docs, nullptr, Access::open},
       {Method::get, "/pictures/{index}/{id}", nullptr, &Api::picture, Access::with_key, Scope::search},
@@ -237,7 +240,8 @@ std::optional<http::HeadAnswer> Api::check_head(const http::Request& head) {
   const Route* const route = find_route(path, wildcards);
   const auto verdict = judge(route, head);
   if (verdict.outcome == KeyOutcome::admitted) {
-    if (options_.managed && !verdict.name.empty() && scope_of(route, head) == security::Scope::manage)
+    const bool changes = asked_method(head) != Method::get;
+    if (options_.managed && changes && !verdict.name.empty() && scope_of(route, head) == security::Scope::manage)
       options_.managed(verdict.name, head);
     return {};
   }
@@ -265,8 +269,31 @@ void Api::answered(const http::AccessRecord& record) {
   const char* const method = http::to_string(record.method);
   context_.metrics.request_done(k_elasticsearch_route, method, record.status, record.milliseconds / 1000);
   if (!options_.access_log) return;
-  options_.access_log({record.request_id.empty() ? "-" : record.request_id, record.peer, method, record.path, "",
-                       record.status, record.milliseconds, 0, record.bytes_in, record.bytes_out});
+  options_.access_log({.request_id = record.request_id.empty() ? "-" : record.request_id,
+                       .peer = record.peer,
+                       .method = method,
+                       .route = record.path,
+                       .model = "",
+                       .opaque_id = record.opaque_id,
+                       .trace_id = record.trace_id,
+                       .status = record.status,
+                       .milliseconds = record.milliseconds,
+                       .inputs = 0,
+                       .bytes_in = record.bytes_in,
+                       .bytes_out = record.bytes_out});
+}
+
+void Api::describe(const http::Request& request, RequestFacts& facts) const {
+  std::vector<std::string> wildcards;
+  const Route* const route = find_route(request.path_parts(), wildcards);
+  facts.port = "inference";
+  facts.key = judge(route, request).name;
+  if (ElasticsearchSide::has(request.path)) {
+    facts.group = k_elasticsearch_route;
+    return;
+  }
+  facts.id = request_id_of(request);
+  facts.route = facts.group = route ? route->path : k_no_route;
 }
 
 void Api::page_file(ExchangePtr exchange) {
@@ -342,6 +369,17 @@ void Api::metrics_text(ExchangePtr exchange) {
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = context_.metrics.text(context_.service, problems().empty());
   exchange->reply(std::move(response));
+}
+
+void Api::open_requests(ExchangePtr exchange) {
+  if (!options_.keys && !is_local(exchange->request)) {
+    return exchange->fail(403, "forbidden",
+                          "without --api-key-file, /debug/requests answers only programs on the server's machine: call "
+                          "it there, or set --api-key-file and send a key with the scope [manage]");
+  }
+  RequestBook::Listing listing;
+  if (options_.requests) listing = options_.requests->list(k_most_listed, exchange->request.trace.get());
+  exchange->reply_json(listing_json(listing));
 }
 
 }  // namespace sightline::api

@@ -51,6 +51,7 @@ class Api {
     /// Other reasons why the server is not ready, for /health/ready; empty: none. May be empty
     /// itself; called from any thread.
     std::function<std::string()> problem;
+    std::shared_ptr<const RequestBook> requests;  ///< for /debug/requests; null: it lists none
   };
 
   Api(Options options, serving::EmbeddingService& service, Timer& timer, Metrics& metrics);
@@ -68,6 +69,8 @@ class Api {
   /// For http::Server::Options::access_log: counts and logs what the Elasticsearch side has answered, which
   /// may be long after `handle`.
   void answered(const http::AccessRecord& record);
+  /// For http::Server::Options::describe.
+  void describe(const http::Request& request, RequestFacts& facts) const;
 
   /// From now on /pictures is answered by `service`, which must outlive the requests.
   void open_pictures(pictures::PictureService& service) { pictures_ = &service; }
@@ -98,6 +101,7 @@ class Api {
   void live(ExchangePtr exchange);
   void ready(ExchangePtr exchange);
   void metrics_text(ExchangePtr exchange);
+  void open_requests(ExchangePtr exchange);
 
   const Options options_;
   const LabelBook labels_;

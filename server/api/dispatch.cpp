@@ -53,7 +53,9 @@ void embed_by_name(const Context& context, const ExchangePtr& exchange, std::str
   if (is_upstream(context, model)) {
     serving::UpstreamRequest request{std::string(model), std::move(inputs), {}, std::move(options)};
     request.authorization = exchange->request.headers.get("Authorization").value_or("");
-    return context.upstream->embed(std::move(request), [exchange, done = std::move(done)](auto embeddings) {
+    const auto calling = std::make_shared<StageSpan>(exchange->request.trace, Stage::upstream);
+    return context.upstream->embed(std::move(request), [exchange, calling, done = std::move(done)](auto embeddings) {
+      calling->end();
       exchange->guard([&] {
         if (!embeddings) return fail(*exchange, embeddings.error());
         done(*std::move(embeddings));

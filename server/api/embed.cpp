@@ -196,6 +196,7 @@ Result<TimedOptions> timed_options(const Context& context, const ExchangePtr& ex
   made.options.deadline = exchange->arrived() + (*wanted ? std::min(limit, (*wanted)->time) : limit);
   if (*wanted) made.timed = timed_work(context, exchange, **wanted);
   made.options.cancellation = made.timed ? made.timed->cancellation : exchange->request.cancellation;
+  made.options.trace = exchange->request.trace;
   return made;
 }
 
@@ -241,6 +242,7 @@ void embed_fetched(const Context& context, ExchangePtr exchange, const std::stri
     exchange->model = model;
     count_inputs(context, model, flattened.inputs);
   }
+  if (options.trace) options.trace->describe(exchange->model, exchange->inputs);
   exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
   auto done = [exchange, timed = std::move(timed), flattened = std::move(flattened), dimensions = fields.dimensions,
@@ -272,8 +274,10 @@ void fetch_pictures(const Context& context, ExchangePtr exchange, const std::str
   if (!work) return exchange->fail(work.error(), "timeout");
   exchange->request.body = {};
   if (is_known(context, model)) exchange->model = model;
-  auto done = [exchange, timed = std::move(work->timed), fields = std::move(fields),
+  const auto fetching = std::make_shared<StageSpan>(work->options.trace, Stage::fetch);
+  auto done = [exchange, fetching, timed = std::move(work->timed), fields = std::move(fields),
                next = std::move(next)](Result<PictureFetcher::Fetched> fetched) mutable {
+    fetching->end();
     if (timed && timed->expired) return;
     exchange->guard([&] {
       if (!fetched) return exchange->fail(fetched.error(), blamed_field(fetched.error().code));

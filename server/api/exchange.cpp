@@ -6,6 +6,8 @@
 
 #include "base/cancellation.h"
 #include "base/exception_error.h"
+#include "base/request_trace.h"
+#include "server/http/request_ids.h"
 #include "server/serving/observer.h"
 
 namespace sightline::api {
@@ -27,13 +29,18 @@ std::string new_request_id() {
   return id;
 }
 
-/// The client's own, if it may stand in a header and in a log line; else a new one.
+/// That under which the request is listed, so that all that is said of it names one id.
+std::string listed_id(const http::Request& request) {
+  const std::string listed = request.trace ? request.trace->id() : std::string();
+  return listed.empty() ? request_id_of(request) : listed;
+}
+
+}  // namespace
+
 std::string request_id_of(const http::Request& request) {
   const auto own = request.headers.get("X-Request-Id");
   return own && is_request_id(*own) ? std::string(*own) : new_request_id();
 }
-
-}  // namespace
 
 Exchange::Exchange(http::Request incoming, Responder responder, Timer& timer, Metrics& metrics,
                    const AccessLog& access_log)
@@ -44,19 +51,33 @@ Exchange::Exchange(http::Request incoming, Responder responder, Timer& timer, Me
       access_log_(access_log),
       arrived_(timer.now()),
       bytes_in_(request.body.size()),
-      request_id_(request_id_of(request)) {}
+      request_id_(listed_id(request)) {}
 
 void Exchange::reply(http::Response response) {
   if (answered_.exchange(true)) return;
   response.headers.set("X-Request-Id", request_id_);
+  if (const auto opaque = http::opaque_id_of(request.headers))
+    response.headers.set("X-Opaque-Id", std::string(*opaque));
+  if (const auto parent = http::traceparent_of(request.headers))
+    response.headers.set("traceparent", std::string(*parent));
   // Elasticsearch's own clients take no answer without it.
   if (shape == ErrorShape::elastic) response.headers.set("X-elastic-product", "Elasticsearch");
   const double seconds = in_seconds(timer_.now() - arrived_);
   serving::unharmed([&] {
     metrics_.request_done(route, http::to_string(request.method), response.status, seconds);
     if (!access_log_) return;
-    access_log_({request_id_, request.peer, http::to_string(request.method), route, model, response.status,
-                 seconds * 1000, inputs, bytes_in_, response.body.size()});
+    access_log_({.request_id = request_id_,
+                 .peer = request.peer,
+                 .method = http::to_string(request.method),
+                 .route = route,
+                 .model = model,
+                 .opaque_id = std::string(http::opaque_id_of(request.headers).value_or("")),
+                 .trace_id = http::trace_id_of(request.headers),
+                 .status = response.status,
+                 .milliseconds = seconds * 1000,
+                 .inputs = inputs,
+                 .bytes_in = bytes_in_,
+                 .bytes_out = response.body.size()});
   });
   responder_.send(std::move(response));
 }

@@ -23,11 +23,15 @@ struct Responder {
 /// The access log's entry for a request. It has nothing of the request's content.
 struct AccessEntry {
   std::string request_id, peer, method, route, model;  ///< `model` is empty where there is none
+  std::string opaque_id, trace_id;                     ///< X-Opaque-Id and that of `traceparent`; empty: none
   int status = 0;
   double milliseconds = 0;
   std::size_t inputs = 0, bytes_in = 0, bytes_out = 0;
 };
 using AccessLog = std::function<void(const AccessEntry&)>;
+
+/// The client's X-Request-Id, if it may stand in a header and in a log line; else a new one.
+std::string request_id_of(const http::Request& request);
 
 /// A request on its way through the API. Held by shared pointer until it is answered.
 class Exchange {

@@ -50,6 +50,10 @@ Metrics::Metrics()
                    .Name("sightline_requests_refused_total")
                    .Help("Requests answered with an error, by the code in its body")
                    .Register(registry_)),
+      slow_(BuildCounter()
+                .Name("sightline_slow_requests_total")
+                .Help("Requests that took longer than --slow-request-log")
+                .Register(registry_)),
       inputs_(BuildCounter().Name("sightline_inputs_total").Help("Inputs of well-formed requests").Register(registry_)),
       truncated_(BuildCounter()
                      .Name("sightline_inputs_truncated_total")
@@ -148,6 +152,10 @@ void Metrics::request_done(const std::string& route, const std::string& method, 
 
 void Metrics::request_refused(const std::string& code) {
   refused_.Add({{"code", code}}).Increment();
+}
+
+void Metrics::request_was_slow(const std::string& port, const std::string& route) {
+  slow_.Add({{"port", port}, {"route", route}}).Increment();
 }
 
 void Metrics::inputs_received(const std::string& model, serving::Modality modality, std::size_t count) {

@@ -29,6 +29,8 @@ class Metrics final : public serving::Observer {
   void request_done(const std::string& route, const std::string& method, int status, double seconds);
   /// A request was refused or failed, with the code of error bodies.
   void request_refused(const std::string& code);
+  /// A request took longer than --slow-request-log; `route` is one of our names.
+  void request_was_slow(const std::string& port, const std::string& route);
   void inputs_received(const std::string& model, serving::Modality modality, std::size_t count);
 
   void input_prepared(const std::string& model, serving::Modality modality, double seconds, bool truncated) override;
@@ -79,6 +81,7 @@ class Metrics final : public serving::Observer {
   Family<prometheus::Counter>& requests_;
   Family<prometheus::Histogram>& request_seconds_;
   Family<prometheus::Counter>& refused_;
+  Family<prometheus::Counter>& slow_;
   Family<prometheus::Counter>& inputs_;
   Family<prometheus::Counter>& truncated_;
   Family<prometheus::Counter>& dropped_;

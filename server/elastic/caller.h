@@ -4,6 +4,7 @@
 #include <string>
 
 #include "server/http/message.h"
+#include "server/http/request_ids.h"
 
 namespace sightline::elastic {
 
@@ -20,6 +21,8 @@ struct Caller {
   /// Equal for callers with equal credentials, and shows nothing of them: an answer to one caller must not
   /// reach another one from a cache. Empty without credentials.
   std::string key() const;
+  /// Those of the fields by which a request is followed through logs, for calls of this server's own inference port.
+  http::Headers ids() const { return http::forwarded_ids(headers); }
 };
 
 Caller caller_of(const http::Request& request);

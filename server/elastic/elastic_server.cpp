@@ -1,6 +1,7 @@
 #include "server/elastic/elastic_server.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -70,12 +71,13 @@ constexpr const char* k_stopping = "the server is stopping; retry the request la
 class Running : public ElasticServer {
  public:
   Running(std::unique_ptr<Timer> timer, std::unique_ptr<http::Client> client, std::unique_ptr<Backend> backend,
-          std::optional<security::SecretBox> secret_box, const Limits& limits)
+          std::optional<security::SecretBox> secret_box, InferenceExecutor::Options executor_options,
+          const Limits& limits)
       : secret_box_(std::move(secret_box)),
         timer_(std::move(timer)),
         client_(std::move(client)),
         backend_(std::move(backend)),
-        executor_(*client_, *timer_, executor_options(limits)),
+        executor_(*client_, *timer_, std::move(executor_options)),
         front_(backend_->store(), backend_->native(), executor_, *timer_, secret_box_ ? &*secret_box_ : nullptr,
                limits) {}
 
@@ -88,6 +90,8 @@ class Running : public ElasticServer {
     http.descriptor_parts = options.descriptor_parts;
     http.tls = options.tls;
     http.access_log = options.access_log;
+    http.requests = options.requests;
+    http.describe = options.describe;
     http.check_head = options.check_head;
     http.only_reads = only_reads;
     http.host = options.host;
@@ -167,12 +171,6 @@ class Running : public ElasticServer {
     backend_->shut_down();
   }
 
-  static InferenceExecutor::Options executor_options(const Limits& limits) {
-    InferenceExecutor::Options options;
-    options.longest_call = limits.max_inference_timeout;
-    return options;
-  }
-
   // Requests use all below; so the server goes first, and the executor before the client and the timer that
   // it uses.
   const std::optional<security::SecretBox> secret_box_;
@@ -196,6 +194,19 @@ class Running : public ElasticServer {
 bool ElasticServer::is_urgent(const http::Request& request) {
   const bool reads = request.method == http::Method::get || request.method == http::Method::head;
   return reads && request.body.empty() && (request.path == "/" || request.path == "/_cluster/health");
+}
+
+std::string_view ElasticServer::command_of(const http::Request& request) {
+  static constexpr std::array<std::string_view, 12> k_commands{"_search", "_msearch", "_bulk",      "_doc",
+                                                               "_create", "_update",  "_inference", "_ingest",
+                                                               "_count",  "_mget",    "_reindex",   "_update_by_query"};
+  for (std::string_view rest = request.path; !rest.empty();) {
+    const auto part = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+    const auto* const found = std::find(k_commands.begin(), k_commands.end(), part);
+    if (found != k_commands.end()) return *found;
+  }
+  return "other";
 }
 
 bool ElasticServer::only_reads(const http::Request& request) {
@@ -233,8 +244,11 @@ Result<std::unique_ptr<ElasticServer>> ElasticServer::start(const Options& optio
   access.check_address = options.check_endpoint_address;
   auto client = http::Client::create(access);
   if (!client) return client.error();
+  InferenceExecutor::Options calls;
+  calls.longest_call = options.limits.max_inference_timeout;
+  calls.is_own_url = options.is_own_url;
   auto running = std::make_unique<Running>(std::move(timer), *std::move(client), *std::move(backend),
-                                           std::move(secret_box), options.limits);
+                                           std::move(secret_box), std::move(calls), options.limits);
   if (Status status = running->listen(options); !status) return status.error();
   return std::unique_ptr<ElasticServer>(std::move(running));
 }

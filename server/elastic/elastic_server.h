@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -59,10 +60,15 @@ class ElasticServer {
     std::string trusted_certificates;
     /// Which addresses calls of endpoints may connect to, as in http::Client::Options. May be empty.
     std::function<Status(const sockaddr& address)> check_endpoint_address;
+    /// True for URLs of this server's own inference port, which calls of endpoints then tell the ids of their request
+    /// (http::forwarded_ids). May be empty.
+    std::function<bool(const std::string& url)> is_own_url;
     /// As in http::Server::Options: KeyGuard::check_head, or empty.
     std::function<std::optional<http::HeadAnswer>(const http::Request& head)> check_head;
     /// Called with every request that was answered. May be empty.
     std::function<void(const http::AccessRecord&)> access_log;
+    std::shared_ptr<RequestBook> requests;                                            ///< as in http::Server::Options
+    std::function<void(const http::Request& request, RequestFacts& facts)> describe;  ///< likewise
     std::chrono::milliseconds drain_timeout{10'000};  ///< of `stop`, for requests in flight
   };
 
@@ -72,6 +78,8 @@ class ElasticServer {
   /// Answered by a separate thread: neither waits for anything. A gateway passes both on. For
   /// http::Server::Options::urgent.
   static bool is_urgent(const http::Request& request);
+  /// A short name of what a request does, for metrics: "_search", "_bulk", ..., or "other".
+  static std::string_view command_of(const http::Request& request);
 
   /// What would keep `start` from working now, as far as that shows quickly: the key file, the folder of the store, the
   /// port. So it can be reported before other work that takes long. Errors: those of `start`.

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "base/request_trace.h"
 #include "server/http/answer_budget.h"
 #include "server/http/buffer_budget.h"
 #include "server/http/request_parser.h"
@@ -71,11 +72,12 @@ struct Connection {
   std::optional<HeadAnswer> head_answer;
   Clock::time_point answer_due = Clock::time_point::max();  ///< of a delayed answer
   std::string output;
-  std::string body_output;               ///< sent after `output`
-  AnswerShare answer_share;              ///< what these are charged with
-  std::shared_ptr<StreamBuffer> stream;  ///< where the rest of a streamed reply comes from
-  std::shared_ptr<Cancellation> work;    ///< for the request at hand, until its answer is complete
-  std::size_t sent = 0;                  ///< of `output`
+  std::string body_output;                    ///< sent after `output`
+  AnswerShare answer_share;                   ///< what these are charged with
+  std::shared_ptr<StreamBuffer> stream;       ///< where the rest of a streamed reply comes from
+  std::shared_ptr<Cancellation> work;         ///< for the request at hand, until its answer is complete
+  std::shared_ptr<RequestBook::Entry> entry;  ///< of the request at hand, until the socket has its answer; may be null
+  std::size_t sent = 0;                       ///< of `output`
   bool close_after_output = false;
   bool watching_writes = false;  ///< the loop gets an event when the socket accepts more
   std::size_t thrown_away = 0;   ///< bytes

@@ -346,6 +346,7 @@ void IoLoop::disconnected(int descriptor) {
   connection->output = {};
   connection->body_output = {};
   connection->answer_share.clear();
+  connection->entry.reset();
   connection->cancel_work(CancelReason::client_left);
   if (const auto stream = std::exchange(connection->stream, nullptr)) stream->abandon();
   watch_accepts(true);
@@ -529,9 +530,16 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
   connection->phase = Phase::handling;
   connection->work = std::make_shared<Cancellation>();
   Request request = parser.take();
+  request.cancellation = connection->work;
+  StageSpan waiting;
+  if (core_->options.requests) {
+    connection->entry = core_->options.requests->open(core_->facts_of(request), connection->request_began);
+    request.trace = connection->entry->trace();
+    waiting = StageSpan(request.trace, Stage::worker_wait);
+  }
   Reply reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, request, framing));
-  HandlerCall call{std::move(request), std::move(reply), std::exchange(connection->share, BufferShare(core_->budget))};
-  call.request.cancellation = connection->work;
+  HandlerCall call{std::move(request), std::move(reply), std::exchange(connection->share, BufferShare(core_->budget)),
+                   std::move(waiting)};
   core_->submit(call);
 }
 
@@ -627,6 +635,7 @@ void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
   if (connection->phase == Phase::streaming) return;
   connection->stream.reset();
   connection->output = {};
+  connection->entry.reset();
   if (connection->close_after_output) {
     linger(*connection);
     if (connection->unread) receive_later(connection);
@@ -696,6 +705,7 @@ void IoLoop::cut(Connection& connection) {
   connection.output = {};
   connection.body_output = {};
   connection.answer_share.clear();
+  connection.entry.reset();
   ::shutdown(connection.descriptor, SHUT_RDWR);
   if (const auto stream = std::exchange(connection.stream, nullptr)) stream->abandon();
 }

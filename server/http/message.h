@@ -11,7 +11,8 @@
 
 namespace sightline {
 class Cancellation;
-}
+class RequestTrace;
+}  // namespace sightline
 
 namespace sightline::http {
 
@@ -51,6 +52,8 @@ struct Request {
   std::string peer;  ///< address of the client, for logs
   /// Requested when the client disconnects, or the server's drain time is over; null outside of a server.
   std::shared_ptr<Cancellation> cancellation = {};
+  /// Where its stages are noted; null: nowhere.
+  std::shared_ptr<RequestTrace> trace = {};
 
   /// Path split at '/', each part percent-decoded; "/" gives none. Trailing slashes are ignored.
   std::vector<std::string> path_parts() const;

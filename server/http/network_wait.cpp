@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/request_trace.h"
 #include "server/http/worker_pool.h"
 
 namespace sightline::http {
@@ -43,6 +44,7 @@ NetworkWait::Lent::Lent(const NetworkWait& wait)
 
 NetworkWait::Lent::~Lent() {
   if (pool_ == nullptr) return;
+  const StageSpan waiting(current_trace(), Stage::worker_wait);
   pool_->take_place();
   state().has_lent = false;
 }

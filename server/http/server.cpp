@@ -87,6 +87,8 @@ bool unpack(const ServerCore& core, HandlerCall& call) {
 /// What a worker does with one request.
 void handle(const ServerCore& core, const Server::Handler& handler, HandlerCall&& call) {
   const CancellationScope scope(call.request.cancellation);
+  const TraceScope trace(call.request.trace);
+  call.stage.end();
   try {
     check_cancelled();  // it may have waited long for this worker
     if (!unpack(core, call)) return;
@@ -106,8 +108,11 @@ void handle(const ServerCore& core, const Server::Handler& handler, HandlerCall&
 void unpack_first(const ServerCore& core, HandlerCall&& call) {
   const CancellationScope scope(call.request.cancellation);
   try {
+    call.stage.end();
     check_cancelled();
-    if (unpack(core, call)) core.submit(call);
+    if (!unpack(core, call)) return;
+    call.stage = StageSpan(call.request.trace, Stage::worker_wait);
+    core.submit(call);
   } catch (...) {
     // As above.
   }

@@ -10,8 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/request_trace.h"
 #include "base/result.h"
 #include "server/http/message.h"
+#include "server/http/request_ids.h"
 
 namespace sightline::http {
 
@@ -118,16 +120,14 @@ struct AccessRecord {
   Method method = Method::get;
   std::string path;        ///< as sent, but that what is no plain URL character is percent-encoded
   std::string request_id;  ///< X-Opaque-Id, or X-Request-Id, if it is plain and short; else empty
+  std::string opaque_id;   ///< X-Opaque-Id, likewise
+  std::string trace_id;    ///< of a valid `traceparent`; else empty
   std::string peer;
   int status = 0;
   double milliseconds = 0;    ///< from the request's last byte to the answer's
   std::size_t bytes_in = 0;   ///< of the body, as sent
   std::size_t bytes_out = 0;  ///< of the answer's body
 };
-
-/// A path as it may be in a line of any log, JSON too: what is no plain URL character is percent-encoded, and what
-/// goes beyond 200 characters is left out.
-std::string logged_path(std::string_view path);
 
 /// How requests of one kind are processed.
 struct Workshop {
@@ -185,6 +185,12 @@ class Server {
     /// Called once for each request, as its answer is complete, on a thread of the server: it must not block.
     /// May be empty.
     std::function<void(const AccessRecord&)> access_log;
+    /// Where requests that are received whole are kept until their clients have the answers, for all servers that
+    /// share it; their handlers run in the TraceScope of the request. Null: nowhere.
+    std::shared_ptr<RequestBook> requests;
+    /// Completes what the book says of a request: `port`, `group` and `key`, and anything else that is not as in the
+    /// access log. Called in the event loops: it must not block. May be empty.
+    std::function<void(const Request& request, RequestFacts& facts)> describe;
   };
   using Handler = std::function<void(Request&&, Reply)>;
 

@@ -108,30 +108,25 @@ void ServerCore::run_on_loops(const LoopMailbox::Task& task) {
 
 namespace {
 
-constexpr std::size_t k_longest_logged = 200;
-
-}  // namespace
-
-std::string logged_path(std::string_view path) {
-  std::string plain;
-  for (const char c : path.substr(0, k_longest_logged)) {
-    const bool as_it_is = c > ' ' && c < 0x7f && c != '"' && c != '\\';
-    plain += as_it_is ? std::string(1, c) : percent_encode({&c, 1});
-  }
-  return plain;
-}
-
-namespace {
-
 std::string logged_id(const Request& request) {
-  for (const char* name : {"X-Opaque-Id", "X-Request-Id"}) {
-    const auto id = request.headers.get(name);
-    if (id && id->size() <= k_longest_logged && logged_path(*id) == *id) return std::string(*id);
-  }
-  return {};
+  if (const auto opaque = opaque_id_of(request.headers)) return std::string(*opaque);
+  const auto id = request.headers.get("X-Request-Id");
+  return id && logged_path(*id) == *id ? std::string(*id) : std::string();
 }
 
 }  // namespace
+
+RequestFacts ServerCore::facts_of(const Request& request) const {
+  RequestFacts facts;
+  facts.id = logged_id(request);
+  facts.opaque_id = opaque_id_of(request.headers).value_or("");
+  facts.trace_id = trace_id_of(request.headers);
+  facts.peer = request.peer;
+  facts.method = to_string(request.method);
+  facts.route = logged_path(request.path);
+  if (options.describe) options.describe(request, facts);
+  return facts;
+}
 
 AccessNote::AccessNote(const Server::Options& options, const Request& request) {
   if (!options.access_log) return;
@@ -139,6 +134,8 @@ AccessNote::AccessNote(const Server::Options& options, const Request& request) {
   record_->method = request.method;
   record_->path = logged_path(request.path);
   record_->request_id = logged_id(request);
+  record_->opaque_id = opaque_id_of(request.headers).value_or("");
+  record_->trace_id = trace_id_of(request.headers);
   record_->peer = request.peer;
   record_->bytes_in = request.body.size();
 }
@@ -163,6 +160,7 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
       mailbox_(std::move(mailbox)),
       connection_(std::move(connection)),
       work_(connection_->work),
+      entry_(connection_->entry),
       framing_(framing),
       note_(core_->options, request),
       workshop_(core_->workshop_of(request)),
@@ -190,6 +188,7 @@ void Reply::Channel::pass_on(Response response) {
   if (!share.grow_to(response.body.size())) response = core_->error(workshop_, 429, k_answers_full);
   if (!page_.empty()) allow_page(response.headers, page_);
   note_.write(core_->options, response.status, response.body.size());
+  if (entry_) entry_->trace()->answered(response.status);
   Framing framing = framing_;
   framing.close = must_close() || list_has(response.headers.get("Connection").value_or(""), "close");
   std::string head = client_left() ? std::string() : response_head_text(response, framing);
@@ -214,18 +213,21 @@ std::shared_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead&
   share_.clear();
   Framing framing = framing_;
   framing.close = must_close();
+  if (entry_) entry_->trace()->answered(head.status);
   if (page_.empty()) {
-    return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, work_, head, framing, std::move(note_));
+    return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, work_, head, framing, std::move(note_),
+                                                  std::move(entry_));
   }
   ResponseHead readable = head;
   allow_page(readable.headers, page_);
   return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, work_, readable, framing,
-                                                std::move(note_));
+                                                std::move(note_), std::move(entry_));
 }
 
 ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
                               std::shared_ptr<Connection> connection, const std::shared_ptr<Cancellation>& work,
-                              const ResponseHead& head, Framing framing, AccessNote note)
+                              const ResponseHead& head, Framing framing, AccessNote note,
+                              std::shared_ptr<RequestBook::Entry> entry)
     : core_(std::move(core)),
       mailbox_(std::move(mailbox)),
       connection_(std::move(connection)),
@@ -233,6 +235,7 @@ ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<
       room_(body_framing_ == BodyFraming::by_length ? *head.content_length : std::numeric_limits<std::uint64_t>::max()),
       whole_(body_framing_ == BodyFraming::none || room_ == 0),
       note_(std::move(note)),
+      entry_(std::move(entry)),
       status_(head.status) {
   framing.close = framing.close || body_framing_ == BodyFraming::until_close;
   buffer_ = std::make_shared<StreamBuffer>(head_text(head, body_framing_, framing), whole_, core_->answers,

@@ -74,6 +74,9 @@ struct ServerCore {
   /// Runs `task` on every loop and waits until all have run it. From no loop's own thread.
   void run_on_loops(const LoopMailbox::Task& task);
 
+  /// What the book of requests says of a request.
+  RequestFacts facts_of(const Request& request) const;
+
   /// The answer to a request that is decided by its head.
   std::optional<HeadAnswer> judge(const Request& head) const;
 
@@ -130,7 +133,8 @@ class Reply::Channel {
   std::shared_ptr<ServerCore> core_;
   std::shared_ptr<LoopMailbox> mailbox_;
   std::shared_ptr<Connection> connection_;
-  const std::shared_ptr<Cancellation> work_;  ///< for the request that is to be answered
+  const std::shared_ptr<Cancellation> work_;   ///< for the request that is to be answered
+  std::shared_ptr<RequestBook::Entry> entry_;  ///< of that request; may be null
   Framing framing_;
   AccessNote note_;
   const Workshop& workshop_;
@@ -146,7 +150,7 @@ class ReplyStream::Channel {
   /// `close`: the connection ends after this answer.
   Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
           std::shared_ptr<Connection> connection, const std::shared_ptr<Cancellation>& work, const ResponseHead& head,
-          Framing framing, AccessNote note);
+          Framing framing, AccessNote note, std::shared_ptr<RequestBook::Entry> entry);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -166,6 +170,7 @@ class ReplyStream::Channel {
   std::uint64_t room_;  ///< bytes that the body may still have
   bool whole_;          ///< all of it was passed on
   AccessNote note_;
+  std::shared_ptr<RequestBook::Entry> entry_;  ///< may be null
   const int status_;
   std::size_t bytes_out_ = 0;
   bool ended_ = false;

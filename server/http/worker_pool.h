@@ -20,7 +20,8 @@ namespace sightline::http {
 struct HandlerCall {
   Request request;
   Reply reply;
-  BufferShare share;  ///< the memory that the body is charged with, until it is answered
+  BufferShare share;     ///< the memory that the body is charged with, until it is answered
+  StageSpan stage = {};  ///< that it waits for a worker
 };
 
 /// A fixed number of handler calls run at once, each in a slot. One that waits for the network lends its slot

@@ -88,6 +88,7 @@ void BatchQueue::Entry::answer(Result<std::vector<float>> vector) noexcept {
   const Callback done = std::exchange(item.done, nullptr);
   if (!done) return;
   ticket.give_back();
+  item.stage.end();
   try {
     done(std::move(vector));
   } catch (...) {  // callbacks answer their own faults; this thread serves others
@@ -169,6 +170,7 @@ BatchQueue::Ticket BatchQueue::admit_probe(Account& account) {
 }
 
 void BatchQueue::submit(Ticket ticket, Item item) {
+  item.stage.move_to(Stage::queue_wait);
   // Memory is taken before the lock is.
   Entries submitted;
   submitted.push_back(Entry{std::move(ticket), std::move(item), timer_.now()});
@@ -395,6 +397,7 @@ void BatchQueue::embed_and_answer(Entries& batch, bool interleaved) {
   std::size_t total_cost = 0;
   for (Entry& entry : batch) {
     unharmed([&] { observer_.input_waited(account.name, entry.ticket.lane_, in_seconds(pass.began - entry.arrived)); });
+    entry.item.stage.move_to(Stage::forward);
     total_cost += cost(entry.item.input);
     inputs.push_back(std::move(entry.item.input));
   }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/cancellation.h"
+#include "base/request_trace.h"
 #include "base/result.h"
 #include "base/timer.h"
 #include "models/embedder.h"
@@ -103,6 +104,7 @@ class BatchQueue {
     Timer::TimePoint deadline = Timer::TimePoint::max();
     std::shared_ptr<Cancellation> cancellation;  ///< see EmbedOptions; may be null
     Callback done;
+    StageSpan stage = {};  ///< while it waits and runs; ends before `done` is called
   };
 
   /// How full a model's share is.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/cancellation.h"
+#include "base/request_trace.h"
 #include "base/result.h"
 #include "base/timer.h"
 #include "models/embedder.h"
@@ -47,6 +48,7 @@ struct EmbedOptions {
   models::Truncate truncate = models::Truncate::end;
   Timer::TimePoint deadline = Timer::TimePoint::max();  ///< work that has not begun by then is dropped
   std::shared_ptr<Cancellation> cancellation;           ///< cancelled when the answer is no longer needed; null: never
+  std::shared_ptr<RequestTrace> trace;                  ///< where the stages of its inputs are noted; null: nowhere
 
   // For upstream models (upstream.h); local models use neither.
   /// The client's input type, a word in lower case (`query`, `search_document`, `clustering` ...);

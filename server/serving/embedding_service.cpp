@@ -36,6 +36,8 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
         results_(inputs_.size()),
         left_(inputs_.size()) {
     places_.reserve(inputs_.size());
+    stages_.reserve(inputs_.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i) stages_.emplace_back(options_.trace, Stage::preparation_wait);
     for (const Input& input : inputs_) places_.push_back(input.place);
   }
 
@@ -64,6 +66,7 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
   ModelRegistry::Model& model_;
   std::vector<Input> inputs_;
   std::vector<std::string> places_;
+  std::vector<StageSpan> stages_;  // of the inputs that are not yet with the queue
   std::vector<EmbeddingCache::Key> keys_;
   const EmbedOptions options_;
   std::vector<BatchQueue::Ticket> tickets_;
@@ -78,6 +81,7 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
 };
 
 void EmbeddingService::Job::prepare(std::size_t i) noexcept {
+  stages_[i].move_to(Stage::prepare);
   try {
     prepare_and_submit(i);
   } catch (...) {
@@ -90,6 +94,7 @@ void EmbeddingService::Job::prepare_and_submit(std::size_t i) {
   const auto finish_unrun = [&] {
     const BatchQueue::Ticket given_back = std::move(tickets_[i]);
     inputs_[i] = {};
+    stages_[i].end();
   };
   // An input before the bad one is still looked at: so the error is always that of the first bad input.
   if (i > first_bad_) {
@@ -150,6 +155,7 @@ void EmbeddingService::Job::submit(std::size_t i, models::Prepared input) {
   item.input = std::move(input);
   item.deadline = options_.deadline;
   item.cancellation = cancellation_;
+  item.stage = std::move(stages_[i]);
   item.done = [job = shared_from_this(), i](Result<std::vector<float>> vector) { job->take(i, std::move(vector)); };
   service_.queue_->submit(std::move(tickets_[i]), std::move(item));
 }

@@ -4,8 +4,10 @@
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <future>
+#include <mutex>
 #include <rapidjson/document.h>
 #include <string>
+#include <vector>
 
 #include "server/http/client.h"
 #include "tests/base/temporary_folder.h"
@@ -195,6 +197,117 @@ TEST_CASE("a write is answered where answers hold all they may, and what only re
   const auto written = bench.call(http::Method::post, "/_bulk", bulk);
   CHECK(written.status == 200);
   CHECK(written.body.size() > 1u << 20);
+}
+
+TEST_CASE("calls of this server's own inference port carry the ids of their request, and calls of others none") {
+  constexpr const char* k_parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  std::atomic<bool> own{true};
+  ElasticServer::Options options;
+  options.is_own_url = [&](const std::string& url) { return own && url.ends_with("/v1/embeddings"); };
+  PortBench bench(options);
+  bench.set_up();
+  const auto calls_of = [&](http::Method method, const std::string& target, std::string body,
+                            const char* opaque_id = "task-7") {
+    const auto before = bench.upstream.count();
+    auto request = http::request_to(http::url(bench.server->port(), target), method);
+    request.headers.set("Content-Type", "application/json");
+    request.headers.set("X-Opaque-Id", opaque_id);
+    request.headers.set("traceparent", k_parent);
+    request.headers.set("tracestate", "vendor=1");
+    request.headers.set("Authorization", "Basic aHVzaA==");
+    request.body = std::move(body);
+    const auto answer = bench.client->send_and_wait(std::move(request));
+    REQUIRE(answer.ok());
+    CHECK(answer->status < 300);
+    const auto requests = bench.upstream.requests();
+    REQUIRE(requests.size() == before + 1);
+    return requests.back().headers;
+  };
+  const std::string search =
+      R"({"knn":{"field":"v","k":1,"num_candidates":10,"query_vector_builder":{"text_embedding":{"model_id":"clip","model_text":"b"}}}})";
+  for (const bool is_own : {true, false}) {
+    own = is_own;
+    CAPTURE(is_own);
+    for (const auto& headers :
+         {calls_of(http::Method::post, "/_inference/clip", R"({"input":"a"})"),
+          calls_of(http::Method::put, "/pics/_doc/1", R"({"t":"a"})"),
+          calls_of(http::Method::post, "/_bulk", "{\"index\":{\"_index\":\"pics\"}}\n{\"t\":\"a\"}\n"),
+          calls_of(http::Method::post, "/pics/_search", search),
+          calls_of(http::Method::post, "/pics/_msearch", "{}\n" + search + "\n")}) {
+      CHECK(headers.get("X-Opaque-Id").has_value() == is_own);
+      CHECK(headers.get("traceparent").has_value() == is_own);
+      CHECK(headers.get("tracestate").has_value() == is_own);
+      CHECK(headers.get("X-Opaque-Id").value_or("task-7") == "task-7");
+      CHECK(headers.get("traceparent").value_or(k_parent) == k_parent);
+      CHECK_FALSE(headers.get("Authorization"));
+    }
+  }
+  own = true;
+  CHECK_FALSE(calls_of(http::Method::post, "/_inference/clip", R"({"input":"a"})", "not plain").get("X-Opaque-Id"));
+}
+
+TEST_CASE("a request shows that it waits for an endpoint, and its stages add up") {
+  std::atomic<int> hours{0};
+  std::mutex mutex;
+  std::vector<RequestSummary> reported;
+  RequestBook::Options of_book;
+  of_book.slow = std::chrono::hours(1);
+  of_book.now = [&] { return RequestTrace::Clock::now() + std::chrono::hours(hours); };
+  of_book.report_slow = [&](const RequestSummary& summary) {
+    const std::lock_guard lock(mutex);
+    reported.push_back(summary);
+  };
+  ElasticServer::Options options;
+  const auto book = options.requests = RequestBook::create(std::move(of_book));
+  PortBench bench(options);
+  bench.set_up();
+  REQUIRE(http::eventually([&] { return book->list(10).total == 0; }));
+  const auto held = [&](const std::string& target, const std::string& body) {
+    bench.upstream.hold();
+    auto answer = std::async(std::launch::async, [&] { return bench.call(http::Method::post, target, body).status; });
+    REQUIRE(bench.upstream.wait_for_held(1));
+    REQUIRE(http::eventually([&] {
+      const auto open = book->list(10).requests;
+      return open.size() == 1 && open[0].stage == Stage::endpoint;
+    }));
+    CHECK(book->list(10).requests[0].facts.route == target);
+    ++hours;
+    bench.upstream.release();
+    CHECK(answer.get() < 300);
+    REQUIRE(http::eventually([&] {
+      const std::lock_guard lock(mutex);
+      return !reported.empty();
+    }));
+    const std::lock_guard lock(mutex);
+    const auto summary = reported.front();
+    reported.clear();
+    CHECK(summary.milliseconds[static_cast<std::size_t>(Stage::endpoint)] >= 3'600'000);
+    CHECK(summary.milliseconds[static_cast<std::size_t>(Stage::store)] > 0);
+    double sum = 0;
+    for (const double each : summary.milliseconds) sum += each;
+    CHECK(sum == doctest::Approx(summary.age_ms));
+  };
+  held("/pics/_doc", R"({"t":"a"})");
+  held("/_bulk",
+       "{\"index\":{\"_index\":\"pics\"}}\n{\"t\":\"a\"}\n{\"index\":{\"_index\":\"pics\"}}\n{\"t\":\"b\"}\n");
+  held(
+      "/pics/_search",
+      R"({"knn":{"field":"v","k":1,"num_candidates":10,"query_vector_builder":{"text_embedding":{"model_id":"clip","model_text":"b"}}}})");
+}
+
+TEST_CASE("metrics name what a request does by one of a few words") {
+  const auto command = [](const char* path) {
+    http::Request request;
+    request.path = path;
+    return ElasticServer::command_of(request);
+  };
+  CHECK(command("/pics/_search") == "_search");
+  CHECK(command("/_bulk") == "_bulk");
+  CHECK(command("/pics/_doc/_search") == "_doc");
+  CHECK(command("/pics") == "other");
+  CHECK(command("/") == "other");
+  CHECK(command("") == "other");
+  CHECK(command("/_search_of_mine/_cat") == "other");
 }
 
 TEST_CASE("a port in use and an unusable folder are errors") {

@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "base/request_trace.h"
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/rest/json_tape.h"
@@ -26,6 +27,7 @@ class EmbeddedStore : public Store {
   std::string problem() override { return core_->problem(); }
 
   http::Response handle(const http::Request& request) override {
+    const StageSpan stage(current_trace(), Stage::store);
     try {
       return router_.handle(request);
     } catch (const StorageFailed& failed) {

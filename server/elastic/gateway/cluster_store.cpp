@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "base/request_trace.h"
 #include "server/elastic/inference/inference_executor.h"
 #include "server/elastic/rest/json_bounds.h"
 #include "server/http/network_wait.h"
@@ -56,6 +57,7 @@ Result<http::Response> ClusterStore::call(http::ClientRequest request) {
 }
 
 http::Response ClusterStore::handle(const http::Request& request) {
+  const StageSpan stage(current_trace(), Stage::store);
   const http::NetworkWait network;
   if (!network.granted()) return too_many_waiting().response();
   const http::NetworkWait::Lent lent(network);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/request_trace.h"
 #include "server/elastic/rest/rest_layer.h"
 
 namespace sightline::elastic {
@@ -31,6 +32,7 @@ class Passage : public std::enable_shared_from_this<Passage> {
         shape_(request),
         method_(request.method),
         work_(request.cancellation),
+        stage_(request.trace, Stage::store),
         request_(cluster_->request_for(std::move(request))),
         repeatable_(request_.body.size() <= k_largest_repeated_body),
         begun_(timer.now()),
@@ -108,6 +110,7 @@ class Passage : public std::enable_shared_from_this<Passage> {
   const rest::AnswerShape shape_;
   const http::Method method_;
   const std::shared_ptr<Cancellation> work_;
+  const StageSpan stage_;
   http::ClientRequest request_;
   const bool repeatable_;
   const Timer::TimePoint begun_;

@@ -156,7 +156,7 @@ void set_members(rapidjson::Value& object, const rapidjson::Value& changes,
 
 /// Calls the endpoint once and stores what its answer shows.
 Answer<Endpoint> InferenceApi::measured(const Caller& caller, Endpoint endpoint, milliseconds timeout) {
-  const InferenceInput probe{{"how big"}, InputType::internal_ingest, caller.hops};
+  const InferenceInput probe{{"how big"}, InputType::internal_ingest, caller.hops, caller.ids()};
   const auto invalid = [](const ElasticError& cause) {
     ValidationFaults faults;
     faults.add("Failed to validate model configuration: " + cause.reason);
@@ -397,6 +397,7 @@ InferenceApi::Handled InferenceApi::infer(const http::Request& request, const st
   const auto set_up = settings == body->MemberEnd() ? endpoint : with_task_settings(*endpoint, settings->value);
   if (!set_up) return set_up.error().response();
   input->hops = caller.hops;
+  input->ids = caller.ids();
   const auto vectors = executor_.infer_and_wait(*set_up, std::move(*input), *timeout);
   auto response = vectors ? json_response(embeddings_json(*vectors)) : vectors.error().response();
   if (*timeout > executor_.longest_call()) response.headers.add("Warning", k_timeout_cut);

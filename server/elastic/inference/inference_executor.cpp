@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "base/request_trace.h"
 #include "base/secret_mask.h"
 #include "server/elastic/caller.h"
 #include "server/http/network_wait.h"
@@ -89,6 +90,13 @@ ElasticError without_secrets(ElasticError error, const Endpoint& endpoint) {
   return error;
 }
 
+/// An endpoint's own fields keep their values.
+void add_missing(http::Headers& headers, const http::Headers& more) {
+  for (const auto& [name, value] : more.all()) {
+    if (!headers.get(name)) headers.set(name, value);
+  }
+}
+
 ElasticError count_mismatch(std::size_t results, std::size_t inputs) {
   return {500, "status_exception",
           "number of results [" + std::to_string(results) + "] does not match the number of inputs [" +
@@ -141,6 +149,7 @@ class InferenceCall final : public http::OutboundCalls::Call {
   }
 
   void end(const http::OutboundCalls::End& end) override {
+    stage_.end();
     using Reason = http::OutboundCalls::End::Reason;
     switch (end.reason) {
       case Reason::settled:
@@ -169,6 +178,7 @@ class InferenceCall final : public http::OutboundCalls::Call {
   const milliseconds timeout_;
   const std::shared_ptr<const InferenceExecutor::Options> options_;
   const InferenceExecutor::Callback callback_;
+  StageSpan stage_{current_trace(), Stage::endpoint};
   ElasticError fault_ = fault_of_server(endpoint_->id);  // made now, as there may be no memory then
   Answer<Embeddings> outcome_ = Embeddings();
 };
@@ -198,6 +208,7 @@ void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, Inferenc
   if (!target) return callback(without_secrets(construction_failed(service.name(), target.error()), *endpoint));
   if (service.cuts_texts() && endpoint->max_input_tokens) cut_to_tokens(input, *endpoint->max_input_tokens);
   target->headers.set(k_hops_header, std::to_string(input.hops + 1));
+  if (options_->is_own_url && options_->is_own_url(target->url)) add_missing(target->headers, input.ids);
   http::OutboundCalls::Terms terms{target->url,
                                    service.rate_limit_group() + '\n' + std::to_string(endpoint->requests_per_minute)};
   terms.pace = {1, std::chrono::microseconds(60'000'000 / endpoint->requests_per_minute)};

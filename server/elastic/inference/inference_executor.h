@@ -44,6 +44,8 @@ class InferenceExecutor {
     std::chrono::milliseconds retry_timeout{30'000};  ///< no more attempts after that, counted from `infer`
     /// Of one HTTP call, and of the timeouts that are asked for.
     std::chrono::milliseconds longest_call = Limits().max_inference_timeout;
+    /// True for URLs of this server's own inference port: only these get the ids of an input. Empty: for none.
+    std::function<bool(const std::string& url)> is_own_url;
   };
   using Callback = std::function<void(Answer<Embeddings>)>;
 

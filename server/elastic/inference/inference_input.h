@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "server/http/message.h"
+
 namespace sightline::elastic {
 
 /// Why a text is embedded. The internal kinds come from pipelines and queries.
@@ -20,7 +22,8 @@ std::string_view word_of(InputType type);
 struct InferenceInput {
   std::vector<std::string_view> texts;
   InputType type = InputType::unspecified;
-  int hops = 0;  ///< inference calls that it is made within: Caller::hops
+  int hops = 0;            ///< inference calls that it is made within: Caller::hops
+  http::Headers ids = {};  ///< Caller::ids
 };
 
 /// Cuts each text at its end to what Elasticsearch takes for so many tokens: three UTF-16 units each. What

@@ -10,6 +10,7 @@
 
 #include "base/cancellation.h"
 #include "base/json/document.h"
+#include "base/request_trace.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/http/network_wait.h"
 
@@ -135,7 +136,7 @@ ElasticError unknown_model(const std::string& id) {
 class IngestService::Host : public PipelineHost, public std::enable_shared_from_this<IngestService::Host> {
  public:
   Host(IngestService& service, Caller caller)
-      : service_(service), caller_(std::move(caller)), cancellation_(current_cancellation()) {}
+      : service_(service), caller_(std::move(caller)), cancellation_(current_cancellation()), trace_(current_trace()) {}
 
   /// Looks a pipeline up, and all that it needs, unless that has been done. Blocks.
   Found look_up(const std::string& name) {
@@ -186,7 +187,7 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
     const Answer<std::shared_ptr<const Endpoint>> endpoint = model(model_id).endpoint;
     if (!endpoint) return answer(endpoint.error());
     if (!*endpoint) return answer(unknown_model(model_id));
-    service_.executor_.infer(*endpoint, {std::move(texts), InputType::internal_ingest, caller_.hops},
+    service_.executor_.infer(*endpoint, {std::move(texts), InputType::internal_ingest, caller_.hops, caller_.ids()},
                              std::chrono::milliseconds(0), std::move(answer));
   }
 
@@ -243,8 +244,9 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
 
   /// As StepPool::post, in the scope of the request.
   void post(StepPool::Task task) {
-    service_.pool_.post([work = cancellation_, task = std::move(task)](bool may_run) {
+    service_.pool_.post([work = cancellation_, trace = trace_, task = std::move(task)](bool may_run) {
       const CancellationScope scope(work);
+      const TraceScope stages(trace);
       task(may_run);
     });
   }
@@ -252,6 +254,7 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
   IngestService& service_;
   const Caller caller_;
   const std::shared_ptr<Cancellation> cancellation_;
+  const std::shared_ptr<RequestTrace> trace_;
   const std::shared_ptr<Turns> turns_ = std::make_shared<Turns>();
   std::mutex mutex_;
   std::map<std::string, Found> pipelines_;

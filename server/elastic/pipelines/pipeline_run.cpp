@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "base/request_trace.h"
 #include "server/elastic/pipelines/foreign_processor.h"
 #include "server/elastic/pipelines/pipeline.h"
 
@@ -118,6 +119,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
 
   void work() noexcept {
     const CancellationScope scope(cancellation_);
+    const TraceScope stages(trace_);
     try {
       while (auto arrival = next_arrival()) {
         bool goes_on = std::visit([this](auto& answer) { return settle(answer); }, *arrival);
@@ -404,6 +406,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
 
   IngestDocument& document_;
   const std::shared_ptr<Cancellation> cancellation_ = current_cancellation();  // of the request
+  const std::shared_ptr<RequestTrace> trace_ = current_trace();                // likewise
   const std::shared_ptr<PipelineHost> host_;
   std::function<void(Refusal)> done_;
   std::vector<Frame> frames_;  // the loop's

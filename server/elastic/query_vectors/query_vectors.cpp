@@ -82,11 +82,11 @@ class Flights {
   }
 
   void start(InferenceExecutor& executor, std::shared_ptr<const Endpoint> endpoint, const EmbeddedInput& input,
-             int hops) {
+             const Caller& caller) {
     auto promise = std::make_shared<std::promise<Answer<Embeddings>>>();
     flights_.push_back(promise->get_future());
-    executor.infer(std::move(endpoint), {{input.text()}, InputType::internal_search, hops}, input.timeout,
-                   [promise](Answer<Embeddings> vectors) { promise->set_value(std::move(vectors)); });
+    executor.infer(std::move(endpoint), {{input.text()}, InputType::internal_search, caller.hops, caller.ids()},
+                   input.timeout, [promise](Answer<Embeddings> vectors) { promise->set_value(std::move(vectors)); });
   }
   void wait() const {
     for (const auto& flight : flights_) flight.wait();
@@ -118,7 +118,7 @@ class QueryVectors::Resolution {
     const bool embeds = embedded_.empty() || wait.granted();
     Flights flights;
     if (embeds) {
-      for (const Embedded& one : embedded_) flights.start(owner_.executor_, one.endpoint, one.input, caller_.hops);
+      for (const Embedded& one : embedded_) flights.start(owner_.executor_, one.endpoint, one.input, caller_);
     }
     const auto vectors = stored_vectors(owner_.store_, caller_, wanted_);
     for (std::size_t i = 0; i < stored_.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <future>
 
 #include "base/cancellation.h"
+#include "base/request_trace.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
@@ -142,11 +143,13 @@ http::Response BulkWrite::run() {
     }
     writing = std::move(next);
     // The last part needs no thread: there is nothing to do beside it.
-    reply = std::async(reader_.at_end() ? std::launch::deferred : std::launch::async | std::launch::deferred,
-                       [this, body = std::move(writing.body), work = current_cancellation()]() mutable {
-                         const CancellationScope scope(std::move(work));
-                         return send(std::move(body));
-                       });
+    reply = std::async(
+        reader_.at_end() ? std::launch::deferred : std::launch::async | std::launch::deferred,
+        [this, body = std::move(writing.body), work = current_cancellation(), trace = current_trace()]() mutable {
+          const CancellationScope scope(std::move(work));
+          const TraceScope stages(std::move(trace));
+          return send(std::move(body));
+        });
   }
 }
 

@@ -9,6 +9,7 @@
 #include "base/exception_error.h"
 #include "base/json/builder.h"
 #include "base/number_text.h"
+#include "base/request_trace.h"
 #include "base/sha256.h"
 #include "models/linear_algebra/principal_components.h"
 #include "server/web/projection/neighbour_map.h"
@@ -116,6 +117,7 @@ struct Projections::Job {
   std::string key;
   Answered answered;
   std::shared_ptr<Cancellation> cancellation;
+  std::shared_ptr<RequestTrace> trace;
 };
 
 Projections::Projections(AskElasticsearch ask, Options options)
@@ -149,6 +151,7 @@ void Projections::answer(const ProjectionRequest& request, const elastic::Caller
   job->key = key_of(request, caller, job->field, job->scan);
   if (const auto text = answers_.get(job->key)) return answered(*text);
   job->cancellation = current_cancellation() ? current_cancellation() : std::make_shared<Cancellation>();
+  job->trace = current_trace();
   std::vector<std::unique_ptr<Job>> left;  // by their clients; ended outside of the lock
   {
     const std::lock_guard lock(mutex_);
@@ -184,6 +187,7 @@ void Projections::run() {
     lock.unlock();
     try {
       const CancellationScope scope(job->cancellation);
+      const TraceScope stages(job->trace);
       check_cancelled();
       job->answered(make(*job));
     } catch (const WorkCancelled&) {
