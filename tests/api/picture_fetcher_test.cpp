@@ -352,16 +352,20 @@ TEST_CASE("what would wait too long a line, or take too much memory, is refused"
 }
 
 TEST_CASE("a request's deadline ends its pictures, also those in line") {
-  http::RawPeer silent(stay_silent);
+  http::RawPeer busy(stay_silent), silent(stay_silent);
   PictureFetcher::Options options;
   options.per_host = 1;
   Fetching fetching(std::move(options));
-  serving::EmbedOptions soon;
+  serving::EmbedOptions leaving, soon;
+  leaving.cancellation = std::make_shared<Cancellation>();
   soon.deadline = Timer::Clock::now() + std::chrono::milliseconds(200);
-  auto out = fetching.start({http::url(silent.port(), "/0")}, soon);
-  auto in_line = fetching.start({http::url(silent.port(), "/1")}, soon);
-  CHECK(out.get().error().code == ErrorCode::unavailable);
+  auto first = fetching.start({http::url(busy.port(), "/0")}, leaving);
+  auto in_line = fetching.start({http::url(busy.port(), "/1")}, soon);
+  auto out = fetching.start({http::url(silent.port())}, soon);
   CHECK(in_line.get().error().code == ErrorCode::deadline_exceeded);
+  CHECK(out.get().error().code == ErrorCode::unavailable);
+  leaving.cancellation->cancel(CancelReason::client_left);
+  CHECK(first.get().error().code == ErrorCode::cancelled);
 }
 
 TEST_CASE("a request waits for its pictures, which are then read as if they had been sent") {
