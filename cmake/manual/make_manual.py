@@ -89,7 +89,7 @@ def read_program_help(text, command):
     for number, line in enumerate(lines[usage + 1:], usage + 1):
         if not line.strip():
             continue
-        if re.match(r"[A-Z]\w*:$", line) and line != "Examples:":
+        if re.match(r"[A-Z][\w ]*:$", line) and line != "Examples:":
             group = (line[:-1], [])
             (page.groups.append(group) if line != "Positionals:" else page.positionals.append(group))
         elif line.startswith(" " * column) and group and group[1]:
@@ -108,6 +108,10 @@ def read_program_help(text, command):
     page.positionals = [option for _, options in page.positionals for option in options]
     for positional in page.positionals:
         positional.argument = ""
+    listed = [re.match(r"  (-\S+)", line) for line in lines[usage:]]
+    missing = {found[1].split(",")[0] for found in listed if found} - {option.flags[0] for option in page.options}
+    if missing:
+        raise SystemExit(f"make_manual: {command}: cannot read the options {', '.join(sorted(missing))}")
     if not page.options or any(not option.flags[0].startswith("-") or not option.text for option in page.options):
         raise SystemExit(f"make_manual: {page.synopsis}: options without a name or a text")
     return page

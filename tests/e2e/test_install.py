@@ -132,7 +132,7 @@ Options:
                               Send what is missing
   --save [NAME]               Save the report
 
-Models:
+Pictures by URL:
   --model NAME=FOLDER ... (Env:SIGHTLINE_MODEL)
                               A model; repeatable
 
@@ -155,6 +155,7 @@ def test_the_help_of_both_versions_of_cli11_gives_the_same_page(tmp_path):
     assert "\\fB--in-flight\\fR \\fIINT\\fR\nSimultaneous bulks. Default: 2." in page
     assert "\\fB--retries\\fR \\fIINT\\fR\nWithout a default.\n" in page
     assert "One of: text, json. Default: text." in page and "Names a picture. Default: file." in page
+    assert ".SS Pictures by URL\n" in page
     assert "--save" in page and "\\fI[NAME]\\fR" in page and "Environment: SIGHTLINE_MODEL." in page
 
 
