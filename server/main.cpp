@@ -312,8 +312,7 @@ void log_elasticsearch_access(const http::AccessRecord& record) {
 
 /// Of a request at the embedded store's port, whose key has been checked.
 std::string key_name(const security::KeyCheck& keys, const http::Request& request) {
-  const auto presented = security::keys_in(request.headers.get("Authorization").value_or(""));
-  return keys.judge(presented, security::Scope::any).name;
+  return keys.name_of(security::keys_in(request.headers.get("Authorization").value_or("")));
 }
 
 OwnUrls own_urls(const ServerOptions& options, std::uint16_t port) {

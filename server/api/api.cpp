@@ -287,7 +287,7 @@ void Api::describe(const http::Request& request, RequestFacts& facts) const {
   std::vector<std::string> wildcards;
   const Route* const route = find_route(request.path_parts(), wildcards);
   facts.port = "inference";
-  facts.key = judge(route, request).name;
+  if (options_.keys) facts.key = options_.keys->name_of(presented_keys(request));
   if (ElasticsearchSide::has(request.path)) {
     facts.group = k_elasticsearch_route;
     return;

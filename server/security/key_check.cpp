@@ -24,6 +24,14 @@ KeyCheck::Verdict KeyCheck::judge(const std::vector<std::string>& presented, Sco
   return {presented.empty() ? Outcome::missing : Outcome::wrong, ""};
 }
 
+std::string KeyCheck::name_of(const std::vector<std::string>& presented) const {
+  const auto ring = current();
+  for (const std::string& text : presented) {
+    if (const ApiKey* const key = ring->keys.find(text)) return key->name;
+  }
+  return {};
+}
+
 void KeyCheck::replace(ApiKeys keys, Clock::time_point now) {
   auto ring = ring_of(std::move(keys), current().get(), now);
   const std::lock_guard lock(mutex_);

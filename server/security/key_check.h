@@ -45,6 +45,9 @@ class KeyCheck {
   /// request that may be keys (`keys_in`).
   Verdict judge(const std::vector<std::string>& presented, Scope scope, const Moment& now = {});
 
+  /// The name of the first of these that is a key, for logs: nothing is checked, and no token taken. Empty: none is.
+  std::string name_of(const std::vector<std::string>& presented) const;
+
   /// Counts a wrong key of an address, and returns the delay of its answer (GuessBrake).
   std::chrono::milliseconds wrong_key(const std::string& address) { return guesses_.failure(address); }
 
