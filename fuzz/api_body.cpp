@@ -2,7 +2,7 @@
 #include "base/json/writer.h"
 #include "fuzz/target.h"
 #include "server/api/json.h"
-#include "server/api/picture_fetcher.h"
+#include "server/api/picture_url.h"
 
 using namespace sightline;
 

@@ -8,6 +8,7 @@
 
 #include "base/cancellation.h"
 #include "server/api/picture_fetcher.h"
+#include "server/api/picture_url.h"
 #include "server/api/vectors.h"
 
 namespace sightline::api {

@@ -7,7 +7,7 @@
 #include "base/encoded_picture.h"
 #include "base/picture_text.h"
 #include "server/api/json.h"
-#include "server/api/picture_fetcher.h"
+#include "server/api/picture_url.h"
 
 namespace sightline::api {
 namespace {

@@ -21,16 +21,6 @@ struct sockaddr;
 
 namespace sightline::api {
 
-/// True if `text` begins with http:// or https://, whitespace before it and the case of letters aside.
-bool is_web_link(std::string_view text);
-
-/// The URL in `link` (see is_web_link), without whitespace around it and without a fragment, its host in lower case. Errors: invalid_argument
-/// (credentials, characters that no URL has, no host, more than 4096 bytes); they show neither path nor query.
-Result<std::string> picture_url(std::string_view link);
-
-/// "example.com:8080" of a URL, for messages.
-std::string host_of(std::string_view url);
-
 /// Fetches pictures that requests name by URL.
 ///
 /// Flow: 1. `fetch` puts one call for each different URL in the line of its host. Hosts take turns.

@@ -1,4 +1,5 @@
 #include "server/api/picture_fetcher.h"
+#include "server/api/picture_url.h"
 
 #include <doctest/doctest.h>
 #include <future>
