@@ -186,6 +186,13 @@ class Bench:
                    "--embedded-elasticsearch", "--data-dir", folder / "data", "--log-level", "error",
                    "--vector-cache-texts", "1MB", "--vector-cache-pictures", "4MB"]  # caches that are full before memory is compared  # fmt: skip
         self.server = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=open(folder / "log", "wb"), text=True)
+        try:
+            self.set_up()
+        except BaseException:
+            self.server.kill()
+            raise
+
+    def set_up(self):
         self.places = {port: urllib.parse.urlsplit(self.server.stdout.readline().split()[-1]) for port in "ie"}
         self.warm_up()
         self.right = self.good_vector()
