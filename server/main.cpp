@@ -24,6 +24,7 @@
 #include "server/elastic/key_guard.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "server/file_watch.h"
+#include "server/http/listening_socket.h"
 #include "server/http/server.h"
 #include "server/http/tls.h"
 #include "server/http/trust_anchor.h"
@@ -51,9 +52,7 @@ constexpr std::chrono::seconds k_watch_interval{2};
 constexpr int k_model_thread_hangs = 70;
 
 std::string url_of(const ServerOptions& options, std::uint16_t port) {
-  const bool ipv6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
-  return (options.tls_certificate.empty() ? "http://" : "https://") + (ipv6 ? "[" + options.host + "]" : options.host) +
-         ":" + std::to_string(port);
+  return (options.tls_certificate.empty() ? "http://" : "https://") + http::place_of(options.host, port);
 }
 
 /// Of the threads that work on documents: queries and the models come first.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii_lower.h"
+#include "server/http/listening_socket.h"
 #include "server/http/web_guard.h"
 
 namespace sightline {
@@ -12,17 +13,12 @@ bool is_wildcard(std::string_view host) {
   return host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]";
 }
 
-std::string bracketed(std::string_view host) {
-  const bool ipv6 = host.find(':') != std::string_view::npos && host.front() != '[';
-  return ipv6 ? "[" + std::string(host) + "]" : std::string(host);
-}
-
 }  // namespace
 
 OwnUrls::OwnUrls(bool tls, std::string_view host, std::string_view machine, std::uint16_t port) {
   std::vector<std::string> hosts;
   const bool all = is_wildcard(host);
-  if (!all) hosts.push_back(ascii_lower(bracketed(host)));
+  if (!all) hosts.push_back(ascii_lower(http::url_host(std::string(host))));
   // Where only one address is listened on, the same port of others may be another program's.
   if (all || http::is_loopback(host)) hosts.insert(hosts.end(), {"127.0.0.1", "localhost", "[::1]"});
   if (all && !machine.empty()) hosts.push_back(ascii_lower(machine));

@@ -18,7 +18,7 @@ std::size_t scheme_bytes(std::string_view url) {
   return begin.starts_with("http://") ? 7 : begin == "https://" ? 8 : 0;
 }
 
-/// What stands between the scheme and the path.
+/// What is between the scheme and the path.
 std::string_view authority_of(std::string_view url) {
   url.remove_prefix(scheme_bytes(url));
   return url.substr(0, url.find_first_of("/?#"));

@@ -33,9 +33,13 @@ int listen_on(const addrinfo& address) {
 
 }  // namespace
 
+std::string url_host(const std::string& host) {
+  const bool ipv6 = host.find(':') != std::string::npos && host.front() != '[';
+  return ipv6 ? "[" + host + "]" : host;
+}
+
 std::string place_of(const std::string& host, std::uint16_t port) {
-  const bool v6 = host.find(':') != std::string::npos && host.front() != '[';
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return url_host(host) + ":" + std::to_string(port);
 }
 
 std::string bare_host(const std::string& host) {

@@ -9,6 +9,8 @@
 
 namespace sightline::http {
 
+/// A host as URLs have it: an IPv6 address in brackets.
+std::string url_host(const std::string& host);
 /// A host and port as URLs have them: "127.0.0.1:80", "[::1]:80".
 std::string place_of(const std::string& host, std::uint16_t port);
 /// An address as the system reads it: without the brackets of IPv6.

@@ -1,14 +1,14 @@
 #include "server/api/picture_fetcher.h"
-#include "server/api/picture_url.h"
 
 #include <doctest/doctest.h>
 #include <future>
 #include <map>
 #include <mutex>
-#include <zlib.h>
 
+#include "server/api/picture_url.h"
 #include "server/security/address_guard.h"
 #include "tests/api/api_bench.h"
+#include "tests/http/gzipped.h"
 #include "tests/http/raw_peer.h"
 #include "tests/http/serving.h"
 
@@ -20,20 +20,6 @@ using Fetched = PictureFetcher::Fetched;
 /// Bytes that begin as a PNG does.
 std::string png(std::size_t size = 100, char fill = 'x') {
   return "\x89PNG\r\n\x1A\n" + std::string(size - 8, fill);
-}
-
-std::string gzipped(const std::string& plain) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string packed(deflateBound(&stream, plain.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
-  stream.avail_in = static_cast<uInt>(plain.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
 }
 
 /// A fetcher that may go anywhere, and its outcomes.
@@ -158,14 +144,14 @@ TEST_CASE("pictures are fetched in the order of their inputs, equal URLs once, w
 }
 
 TEST_CASE("an answer that is no picture fails with the input, the host and the reason, and without the query") {
-  const std::string bomb = gzipped(png(5'000'000));
+  const std::string bomb = http::gzipped(png(5'000'000));
   Site site({{"/moved", page("", header("Location", "/a"), 302)},
              {"/busy", page("", {}, 503)},
              {"/large", page(png(200'000))},
              {"/html", page("<!DOCTYPE html><html></html>")},
              {"/empty", page("")},
              {"/bomb", page(bomb, header("Content-Encoding", "gzip"))},
-             {"/half", page(gzipped(png(300)).substr(0, 30), header("Content-Encoding", "gzip"))},
+             {"/half", page(http::gzipped(png(300)).substr(0, 30), header("Content-Encoding", "gzip"))},
              {"/br", page(png(), header("Content-Encoding", "br"))}});
   PictureFetcher::Options options;
   options.max_bytes = 100'000;
@@ -201,7 +187,7 @@ TEST_CASE("an answer that is no picture fails with the input, the host and the r
 }
 
 TEST_CASE("a picture that comes compressed with gzip is decompressed") {
-  Site site({{"/a", page(gzipped(png(5000)), header("Content-Encoding", "gzip"))}});
+  Site site({{"/a", page(http::gzipped(png(5000)), header("Content-Encoding", "gzip"))}});
   Fetching fetching;
   const auto got = fetching.fetch({site.url("/a")});
   REQUIRE_MESSAGE(got.ok(), got.error().message);

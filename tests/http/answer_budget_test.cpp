@@ -6,33 +6,15 @@
 #include <optional>
 #include <thread>
 #include <vector>
-#include <zlib.h>
 
 #include "base/cancellation.h"
 #include "server/http/content_encoding.h"
+#include "tests/http/gzipped.h"
 #include "tests/http/serving.h"
 
 using namespace sightline;
 using namespace sightline::http;
 using namespace std::chrono_literals;
-
-namespace {
-
-std::string gzip(const std::string& plain) {
-  z_stream stream{};
-  deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  std::string packed(deflateBound(&stream, plain.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
-  stream.avail_in = static_cast<uInt>(plain.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  deflate(&stream, Z_FINISH);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
-}
-
-}  // namespace
 
 TEST_CASE("answers have a limit of each client and one of all, and one alone always has room") {
   const auto budget = std::make_shared<AnswerBudget>(10 << 20, 4 << 20);
@@ -209,7 +191,7 @@ TEST_CASE("an answer that is being built counts for its client") {
 }
 
 TEST_CASE("what a gzip body unpacks to counts as it grows, and is given up at the limit") {
-  const std::string packed = gzip(std::string(20u << 20, 'x'));
+  const std::string packed = gzipped(std::string(20u << 20, 'x'), Z_BEST_SPEED);
   Server::Options options;
   options.max_buffered_bytes = 8u << 20;
   const auto server = serve([](Request&&, Reply reply) { reply.send(text("ok")); }, options);
@@ -217,7 +199,8 @@ TEST_CASE("what a gzip body unpacks to counts as it grows, and is given up at th
   const auto refused = client.ask(post(packed, "Content-Encoding: gzip\r\n"));
   CHECK(refused.status == 429);
   CHECK_MESSAGE(refused.body.find("--max-request-buffer") != std::string::npos, refused.body);
-  CHECK(client.ask(post(gzip(std::string(1u << 20, 'x')), "Content-Encoding: gzip\r\n")).status == 200);
+  CHECK(client.ask(post(gzipped(std::string(1u << 20, 'x'), Z_BEST_SPEED), "Content-Encoding: gzip\r\n")).status ==
+        200);
   std::size_t asked = 0;
   const auto part = gzip_decode(packed, 64u << 20, [&](std::size_t bytes) { return (asked = bytes) < (4u << 20); });
   CHECK(part.error().code == ErrorCode::overloaded);
@@ -229,7 +212,8 @@ TEST_CASE("what unpacking took beyond the body is free while the body is handled
   options.max_buffered_bytes = 10u << 20;
   Parked parked(options);
   RawClient packed(parked.server->port());
-  packed.send(post(gzip(std::string(4'200'000, 'x')), "Content-Encoding: gzip\r\n"));  // grew to 8 MB on its way
+  packed.send(post(gzipped(std::string(4'200'000, 'x'), Z_BEST_SPEED),
+                   "Content-Encoding: gzip\r\n"));  // grew to 8 MB on its way
   auto [path, reply] = parked.next();
   RawClient plain(parked.server->port());
   plain.send(post(std::string(5u << 20, 'y')));
@@ -241,7 +225,7 @@ TEST_CASE("what unpacking took beyond the body is free while the body is handled
 TEST_CASE("unpacking ends when nobody waits for it any more") {
   const auto cancellation = std::make_shared<Cancellation>();
   const CancellationScope scope(cancellation);
-  const std::string packed = gzip(std::string(20u << 20, 'x'));
+  const std::string packed = gzipped(std::string(20u << 20, 'x'), Z_BEST_SPEED);
   const auto unpack = [&](std::size_t until) {
     return gzip_decode(packed, 64u << 20, [&](std::size_t bytes) {
       if (bytes > until) cancellation->cancel(CancelReason::client_left);
@@ -253,7 +237,7 @@ TEST_CASE("unpacking ends when nobody waits for it any more") {
 }
 
 TEST_CASE("small requests do not wait for large bodies to be unpacked") {
-  const std::string packed = gzip(std::string(40u << 20, 'x'));
+  const std::string packed = gzipped(std::string(40u << 20, 'x'), Z_BEST_SPEED);
   Server::Options options;
   options.workers = 1;
   options.max_buffered_bytes = 1u << 30;

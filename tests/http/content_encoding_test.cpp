@@ -1,44 +1,26 @@
 #include "server/http/content_encoding.h"
 
 #include <doctest/doctest.h>
-#include <zlib.h>
 
 #include "server/http/server.h"
+#include "tests/http/gzipped.h"
 #include "tests/http/raw_client.h"
 
 using namespace sightline;
 using namespace sightline::http;
 
-namespace {
-
-std::string gzip(const std::string& plain) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string packed(deflateBound(&stream, plain.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
-  stream.avail_in = static_cast<uInt>(plain.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
-}
-
-}  // namespace
-
 TEST_CASE("gzip is undone, one member or several, up to the limit to the byte") {
   std::string plain;
   for (int i = 0; i < 100'000; ++i) plain += std::to_string(i);
-  CHECK(*gzip_decode(gzip(plain), plain.size()) == plain);
-  CHECK(gzip_decode(gzip(plain), plain.size() - 1).error().code == ErrorCode::too_large);
-  CHECK(*gzip_decode(gzip("ab") + gzip("") + gzip("cd"), 4) == "abcd");
-  CHECK(gzip_decode(gzip("ab") + gzip("cd"), 3).error().code == ErrorCode::too_large);
-  CHECK(gzip_decode(gzip(""), 0)->empty());
+  CHECK(*gzip_decode(gzipped(plain), plain.size()) == plain);
+  CHECK(gzip_decode(gzipped(plain), plain.size() - 1).error().code == ErrorCode::too_large);
+  CHECK(*gzip_decode(gzipped("ab") + gzipped("") + gzipped("cd"), 4) == "abcd");
+  CHECK(gzip_decode(gzipped("ab") + gzipped("cd"), 3).error().code == ErrorCode::too_large);
+  CHECK(gzip_decode(gzipped(""), 0)->empty());
 }
 
 TEST_CASE("what is not whole gzip is refused wherever it breaks") {
-  const std::string packed = gzip("some text that is long enough to be cut anywhere");
+  const std::string packed = gzipped("some text that is long enough to be cut anywhere");
   for (std::size_t size = 0; size < packed.size(); ++size) {
     const auto plain = gzip_decode(packed.substr(0, size), 1000);
     REQUIRE_FALSE(plain.ok());
@@ -65,15 +47,15 @@ TEST_CASE("the handler sees the plain body, and none of the packing") {
     return client.ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
                       "\r\nContent-Encoding: " + encoding + "\r\n\r\n" + body);
   };
-  CHECK(post(gzip("hello"), "gzip").body == "hello");
-  CHECK(post(gzip("hello"), "X-GZip").body == "hello");
+  CHECK(post(gzipped("hello"), "gzip").body == "hello");
+  CHECK(post(gzipped("hello"), "X-GZip").body == "hello");
   CHECK(post("hello", "identity").body == "hello");
   CHECK(post("hello", "gzip").status == 400);
-  const std::string bomb = gzip(std::string(16u << 20, '\0'));
+  const std::string bomb = gzipped(std::string(16u << 20, '\0'));
   REQUIRE(bomb.size() < options.max_body_bytes);
   CHECK(post(bomb, "gzip").status == 413);
   const auto unknown = post("hello", "br");
   CHECK(unknown.status == 415);
   CHECK(unknown.has("Accept-Encoding: gzip, identity\r\n"));
-  CHECK(post(gzip(gzip("hello")), "gzip, gzip").status == 415);
+  CHECK(post(gzipped(gzipped("hello")), "gzip, gzip").status == 415);
 }
