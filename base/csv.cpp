@@ -3,27 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
 #include <set>
 #include <sstream>
 
 #include "base/json/reader.h"
+#include "base/json/utf8.h"
 #include "base/trimmed.h"
 
 namespace sightline {
 namespace {
-
-bool is_utf8(std::string_view text) {
-  struct {
-    void Put(char) {}
-  } nowhere;
-  rapidjson::MemoryStream in(text.data(), text.size());
-  while (in.Tell() < text.size()) {
-    if (!rapidjson::UTF8<>::Validate(in, nowhere)) return false;
-  }
-  return true;
-}
 
 /// Splits text into rows of fields; `unfinished` becomes the line of a quote that is not closed, else 0.
 std::vector<CsvTable::Row> split(std::string_view text, char separator, std::size_t& unfinished) {
@@ -99,7 +87,8 @@ Error bad_line(const std::string& file, std::size_t line, const std::string& wha
 }
 
 Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char separator) {
-  if (!is_utf8(text)) return Error{ErrorCode::invalid_argument, file + " is not UTF-8 text; save it as CSV UTF-8"};
+  if (json::find_invalid_utf8(text))
+    return Error{ErrorCode::invalid_argument, file + " is not UTF-8 text; save it as CSV UTF-8"};
   text = json::without_byte_order_mark(text);
   std::size_t unfinished = 0;
   std::vector<CsvTable::Row> rows = split(text, separator, unfinished);

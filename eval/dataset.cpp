@@ -59,8 +59,8 @@ Result<Dataset> Dataset::read(const fs::path& table, const fs::path& pictures) {
     }
     if (const auto [first, added] = lines.emplace(picture.name, row.line); !added) {
       return bad_line(table.string(), row.line,
-                      picture.name + " stands in line " + std::to_string(first->second) +
-                          " already; put its other captions into separate columns (caption_2)");
+                      picture.name + " is already in line " + std::to_string(first->second) +
+                          "; put its other captions into separate columns (caption_2)");
     }
     picture.path = pictures / picture.name;
     std::size_t attribute = 0;

@@ -27,10 +27,10 @@ struct Field {
 };
 
 Field score(const Task& task, const Query& query, const Dataset& data, const Embedded& embedded, const Usable& usable) {
-  const bool texts = answers_with_text(task.set.direction);
+  const bool texts = candidates_are_texts(task.set.direction);
   const Vectors& vectors = texts ? embedded.texts : embedded.pictures;
   const auto asked =
-      asks_with_text(task.set.direction) ? embedded.texts.at(query.input) : embedded.pictures.at(query.input);
+      queries_are_texts(task.set.direction) ? embedded.texts.at(query.input) : embedded.pictures.at(query.input);
   Field field;
   field.right.resize(task.candidates.size());
   for (std::uint32_t number = 0; number < task.candidates.size(); ++number) {
@@ -93,7 +93,7 @@ std::span<const Measure> measures() {
 
 RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& embedded, const Usable& usable) {
   RetrievalResult result;
-  const auto& usable_queries = asks_with_text(task.set.direction) ? usable.texts : usable.pictures;
+  const auto& usable_queries = queries_are_texts(task.set.direction) ? usable.texts : usable.pictures;
   for (std::uint32_t number = 0; number < task.queries.size(); ++number) {
     const Query& query = task.queries[number];
     if (!usable_queries[query.input]) {

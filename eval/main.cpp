@@ -177,8 +177,8 @@ void measure(Evaluation& evaluation, const std::vector<Embedded>& embedded, cons
     const ModelDescription& model = run.description;
     for (const Task& task : evaluation.tasks) {
       const Direction direction = task.set.direction;
-      const bool texts = asks_with_text(direction) || answers_with_text(direction);
-      const bool pictures = !asks_with_text(direction) || !answers_with_text(direction);
+      const bool texts = queries_are_texts(direction) || candidates_are_texts(direction);
+      const bool pictures = !queries_are_texts(direction) || !candidates_are_texts(direction);
       if ((texts && !model.reads_text) || (pictures && !model.reads_pictures)) {
         run.retrieval.emplace_back();
       } else {

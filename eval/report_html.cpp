@@ -206,7 +206,7 @@ class Page {
   void example(const Task& task, const QueryOutcome& outcome) {
     const Query& query = task.queries[outcome.query];
     body_ += "<div class=\"case\"><div class=\"asked\">";
-    if (asks_with_text(task.set.direction)) {
+    if (queries_are_texts(task.set.direction)) {
       body_ += "<b>" + escaped(query.words) + "</b>";
     } else {
       picture(query.input, "");
@@ -224,7 +224,7 @@ class Page {
     const std::uint32_t input = task.candidates[hit.candidate].input;
     const char* mark = hit.right ? "yes" : "no";
     body_ += "<div class=\"hit\">";
-    if (answers_with_text(task.set.direction)) {
+    if (candidates_are_texts(task.set.direction)) {
       body_ += std::string("<span class=\"words ") + mark + "\">" + escaped(evaluation_.inputs.texts()[input].text) +
                "</span>";
     } else {

@@ -133,8 +133,8 @@ std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluatio
 
 std::string candidate_name(const Evaluation& evaluation, const Task& task, std::uint32_t candidate) {
   const std::uint32_t input = task.candidates[candidate].input;
-  return answers_with_text(task.set.direction) ? evaluation.inputs.texts()[input].text
-                                               : evaluation.data.pictures()[input].name;
+  return candidates_are_texts(task.set.direction) ? evaluation.inputs.texts()[input].text
+                                                  : evaluation.data.pictures()[input].name;
 }
 
 bool one_right_each(const RetrievalResult& result) {

@@ -17,10 +17,10 @@ enum class Direction { text_to_image, image_to_text, text_to_text, image_to_imag
 
 /// "text-to-image", ...
 const char* to_string(Direction direction);
-inline bool asks_with_text(Direction d) {
+inline bool queries_are_texts(Direction d) {
   return d == Direction::text_to_image || d == Direction::text_to_text;
 }
-inline bool answers_with_text(Direction d) {
+inline bool candidates_are_texts(Direction d) {
   return d == Direction::image_to_text || d == Direction::text_to_text;
 }
 

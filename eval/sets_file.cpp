@@ -248,7 +248,7 @@ void SetReader::fill_template(const Value& json, RetrievalSet& set) {
 void SetReader::read_queries(const Value& json, RetrievalSet& set) {
   const Value* queries = member(json, "queries");
   if (queries == nullptr) return;  // captions or pictures
-  if (!asks_with_text(set.direction)) return fail("`queries` are texts, but the queries of this set are pictures");
+  if (!queries_are_texts(set.direction)) return fail("`queries` are texts, but the queries of this set are pictures");
   if (queries->IsString()) {
     const std::filesystem::path file = folder_ / text_of(*queries);
     const auto document = parse_file(file);
@@ -340,10 +340,10 @@ RetrievalSet SetReader::retrieval(const Value& json) {
   read_queries(json, set);
   set.least_words = count(json, "least_words", 0);
   set.most_words = count(json, "most_words", SIZE_MAX);
-  const bool by_caption = asks_with_text(set.direction) && set.asked.empty();
+  const bool by_caption = queries_are_texts(set.direction) && set.asked.empty();
   if (!by_caption && (member(json, "least_words") != nullptr || member(json, "most_words") != nullptr))
     fail("`least_words` and `most_words` choose captions, but captions are no queries here");
-  if ((by_caption || answers_with_text(set.direction)) && set.captions.empty())
+  if ((by_caption || candidates_are_texts(set.direction)) && set.captions.empty())
     fail("the set needs captions, but the table has no column `caption`");
   read_right(json, set);
   read_negatives(json, set);

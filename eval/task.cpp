@@ -125,7 +125,7 @@ Result<Task> make_task(const RetrievalSet& set, const Dataset& data, Inputs& inp
   Task task;
   task.set = set;
   std::map<std::string, std::uint32_t> candidate_texts;
-  if (answers_with_text(set.direction)) {
+  if (candidates_are_texts(set.direction)) {
     for (auto& [text, owners] : distinct_captions(set, data)) {
       candidate_texts.emplace(text, static_cast<std::uint32_t>(task.candidates.size()));
       task.candidates.push_back({inputs.add(text, Inputs::Role::document), std::move(owners)});
@@ -133,7 +133,7 @@ Result<Task> make_task(const RetrievalSet& set, const Dataset& data, Inputs& inp
   } else {
     for (std::uint32_t i = 0; i < data.pictures().size(); ++i) task.candidates.push_back({i, {i}});
   }
-  inputs.needs_pictures |= !answers_with_text(set.direction) || !asks_with_text(set.direction);
+  inputs.needs_pictures |= !candidates_are_texts(set.direction) || !queries_are_texts(set.direction);
 
   const auto where = [&](std::uint32_t picture) { return count_broken(set.where, data.pictures()[picture]) == 0; };
   const auto add = [&](Query query) {
@@ -141,7 +141,7 @@ Result<Task> make_task(const RetrievalSet& set, const Dataset& data, Inputs& inp
   };
   if (!set.asked.empty()) {
     for (const AskedText& asked : set.asked) task.queries.push_back(asked_query(asked, set, inputs));
-  } else if (asks_with_text(set.direction)) {
+  } else if (queries_are_texts(set.direction)) {
     for (auto& [text, owners] : distinct_captions(set, data)) {
       const std::size_t words = count_words(text);
       if (words < set.least_words || words > set.most_words) continue;
@@ -159,7 +159,7 @@ Result<Task> make_task(const RetrievalSet& set, const Dataset& data, Inputs& inp
     if (const auto self = candidate_texts.find(query.words); self != candidate_texts.end()) query.self = self->second;
   }
   if (task.queries.empty())
-    return Error{ErrorCode::invalid_argument, "set [" + set.name + "] asks nothing: no caption or picture fits"};
+    return Error{ErrorCode::invalid_argument, "set [" + set.name + "] has no query: no caption or picture fits"};
   return task;
 }
 

@@ -138,7 +138,7 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits) {
   table.bytes("--elasticsearch-max-scroll-bytes", limits.max_scroll_bytes, "64MB",
               "Memory of all scrolls and points in time: 16 bytes per hit of a scroll, plus its sort values");
   table.time("--elasticsearch-max-keep-alive", limits.max_keep_alive, "24h",
-             "Maximum time that one is kept between two requests; as search.max_keep_alive");
+             "Maximum keep-alive of a scroll or point in time; as search.max_keep_alive");
   table.count("--elasticsearch-max-get-documents", limits.max_get_documents, "Documents per _mget");
   table.count("--elasticsearch-max-bulk-items", limits.max_bulk_items, "Actions per _bulk");
   table.count("--elasticsearch-max-document-words", limits.max_document_words,
@@ -230,7 +230,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
              "Rotate and mirror pictures according to their EXIF tag; the reference implementations do not");
 
   table.group("Network");
-  table.value("--host", options.host, "Address that both ports listen on");
+  table.value("--host", options.host,
+              "Address that both ports listen on; beyond loopback also needs --api-key-file or --insecure-no-auth");
   table
       .value("--port", options.port, "Port of the inference API and the web page; 0: a free port, printed at the start")
       ->check(port);
@@ -256,7 +257,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
              "Let other machines use the server without a key: allow a --host beyond loopback without --api-key-file");
   table.value(
       "--tls-certificate", options.tls_certificate,
-      "PEM file of the server's certificate and its chain: both ports then speak HTTPS. Read again when it changes");
+      "PEM file of the server's certificate and its chain: both ports then use HTTPS. Read again when it changes");
   table.value("--tls-key", options.tls_key, "PEM file of that certificate's private key, without a passphrase");
   table.value("--tls-client-ca", options.tls_client_ca,
               "PEM file of CAs: clients must then present a certificate signed by one of them");
@@ -296,7 +297,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.value("--elasticsearch-ca-file", options.elasticsearch_ca_file,
               "PEM file of the CA of the cluster's certificate (default: the system's CAs)");
   table.value("--elasticsearch-ca-fingerprint", options.elasticsearch_ca_fingerprint,
-              "Or the SHA-256 of that CA certificate, as Elasticsearch prints it at its first start");
+              "In place of that file: SHA-256 of the CA certificate, as Elasticsearch prints it at its first start");
   table.time("--elasticsearch-timeout", options.elasticsearch_timeout, "0ms",
              "Maximum time until an answer of the cluster begins; 0ms: no limit");
   table.value("--secret-key-file", options.secret_key_file,
@@ -314,7 +315,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.group("Cohere");
   table.flag("--cohere", options.cohere, "Forward requests for models named embed-* to Cohere, with the caller's key");
   table.value("--cohere-api-key-file", options.cohere_api_key_file,
-              "The same, with the key in this file; all calls are then charged to this key");
+              "As --cohere, with the key in this file: all calls are charged to it");
   table.value("--cohere-url", options.cohere_url, "URL of Cohere's API")->type_name("URL");
   table.value("--cohere-concurrency", options.cohere_concurrency, "Maximum simultaneous calls to Cohere")
       ->check(plain(CLI::Range(1, 256)));
@@ -551,8 +552,9 @@ int available_cores() {
 std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
   ServerOptions options;
   NamedValues models, max_tokens, dtypes, labels;
-  CLI::App app("Serves image and text embeddings of CLIP models through APIs that Elasticsearch can call.",
-               "sightline-server");
+  CLI::App app(
+      "Serves image and text embeddings of CLIP, SigLIP and jina-clip models through APIs that Elasticsearch can call.",
+      "sightline-server");
   app.set_version_flag("--version", "sightline-server " SIGHTLINE_VERSION);
   app.get_formatter()->column_width(44);
   add_options(app, options, models, max_tokens, dtypes, labels);

@@ -1,4 +1,4 @@
-// UTF-8: finds and replaces invalid bytes.
+// UTF-8: writes characters, finds and replaces invalid bytes.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,9 @@
 #include <string_view>
 
 namespace sightline::json {
+
+/// Appends the code point `code`, at most U+10FFFF, in 1 to 4 bytes.
+void append_utf8(std::string& out, std::uint32_t code);
 
 /// Length in bytes of the UTF-8 sequence of a character beyond ASCII at the beginning of `text`; 0 if there
 /// is none (RFC 3629: no surrogates, nothing overlong, nothing beyond U+10FFFF).

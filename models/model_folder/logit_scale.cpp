@@ -4,18 +4,15 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <optional>
 #include <span>
 
 namespace sightline::models {
 namespace {
 
-/// Zero if it cannot be read because the file was cut short meanwhile. Callers cannot distinguish that from a stored
-/// zero.
 template <class T>
-T read_as(const TensorView& tensor) {
+Result<T> read_as(const TensorView& tensor) {
   T value{};
-  if (!tensor.read(std::as_writable_bytes(std::span(&value, 1)))) return T{};
+  if (Status read = tensor.read(std::as_writable_bytes(std::span(&value, 1))); !read) return read.error();
   return value;
 }
 
@@ -28,40 +25,47 @@ double half(std::uint16_t bits) {
   return bits >> 15 ? -magnitude : magnitude;
 }
 
-std::optional<double> scalar(const TensorView& tensor) {
-  if (tensor.elements() != 1) return std::nullopt;
-  switch (tensor.dtype) {
-    case Dtype::f32:
-      return read_as<float>(tensor);
-    case Dtype::f16:
-      return half(read_as<std::uint16_t>(tensor));
-    case Dtype::bf16:
-      return std::bit_cast<float>(std::uint32_t{read_as<std::uint16_t>(tensor)} << 16);
-    default:
-      return std::nullopt;
+/// `tensor` as one number. Errors: those of reading it; corrupt_data, with `requirement`, if it is not one finite
+/// floating-point number.
+Result<double> scalar(const Checkpoint& checkpoint, const TensorView& tensor, const char* requirement) {
+  const Error wrong{ErrorCode::corrupt_data, checkpoint.folder().string() + ": " + requirement};
+  if (tensor.elements() != 1) return wrong;
+  double number = 0;
+  if (tensor.dtype == Dtype::f32) {
+    const Result<float> read = read_as<float>(tensor);
+    if (!read) return read.error();
+    number = *read;
+  } else if (tensor.dtype == Dtype::f16 || tensor.dtype == Dtype::bf16) {
+    const Result<std::uint16_t> read = read_as<std::uint16_t>(tensor);
+    if (!read) return read.error();
+    number = tensor.dtype == Dtype::f16 ? half(*read) : std::bit_cast<float>(std::uint32_t{*read} << 16);
+  } else {
+    return wrong;
   }
+  if (!std::isfinite(number)) return wrong;
+  return number;
 }
 
 }  // namespace
 
 Result<float> read_logit_scale(const Checkpoint& checkpoint) {
+  constexpr const char* k_requirement =
+      "tensor logit_scale must be one floating-point number with a finite exponential";
   const TensorView* const tensor = checkpoint.find("logit_scale");
   if (!tensor) return 0.0f;
-  const std::optional<double> logarithm = scalar(*tensor);
-  const double scale = logarithm ? std::exp(*logarithm) : 0;
-  if (logarithm && std::isfinite(scale) && scale > 0) return static_cast<float>(scale);
-  return Error{ErrorCode::corrupt_data, checkpoint.folder().string() +
-                                            ": tensor logit_scale must be one floating-point number with a "
-                                            "finite exponential"};
+  const Result<double> logarithm = scalar(checkpoint, *tensor, k_requirement);
+  if (!logarithm) return logarithm.error();
+  const double scale = std::exp(*logarithm);
+  if (std::isfinite(scale) && scale > 0) return static_cast<float>(scale);
+  return Error{ErrorCode::corrupt_data, checkpoint.folder().string() + ": " + k_requirement};
 }
 
 Result<std::optional<float>> read_logit_bias(const Checkpoint& checkpoint) {
   const TensorView* const tensor = checkpoint.find("logit_bias");
   if (!tensor) return std::optional<float>();
-  const std::optional<double> bias = scalar(*tensor);
-  if (bias && std::isfinite(*bias)) return std::optional(static_cast<float>(*bias));
-  return Error{ErrorCode::corrupt_data,
-               checkpoint.folder().string() + ": tensor logit_bias must be one finite floating-point number"};
+  const Result<double> bias = scalar(checkpoint, *tensor, "tensor logit_bias must be one finite floating-point number");
+  if (!bias) return bias.error();
+  return std::optional(static_cast<float>(*bias));
 }
 
 }  // namespace sightline::models

@@ -2,6 +2,7 @@
 
 #include <unicode/uchar.h>
 
+#include "base/json/utf8.h"
 #include "models/tokenizer/unicode.h"
 
 namespace sightline::models {
@@ -43,7 +44,7 @@ std::string BertNormalizer::operator()(std::string_view text) const {
     if (clean_text && u_isUWhiteSpace(c)) {
       cleaned += ' ';
     } else {
-      append_code_point(cleaned, c);
+      json::append_utf8(cleaned, c);
     }
     if (chinese) cleaned += ' ';
   });
@@ -57,7 +58,7 @@ std::string BertNormalizer::operator()(std::string_view text) const {
     if (lowercase) {
       append_lower(out, c);
     } else {
-      append_code_point(out, c);
+      json::append_utf8(out, c);
     }
   });
   return out;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/json/utf8.h"
+
 namespace sightline::models {
 namespace {
 
@@ -13,13 +15,14 @@ bool is_printable(int byte) {
 
 std::string byte_symbol(std::uint8_t byte) {
   // Printable bytes map to themselves; the others map to the code points from U+0100 on, in byte order.
-  int code_point = byte;
+  std::uint32_t code_point = byte;
   if (!is_printable(byte)) {
     code_point = 0x100;
     for (int other = 0; other < byte; ++other) code_point += is_printable(other) ? 0 : 1;
   }
-  if (code_point < 0x80) return std::string(1, static_cast<char>(code_point));
-  return {static_cast<char>(0xC0 | (code_point >> 6)), static_cast<char>(0x80 | (code_point & 0x3F))};
+  std::string symbol;
+  json::append_utf8(symbol, code_point);
+  return symbol;
 }
 
 Result<BytePairs> BytePairs::create(const Vocabulary& vocabulary, const Merges& merges,

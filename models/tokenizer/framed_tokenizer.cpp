@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json/utf8.h"
 #include "models/tokenizer/unicode.h"
 
 namespace sightline::models {
@@ -68,7 +69,7 @@ Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tok
 }
 
 Status check_utf8(std::string_view text) {
-  const auto at = first_invalid_utf8(text);
+  const auto at = json::find_invalid_utf8(text);
   if (!at) return {};
   return Error{ErrorCode::invalid_argument,
                "text is not UTF-8: byte " + std::to_string(*at) + " of " + std::to_string(text.size()) + " is invalid"};

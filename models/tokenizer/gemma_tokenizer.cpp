@@ -12,8 +12,6 @@ namespace {
 
 using rapidjson::Value;
 
-constexpr std::string_view k_space_mark = "\u2581";
-
 Error corrupt(const std::string& what) {
   return {ErrorCode::corrupt_data, what};
 }

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <optional>
 
-#include "models/tokenizer/unicode.h"
+#include "base/json/utf8.h"
 
 namespace sightline::models {
 namespace {
@@ -117,7 +117,7 @@ Result<SentencePieceFile::Piece> read_piece(std::string_view message) {
   });
   if (!status) return status.error();
   if (kind < 1 || kind > 6) return corrupt("piece \"" + piece.text + "\" is of an unknown kind");
-  if (piece.text.empty() || piece.text.size() > k_max_piece_bytes || first_invalid_utf8(piece.text)) {
+  if (piece.text.empty() || piece.text.size() > k_max_piece_bytes || json::find_invalid_utf8(piece.text)) {
     return corrupt("a piece is empty, too long or not UTF-8");
   }
   if (!std::isfinite(piece.score)) return corrupt("the score of \"" + piece.text + "\" is not finite");

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json/utf8.h"
 #include "models/tokenizer/framed_tokenizer.h"
 #include "models/tokenizer/sentence_piece_file.h"
 #include "models/tokenizer/tokenizer_files.h"
@@ -12,9 +13,6 @@
 
 namespace sightline::models {
 namespace {
-
-constexpr std::string_view k_space_mark = "\u2581";
-constexpr UChar32 k_space_mark_letter = 0x2581;
 
 /// Python's str.isspace, which counts four separators as whitespace that Unicode does not.
 bool is_white(UChar32 c) {
@@ -36,7 +34,7 @@ std::string marked(std::string_view text, bool lower_case) {
     } else if (lower_case) {
       append_lower(out, c);
     } else {
-      append_code_point(out, c);
+      json::append_utf8(out, c);
     }
   }
   return out;
@@ -147,7 +145,7 @@ std::string siglip_canonical(std::string_view text) {
       continue;
     }
     if (std::exchange(blank, false)) out += ' ';
-    append_code_point(out, c);
+    json::append_utf8(out, c);
   }
   return out;
 }

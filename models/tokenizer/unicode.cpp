@@ -11,6 +11,8 @@
 #include <unicode/unistr.h>
 #include <unicode/utf8.h>
 
+#include "base/json/utf8.h"
+
 namespace sightline::models {
 namespace {
 
@@ -104,14 +106,6 @@ UChar32 simple_lower(UChar32 c) {
 
 }  // namespace
 
-std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t start = at;
-    if (next_code_point(text, at) < 0) return start;
-  }
-  return std::nullopt;
-}
-
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
@@ -125,13 +119,6 @@ UChar32 next_code_point(std::string_view text, std::size_t& at) {
   UChar32 c = 0;
   U8_NEXT(bytes, at, text.size(), c);
   return c;
-}
-
-void append_code_point(std::string& out, UChar32 c) {
-  std::array<std::uint8_t, U8_MAX_LENGTH> bytes{};
-  std::size_t length = 0;
-  U8_APPEND_UNSAFE(bytes.data(), length, c);
-  out.append(reinterpret_cast<const char*>(bytes.data()), length);
 }
 
 std::string to_nfc(std::string_view text) {
@@ -150,8 +137,8 @@ void append_lower(std::string& out, UChar32 c) {
     out += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 0x20 : c);
     return;
   }
-  append_code_point(out, c == k_capital_i_with_dot ? U'i' : simple_lower(c));
-  if (c == k_capital_i_with_dot) append_code_point(out, 0x307);
+  json::append_utf8(out, c == k_capital_i_with_dot ? U'i' : simple_lower(c));
+  if (c == k_capital_i_with_dot) json::append_utf8(out, 0x307);
 }
 
 std::uint32_t category_in_unicode_8(UChar32 c) {

@@ -3,16 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unicode/utypes.h>
 
 namespace sightline::models {
 
-/// The offset of the first byte that is not part of well-formed UTF-8 (overlong forms, surrogates and code
-/// points above U+10FFFF count as malformed); nullopt if there is none.
-std::optional<std::size_t> first_invalid_utf8(std::string_view text);
+/// SentencePiece's mark of a space.
+inline constexpr std::string_view k_space_mark = "\u2581";
+inline constexpr UChar32 k_space_mark_letter = 0x2581;
 
 bool is_ascii(std::string_view text);
 bool has_unicode_tables();  ///< false: ICU's data cannot be loaded, and texts must not be normalised
@@ -21,7 +20,6 @@ bool has_unicode_tables();  ///< false: ICU's data cannot be loaded, and texts m
 
 /// The code point at `at`, which is moved past it.
 UChar32 next_code_point(std::string_view text, std::size_t& at);
-void append_code_point(std::string& out, UChar32 c);
 
 /// Normal forms by the tables of Unicode 9.0, as in the reference: later combining marks neither move nor
 /// compose.

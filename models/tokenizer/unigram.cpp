@@ -5,12 +5,12 @@
 #include <limits>
 #include <utility>
 
+#include "base/json/utf8.h"
 #include "models/tokenizer/unicode.h"
 
 namespace sightline::models {
 namespace {
 
-constexpr std::string_view k_space_mark = "\u2581";
 constexpr float k_unknown_penalty = 10;
 
 // A unit of the double array.
@@ -43,7 +43,7 @@ Result<CharacterMap> CharacterMap::create(std::string_view blob) {
   map.units_.resize(bytes / sizeof(std::uint32_t));
   std::memcpy(map.units_.data(), blob.data(), bytes);
   map.replacements_ = blob.substr(bytes);
-  if (map.replacements_.back() != '\0' || first_invalid_utf8(map.replacements_)) return corrupt();
+  if (map.replacements_.back() != '\0' || json::find_invalid_utf8(map.replacements_)) return corrupt();
   return map;
 }
 

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
+#include "base/string_map.h"
 #include "models/tokenizer/sentence_piece_file.h"
 
 namespace sightline::models {
@@ -48,10 +48,6 @@ class Unigram {
   std::vector<std::int32_t> encode(std::string_view text) const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-  };
   struct Entry {
     std::int32_t id;
     float score;
@@ -61,7 +57,7 @@ class Unigram {
   std::string normalize(std::string_view text) const;
 
   CharacterMap map_;
-  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> pieces_;
+  StringMap<Entry> pieces_;
   std::size_t longest_piece_ = 0;  ///< bytes
   std::int32_t unknown_id_ = 0;
   float unknown_score_ = 0;

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/string_map.h"
 #include "models/tokenizer/tokenizer_files.h"
 
 namespace sightline::models {
@@ -23,12 +22,8 @@ class WordPieces {
   void append_ids(std::string_view word, std::vector<std::int32_t>& ids) const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
   struct Pieces {
-    std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> ids;
+    StringMap<std::int32_t> ids;
     std::size_t longest = 0;  ///< bytes
   };
 

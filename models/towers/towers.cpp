@@ -18,7 +18,7 @@ namespace {
 
 /// Limits the memory of a pass: about 60 MB for ViT-L/14, and no matrix above 32 MiB. From that size on the C library
 /// would return memory to the system, and fault it in again, at every layer.
-constexpr std::int64_t k_tokens_a_pass = 1536;
+constexpr std::int64_t k_tokens_per_pass = 1536;
 
 /// On the CPU libtorch has no exception type for it, only messages.
 bool is_out_of_memory(const std::exception& error, std::string_view words) {
@@ -125,7 +125,7 @@ class TorchTowers final : public Towers {
   std::uint64_t parameters() const override { return parameters_; }
 
  private:
-  /// Splits [0, inputs) into runs of at most k_tokens_a_pass tokens, but at least one input, and joins their
+  /// Splits [0, inputs) into runs of at most k_tokens_per_pass tokens, but at least one input, and joins their
   /// results.
   template <class TokensOf, class Run>
   Result<std::vector<float>> in_passes(const char* doing, std::size_t inputs, TokensOf tokens_of, Run run) {
@@ -138,7 +138,7 @@ class TorchTowers final : public Towers {
       for (std::size_t begin = 0; begin < inputs;) {
         std::int64_t tokens = tokens_of(begin);
         std::size_t end = begin + 1;
-        while (end < inputs && tokens + tokens_of(end) <= k_tokens_a_pass) tokens += tokens_of(end++);
+        while (end < inputs && tokens + tokens_of(end) <= k_tokens_per_pass) tokens += tokens_of(end++);
         const kernels::Arena::Frame frame(arena);
         append_rows(run(begin, end - begin), rows);
         begin = end;

@@ -26,6 +26,9 @@ std::string_view elastic_type(int status) {
   }
 }
 
+/// Seconds. While the server is busy, a queue has room again with each batch.
+constexpr const char* k_retry_after = "1";
+
 }  // namespace
 
 int status_of(ErrorCode code) {
@@ -63,6 +66,7 @@ http::Response error_response(ErrorShape shape, int status, std::string_view cod
                               std::string_view param) {
   http::Response response;
   response.status = status;
+  if (status == 429) response.headers.set("Retry-After", k_retry_after);
   json::Builder body;
   body.object();
   switch (shape) {

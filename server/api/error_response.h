@@ -24,7 +24,7 @@ enum class ErrorShape {
 /// never 5xx.
 int status_of(ErrorCode code);
 
-/// `param`: the wrong member of the body; may be empty.
+/// 429 has the field Retry-After. `param`: the wrong member of the body; may be empty.
 http::Response error_response(ErrorShape shape, const Error& error, std::string_view param = {});
 
 /// An answer with a status that no ErrorCode has: 401, 405, 431 ...

@@ -26,7 +26,6 @@ void answer_picture(pictures::PictureService& service, ExchangePtr exchange) {
     headers.set("Cache-Control", "no-store");
     // Of the cluster. Not Basic: a browser would ask its user for each picture of a page.
     if (refusal.status == 401) headers.set("WWW-Authenticate", "ApiKey");
-    if (refusal.status == 429) headers.set("Retry-After", "1");
     exchange->fail(refusal.status, refusal.code, refusal.message, std::move(headers));
   };
   client.cancellation = exchange->request.cancellation;

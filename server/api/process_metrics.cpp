@@ -67,16 +67,16 @@ std::vector<prometheus::MetricFamily> process_metrics() {
                         k_resident_pages = 21;  // proc(5), less the first two and counted from 0
   if (fields.size() > k_resident_pages) {
     const auto number = [&](std::size_t field) { return std::stod(fields[field]); };
-    const auto ticks_a_second = static_cast<double>(sysconf(_SC_CLK_TCK));
+    const auto ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
     families.push_back(single_value("process_cpu_seconds_total", "Processor time used", MetricType::Counter,
-                                    (number(k_user_ticks) + number(k_system_ticks)) / ticks_a_second));
+                                    (number(k_user_ticks) + number(k_system_ticks)) / ticks_per_second));
     families.push_back(single_value("process_resident_memory_bytes", "Memory in RAM", MetricType::Gauge,
                                     number(k_resident_pages) * static_cast<double>(sysconf(_SC_PAGESIZE))));
     families.push_back(single_value("process_virtual_memory_bytes", "Address space in use", MetricType::Gauge,
                                     number(k_virtual_bytes)));
     families.push_back(single_value("process_threads", "Threads", MetricType::Gauge, number(k_threads)));
     families.push_back(single_value("process_start_time_seconds", "Start of the process, seconds since 1970",
-                                    MetricType::Gauge, boot_time() + number(k_start_ticks) / ticks_a_second));
+                                    MetricType::Gauge, boot_time() + number(k_start_ticks) / ticks_per_second));
   }
   std::error_code error;
   std::filesystem::directory_iterator descriptors("/proc/self/fd", error);

@@ -329,6 +329,7 @@ TEST_CASE("overload is 429 at once, with the model still busy") {
   bench.gate.await_arrival();
   const auto refused = bench.embeddings(R"({"model":"hash","input":"c"})");
   CHECK(refused.status == 429);
+  CHECK(refused.headers.get("Retry-After") == "1");
   const auto body = parsed(refused);
   CHECK(std::string(body["error"]["code"].GetString()) == "overloaded");
   CHECK(std::string(body["error"]["type"].GetString()) == "rate_limit_error");

@@ -28,7 +28,7 @@ TEST_CASE("a table that is no list of pictures is refused, naming the line") {
   };
   CHECK(message("name,kind\n1.jpg,x\n").find("no column named file") != std::string::npos);
   CHECK(message("file,kind\n").find("no pictures") != std::string::npos);
-  CHECK(message("file\n1.jpg\n2.jpg\n1.jpg\n").find("line 4: 1.jpg stands in line 2 already") != std::string::npos);
+  CHECK(message("file\n1.jpg\n2.jpg\n1.jpg\n").find("line 4: 1.jpg is already in line 2") != std::string::npos);
   CHECK(message("file\n../1.jpg\n").find("line 2: ../1.jpg is not below") != std::string::npos);
   CHECK(message("file\n/1.jpg\n").find("is not below") != std::string::npos);
   CHECK(message("file,kind\n,house\n").find("line 2: no name") != std::string::npos);

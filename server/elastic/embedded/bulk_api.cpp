@@ -53,8 +53,7 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   write.source = item.source_line;
   if (item.if_seq_no) write.if_seq_no = sequence_number("if_seq_no", *item.if_seq_no);
   if (item.if_primary_term) write.if_primary_term = sequence_number("if_primary_term", *item.if_primary_term);
-  if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
-    refuse_invalid("if_seq_no and if_primary_term must be given together");
+  check_sequence_numbers(write);
   write.wants_source = item.source ? shows_source("_source", *item.source) : parameters.wants_source;
   if (write.action == remove || write.action == update) {
     if (write.id.empty()) refuse_invalid("id is missing");

@@ -40,8 +40,7 @@ Response write_document(StoreCore& store, const Request& request, const PathPara
   if (request.body.empty() && (Of == Action::index || Of == Action::create))
     refuse({400, "parse_exception", "request body is required"});
   if (const auto problem = rest::id_problem(write.id); problem && Of != Action::remove) refuse_invalid(*problem);
-  if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
-    refuse_invalid("if_seq_no and if_primary_term must be given together");
+  check_sequence_numbers(write);
   DocumentWriter writer(store);
   auto results = writer.write({&write, 1});
   if (parameters.wants_refresh) writer.refresh();
@@ -133,9 +132,8 @@ struct MultiGetReading {
 
   void add(Wanted one) {
     if (wanted.size() == limits.max_get_documents) {
-      refuse(illegal_argument("a multi get may ask for [" + std::to_string(limits.max_get_documents) +
-                              "] documents at most; ask in parts, or raise "
-                              "--elasticsearch-max-get-documents"));
+      refuse(illegal_argument("an _mget takes [" + std::to_string(limits.max_get_documents) +
+                              "] documents at most; send several, or raise --elasticsearch-max-get-documents"));
     }
     one.id = rest::document_id(one.id);
     const std::string position = std::to_string(wanted.size());

@@ -127,7 +127,7 @@ class DocumentParser {
     for (std::size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
       const MappingNode* parent = mapping_->node(place.prefix + name.substr(0, dot));
       if (parent == nullptr) continue;
-      if (parent->field) fail_field(*parent->field, key + 1, "an object stands where a value belongs");
+      if (parent->field) fail_field(*parent->field, key + 1, "an object is where a value is expected");
       if (!parent->enabled) return;
       dynamic = parent->dynamic.value_or(dynamic);
     }
@@ -238,7 +238,7 @@ class DocumentParser {
         parse_field(field, object, key, element);
       return;
     }
-    if (token.kind == Kind::object) fail_field(*field, value, "an object stands where a value belongs");
+    if (token.kind == Kind::object) fail_field(*field, value, "an object is where a value is expected");
     append(field, value);
     for (const FieldPtr& sub_field : field->fields) append(sub_field, value);
   }

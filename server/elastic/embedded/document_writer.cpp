@@ -62,6 +62,11 @@ std::optional<std::int64_t> sequence_number(std::string_view name, const std::st
   return number;
 }
 
+void check_sequence_numbers(const DocumentWrite& write) {
+  if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
+    refuse_invalid("if_seq_no and if_primary_term must be given together");
+}
+
 bool shows_source(std::string_view name, std::string_view text) {
   if (text != "true" && text != "false")
     refuse(illegal_argument("[" + std::string(name) + "] of an update is supported as true or false only"));

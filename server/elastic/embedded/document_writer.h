@@ -49,6 +49,8 @@ struct UpdateBody {
 UpdateBody parse_update_body(std::string_view body);
 /// `if_seq_no` or `if_primary_term`. Refuses texts that are not numbers, and negative numbers.
 std::optional<std::int64_t> sequence_number(std::string_view name, const std::string& text);
+/// Refuses a write that has only one of the two.
+void check_sequence_numbers(const DocumentWrite& write);
 /// The `_source` of an update, in its body, its URL or the line of a bulk. Refuses all values but true and false.
 bool shows_source(std::string_view name, std::string_view text);
 

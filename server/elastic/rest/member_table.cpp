@@ -75,26 +75,28 @@ void check_nothing(const JsonView&, std::string_view) {}
 void only_false(const JsonView& value, std::string_view name) {
   if (read_bool(value, name)) refuse(not_supported("[" + std::string(name) + ": true]"));
 }
-void check_time(const JsonView& value, std::string_view name) {
-  const std::string text = read_text(value, name);
-  if (read_time(text)) return;
-  refuse(illegal_argument("failed to parse setting [" + std::string(name) + "] with value [" + shortened(text) +
-                          "] as a time value: unit is missing or unrecognized"));
-}
-
-std::optional<std::chrono::milliseconds> read_time(std::string_view text) {
+std::chrono::milliseconds time_from(std::string_view name, std::string_view text) {
   using std::chrono::milliseconds;
   if (text == "-1" || text == "0") return milliseconds(text == "0" ? 0 : -1);
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || !std::isfinite(number)) return std::nullopt;
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   constexpr std::array<std::pair<std::string_view, double>, 7> k_units = {
       {{"nanos", 1e-6}, {"micros", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}}};
   const auto found = std::find_if(k_units.begin(), k_units.end(), [&](const auto& one) { return one.first == unit; });
-  if (found == k_units.end()) return std::nullopt;
+  if (error != std::errc() || !std::isfinite(number) || found == k_units.end()) {
+    refuse(illegal_argument("failed to parse setting [" + std::string(name) + "] with value [" + shortened(text) +
+                            "] as a time value: unit is missing or unrecognized"));
+  }
   constexpr double k_longest = 1e15;  // far beyond every limit, and within what the clock can count
   return milliseconds(static_cast<std::int64_t>(std::clamp(number * found->second, -k_longest, k_longest)));
+}
+void check_time(const JsonView& value, std::string_view name) {
+  read_time(value, name);
+}
+
+std::chrono::milliseconds read_time(const JsonView& value, std::string_view name) {
+  return time_from(name, read_text(value, name));
 }
 
 ElasticError not_supported(std::string_view what, std::string_view more) {

@@ -178,8 +178,9 @@ void check_nothing(const JsonView& value, std::string_view name);  ///< for kind
 void only_false(const JsonView& value, std::string_view name);
 void check_time(const JsonView& value, std::string_view name);
 
-/// A time as Elasticsearch writes it: "30s", "1.5h", "-1" (none), "0". Nothing if it is none.
-std::optional<std::chrono::milliseconds> read_time(std::string_view text);
+/// A time as Elasticsearch writes it: "30s", "1.5h", "-1" (none), "0". Refuses all other texts.
+std::chrono::milliseconds time_from(std::string_view name, std::string_view text);
+std::chrono::milliseconds read_time(const JsonView& value, std::string_view name);
 
 /// illegal_argument_exception "[name] is not supported by the embedded store", and what else is to be said.
 ElasticError not_supported(std::string_view what, std::string_view more = {});

@@ -70,13 +70,10 @@ void check_integer(std::string_view name, const std::string& text) {
   integer(name, text);
 }
 void check_time(std::string_view name, const std::string& text) {
-  if (read_time(text)) return;
-  refuse(illegal_argument("failed to parse setting " + bracketed(name) + " with value " + bracketed(shortened(text)) +
-                          " as a time value: unit is missing or unrecognized"));
+  time_from(name, text);
 }
 std::chrono::milliseconds time(std::string_view name, const std::string& text) {
-  check_time(name, text);
-  return *read_time(text);
+  return time_from(name, text);
 }
 void check_text(std::string_view, const std::string&) {}
 

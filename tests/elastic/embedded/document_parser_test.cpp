@@ -119,7 +119,7 @@ TEST_CASE("values of the wrong type fail with their field and position") {
   says(R"({"b":"yes"})", "true or false was expected");
   says(R"({"b":1})", "true or false was expected");
   says(R"({"dt":"2026-13-01"})", "a date was expected");
-  says(R"({"t":{"a":1}})", "an object stands where a value belongs");
+  says(R"({"t":{"a":1}})", "an object is where a value is expected");
   says(R"({"o":1})", "object mapping for [o] tried to parse field [o] as object, but found a concrete value");
   says(R"({"so":{"y":1}})", "[1:12] mapping set to strict, dynamic introduction of [y] within [so] is not allowed");
   says(R"({"":1})", "field name cannot be blank");

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "base/json/utf8.h"
 #include "base/sha256.h"
 #include "models/tokenizer/bert_words.h"
 #include "models/tokenizer/clip_pieces.h"
@@ -21,7 +22,7 @@ std::string digest_of(const Line& line) {
   for (UChar32 c = 0; c < 0x110000; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
     std::string character;
-    append_code_point(character, c);
+    json::append_utf8(character, c);
     lines += line(character) + "\n";
   }
   return sha256_hex(lines);

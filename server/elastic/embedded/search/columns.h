@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/string_map.h"
 #include "server/elastic/embedded/search/analyzed_document.h"
 #include "server/elastic/embedded/search/bm25.h"
 #include "server/elastic/embedded/search/doc_set.h"
@@ -54,14 +55,6 @@ class ValueLists {
   std::vector<std::uint32_t> starts_;
   std::vector<T> values_;
 };
-
-/// Hashing that finds std::string keys by string_view.
-struct StringHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-template <class T>
-using StringMap = std::unordered_map<std::string, T, StringHash, std::equal_to<>>;
 
 struct Posting {
   Doc doc = 0;

@@ -226,17 +226,12 @@ void read_retriever(const JsonView&, const JsonView& value, BodyReading& reading
   k_retrievers.read(value, reading);
 }
 
-std::optional<std::chrono::milliseconds> read_keep_alive(const JsonView& value, std::string_view name) {
-  rest::check_time(value, name);
-  return read_time(read_text(value, name));
-}
-
 const MemberTable<PointInTimeUse> k_point_in_time{
     "search body, `pit`",
     "pit",
     k_content_error,
     {{"id", k_text, into<&PointInTimeUse::id, read_text>},
-     {"keep_alive", k_text, into<&PointInTimeUse::keep_alive, read_keep_alive>}}};
+     {"keep_alive", k_text, into<&PointInTimeUse::keep_alive, rest::read_time>}}};
 
 void read_point_in_time(const JsonView&, const JsonView& value, BodyReading& reading) {
   PointInTimeUse use;
@@ -310,25 +305,22 @@ std::optional<std::int64_t> tracking_from(std::string_view name, const std::stri
   return parameter::integer(name, text);
 }
 
-std::optional<std::chrono::milliseconds> keep_alive(std::string_view name, const std::string& text) {
-  return parameter::time(name, text);
-}
-
 std::vector<Parameter<SearchParameters>> search_rows() {
   using P = SearchParameters;
-  return {{"size", "number", parameter::into<&P::size, parameter::integer>},
-          {"from", "number", parameter::into<&P::from, parameter::integer>},
-          {"sort", "list", parameter::into<&P::sort, parameter::text>},
-          {"track_total_hits", "flag or number", parameter::into<&P::track_total_hits, tracking_from>},
-          {"version", "flag", parameter::into<&P::version, parameter::flag>},
-          {"seq_no_primary_term", "flag", parameter::into<&P::seq_no_primary_term, parameter::flag>},
-          {"typed_keys", "flag", parameter::into<&P::typed_keys, parameter::flag>},
-          {"rest_total_hits_as_int", "flag", parameter::into<&P::total_hits_as_int, parameter::flag>},
-          {"scroll", "time", parameter::into<&P::scroll, keep_alive>, "the rest of the hits is kept for that long"},
-          parameter::no_effect("timeout", "time", parameter::check_time, "a search runs to its end"),
-          parameter::no_effect("request_cache", "flag", parameter::check_flag, "answers are not cached"),
-          parameter::no_effect("allow_partial_search_results", "flag", parameter::check_flag,
-                               "an index that fails fails the search")};
+  return {
+      {"size", "number", parameter::into<&P::size, parameter::integer>},
+      {"from", "number", parameter::into<&P::from, parameter::integer>},
+      {"sort", "list", parameter::into<&P::sort, parameter::text>},
+      {"track_total_hits", "flag or number", parameter::into<&P::track_total_hits, tracking_from>},
+      {"version", "flag", parameter::into<&P::version, parameter::flag>},
+      {"seq_no_primary_term", "flag", parameter::into<&P::seq_no_primary_term, parameter::flag>},
+      {"typed_keys", "flag", parameter::into<&P::typed_keys, parameter::flag>},
+      {"rest_total_hits_as_int", "flag", parameter::into<&P::total_hits_as_int, parameter::flag>},
+      {"scroll", "time", parameter::into<&P::scroll, parameter::time>, "the rest of the hits is kept for that long"},
+      parameter::no_effect("timeout", "time", parameter::check_time, "a search runs to its end"),
+      parameter::no_effect("request_cache", "flag", parameter::check_flag, "answers are not cached"),
+      parameter::no_effect("allow_partial_search_results", "flag", parameter::check_flag,
+                           "an index that fails fails the search")};
 }
 
 struct CountReading {

@@ -136,16 +136,12 @@ void read_ids(const JsonView&, const JsonView& value, ContextRequest& request) {
   value.each_or_self([&](const JsonView& item) { request.ids.push_back(read_text(item, "id")); });
 }
 
-void read_keep_alive(const JsonView& key, const JsonView& value, ContextRequest& request) {
-  rest::check_time(value, key.text());
-  request.keep_alive = read_time(read_text(value, key.text()));
-}
-
 const MemberTable<ContextRequest> k_scroll_body{
     "`_search/scroll` body",
     "scroll",
     k_argument_error,
-    {{"scroll_id", k_text, read_ids}, {"scroll", k_text, read_keep_alive, "without it this page is the last"}}};
+    {{"scroll_id", k_text, read_ids},
+     {"scroll", k_text, into<&ContextRequest::keep_alive, rest::read_time>, "without it this page is the last"}}};
 const MemberTable<ContextRequest> k_close_scroll_body{
     "`_search/scroll` body of a DELETE", "scroll", k_argument_error, {{"scroll_id", k_text | k_array, read_ids}}};
 const MemberTable<ContextRequest> k_close_point_body{
@@ -163,22 +159,19 @@ struct PointParameters : IndicesParameters {
   SearchContexts::KeepAlive keep_alive;
 };
 
-std::optional<std::chrono::milliseconds> keep_alive(std::string_view name, const std::string& text) {
-  return parameter::time(name, text);
-}
-
 std::vector<std::string> ids(std::string_view, const std::string& text) {
   return split_expression(text);
 }
 
 const ParameterTable<ContextRequest> k_scroll_parameters{
-    {{{"scroll", "time", parameter::into<&ContextRequest::keep_alive, keep_alive>, "without it this page is the last"},
+    {{{"scroll", "time", parameter::into<&ContextRequest::keep_alive, parameter::time>,
+       "without it this page is the last"},
       {"rest_total_hits_as_int", "flag", parameter::into<&ContextRequest::total_hits_as_int, parameter::flag>},
       {"scroll_id", "text", parameter::into<&ContextRequest::ids, ids>}}}};
 const ParameterTable<ContextRequest> k_close_parameters{
     {{{"scroll_id", "list", parameter::into<&ContextRequest::ids, ids>}}}};
 const ParameterTable<PointParameters> k_point_parameters{
-    {{{"keep_alive", "time", parameter::into<&PointParameters::keep_alive, keep_alive>, "must be given"},
+    {{{"keep_alive", "time", parameter::into<&PointParameters::keep_alive, parameter::time>, "must be given"},
       parameter::no_effect("preference", "text", parameter::check_text, k_one_copy)},
      indices_rows<PointParameters>()}};
 const ParameterTable<NoParameters> k_close_point_parameters{{}};

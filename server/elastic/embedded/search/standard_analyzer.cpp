@@ -6,6 +6,8 @@
 #include <unicode/uscript.h>
 #include <unicode/utf8.h>
 
+#include "base/json/utf8.h"
+
 namespace sightline::elastic {
 namespace {
 
@@ -184,13 +186,6 @@ std::string_view first_window(std::string_view text) {
   return text.substr(0, end);
 }
 
-void append_utf8(std::string& out, UChar32 c) {
-  char buffer[U8_MAX_LENGTH];
-  std::int32_t length = 0;
-  U8_APPEND_UNSAFE(buffer, length, c);
-  out.append(buffer, static_cast<std::size_t>(length));
-}
-
 }  // namespace
 
 void each_token(std::string_view text, const TakeToken& take) {
@@ -209,7 +204,7 @@ void each_token(std::string_view text, const TakeToken& take) {
       }
       while (characters.offset(end) - characters.offset(i) > k_max_token_length) --end;
       std::string token;
-      for (; i < end; ++i) append_utf8(token, u_tolower(characters.code(i)));
+      for (; i < end; ++i) json::append_utf8(token, u_tolower(characters.code(i)));
       take(std::move(token));
     }
     text.remove_prefix(i < characters.size() ? characters.at[i].byte : window.size());
@@ -224,7 +219,7 @@ std::string lower_case(std::string_view text) {
   for (std::int64_t i = 0; i < length;) {
     UChar32 c;
     U8_NEXT_OR_FFFD(bytes, i, length, c);
-    append_utf8(out, u_tolower(c));
+    json::append_utf8(out, u_tolower(c));
   }
   return out;
 }
