@@ -24,12 +24,6 @@ constexpr std::array k_marks{
     Mark{0, "MM\0*"sv, "TIFF"},
     Mark{0, "II+\0"sv, "BigTIFF"},
     Mark{0, "MM\0+"sv, "BigTIFF"},
-    Mark{4, "ftypavif"sv, "AVIF"},
-    Mark{4, "ftypavis"sv, "AVIF"},
-    Mark{4, "ftyphei"sv, "HEIC"},
-    Mark{4, "ftyphev"sv, "HEIC"},
-    Mark{4, "ftypmif1"sv, "HEIF"},
-    Mark{4, "ftypmsf1"sv, "HEIF"},
     Mark{4, "ftyp"sv, "MP4 video"},
     Mark{0, "\x1A\x45\xDF\xA3"sv, "WebM or Matroska video"},
     Mark{0, "\0\0\0\x0CjP  "sv, "JPEG 2000"},
@@ -62,6 +56,7 @@ constexpr std::array k_marks{
     Mark{0, "iVBORw0KGgo"sv, "base64 text"},
     Mark{0, "R0lGOD"sv, "base64 text"},
     Mark{0, "UklGR"sv, "base64 text"},
+    Mark{6, "Z0eX"sv, "base64 text"},  // the letters of `ftyp` in HEIC and AVIF
 };
 
 /// Matched in any case, after whitespace and a byte order mark.
@@ -81,6 +76,33 @@ bool has_mark(std::string_view file, const Mark& mark) {
   return file.size() > mark.offset && file.substr(mark.offset).starts_with(mark.bytes);
 }
 
+/// Where a HEIF file names what it is: its first brand, then a version and the brands it is compatible with.
+constexpr std::size_t k_ftyp_at = 4, k_brand_at = 8, k_other_brands_at = 16, k_brand_bytes = 4;
+
+std::uint32_t first_box_bytes(std::string_view file) {
+  std::uint32_t bytes = 0;
+  for (const char c : file.substr(0, 4)) bytes = bytes << 8 | static_cast<std::uint8_t>(c);
+  return bytes;
+}
+
+std::optional<PictureFormat> heif_format(std::string_view file) {
+  if (file.size() < k_brand_at + k_brand_bytes || file.substr(k_ftyp_at, 4) != "ftyp") return {};
+  constexpr std::array k_avif{"avif"sv, "avis"sv}, k_any{"mif1"sv, "msf1"sv};
+  constexpr std::array k_heic{"heic"sv, "heix"sv, "heim"sv, "heis"sv, "hevc"sv, "hevx"sv, "hevm"sv, "hevs"sv};
+  const auto is_among = [](const auto& brands, std::string_view brand) {
+    return std::find(brands.begin(), brands.end(), brand) != brands.end();
+  };
+  const std::string_view first = file.substr(k_brand_at, k_brand_bytes);
+  if (is_among(k_avif, first)) return PictureFormat::avif;
+  if (is_among(k_heic, first)) return PictureFormat::heic;
+  if (!is_among(k_any, first)) return {};
+  const std::size_t end = std::min<std::size_t>({file.size(), first_box_bytes(file), 512});
+  for (std::size_t at = k_other_brands_at; at + k_brand_bytes <= end; at += k_brand_bytes) {
+    if (is_among(k_avif, file.substr(at, k_brand_bytes))) return PictureFormat::avif;
+  }
+  return PictureFormat::heic;
+}
+
 std::string_view without_blanks(std::string_view text) {
   text = json::without_byte_order_mark(text);
   return text.substr(std::min(text.size(), text.find_first_not_of(" \t\r\n\f")));
@@ -89,12 +111,13 @@ std::string_view without_blanks(std::string_view text) {
 }  // namespace
 
 std::string_view name_of(PictureFormat format) {
-  constexpr std::array k_names{"jpeg"sv, "png"sv, "webp"sv, "gif"sv, "bmp"sv};
+  constexpr std::array k_names{"jpeg"sv, "png"sv, "webp"sv, "gif"sv, "bmp"sv, "heic"sv, "avif"sv};
   return k_names[static_cast<std::size_t>(format)];
 }
 
 std::string_view media_type_of(PictureFormat format) {
-  constexpr std::array k_types{"image/jpeg"sv, "image/png"sv, "image/webp"sv, "image/gif"sv, "image/bmp"sv};
+  constexpr std::array k_types{"image/jpeg"sv, "image/png"sv,  "image/webp"sv, "image/gif"sv,
+                               "image/bmp"sv,  "image/heic"sv, "image/avif"sv};
   return k_types[static_cast<std::size_t>(format)];
 }
 
@@ -105,7 +128,7 @@ std::optional<PictureFormat> picture_format(std::string_view bytes) {
     return PictureFormat::webp;
   if (bytes.starts_with("GIF87a") || bytes.starts_with("GIF89a")) return PictureFormat::gif;
   if (bytes.starts_with("BM")) return PictureFormat::bmp;
-  return {};
+  return heif_format(bytes);
 }
 
 std::optional<PictureFormat> sure_picture_format(std::string_view bytes) {
@@ -114,6 +137,11 @@ std::optional<PictureFormat> sure_picture_format(std::string_view bytes) {
   const std::optional<PictureFormat> format = picture_format(bytes);
   // A JPEG's first marker is followed by another one.
   if (format == PictureFormat::jpeg && (at(3) < 0xC0 || at(3) == 0xFF)) return {};
+  if (format == PictureFormat::heic || format == PictureFormat::avif) {
+    const std::uint32_t box = first_box_bytes(bytes);
+    const bool is_list_of_brands = box >= k_other_brands_at && box <= 1024 && box % k_brand_bytes == 0;
+    return is_list_of_brands ? format : std::nullopt;
+  }
   if (format != PictureFormat::bmp) return format;
   // Two letters prove nothing: BMP's reserved bytes are zero and its second header has one of a few sizes.
   const auto sizes = {12, 40, 52, 56, 64, 108, 124};
@@ -128,7 +156,9 @@ std::optional<PictureFormat> base64_picture_format(std::string_view text) {
   constexpr std::size_t k_characters = 60, k_digits = k_sure_bytes / 3 * 4;
   text = without_blanks(text);
   constexpr std::string_view k_firsts = "/_iURQ";  // of JPEG, PNG, RIFF, GIF and BMP
-  if (text.size() < k_digits || k_firsts.find(text.front()) == std::string_view::npos) return {};
+  constexpr std::string_view k_heif = "AAA";       // the size of its first box
+  if (text.size() < k_digits) return {};
+  if (k_firsts.find(text.front()) == std::string_view::npos && !text.starts_with(k_heif)) return {};
   std::string digits;
   for (const char c : text.substr(0, k_characters)) {
     if (std::isspace(static_cast<unsigned char>(c))) continue;

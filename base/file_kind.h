@@ -9,14 +9,18 @@
 namespace sightline {
 
 /// The formats of pictures that are read.
-enum class PictureFormat { jpeg, png, webp, gif, bmp };
+enum class PictureFormat { jpeg, png, webp, gif, bmp, heic, avif };
 
 /// `jpeg`, `png` ...
 std::string_view name_of(PictureFormat format);
 /// `image/jpeg`, `image/png` ...
 std::string_view media_type_of(PictureFormat format);
 
-/// Detected by the magic bytes alone, for input that is declared to be a picture.
+/// All formats, for messages: "JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF".
+inline constexpr std::string_view k_picture_formats = "JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF";
+
+/// Detected by the magic bytes alone, for input that is declared to be a picture. A HEIF file is AVIF if it says so
+/// (`ftyp`), and HEIC otherwise.
 std::optional<PictureFormat> picture_format(std::string_view bytes);
 
 /// The number of bytes that `sure_picture_format` requires.

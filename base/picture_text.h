@@ -8,7 +8,7 @@ namespace sightline {
 enum class TextKind {
   text,             ///< words
   data_url,         ///< a data URL: see read_data_url
-  base64_picture,   ///< bare base64 whose first bytes are surely those of a JPEG, PNG, WebP, GIF or BMP file
+  base64_picture,   ///< bare base64 whose first bytes are surely those of a file in one of our formats
   picture_address,  ///< a link to a picture: see is_picture_address
 };
 

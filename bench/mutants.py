@@ -3,7 +3,7 @@
 
     bench/mutants.py [--bin build/release/bin] [--requests 100000] [--clients 8] [--pictures 0.5] [--seed 1]
 
-Half of the requests (--pictures) are embeddings of pictures: the demo's JPEGs, PNGs and WebPs, and GIFs, changed in one of two ways. Certainly broken: cut within the first nine tenths, or without
+Half of the requests (--pictures) are embeddings of pictures: the demo's JPEGs, PNGs and WebPs, GIFs, and the tests' HEICs and AVIFs, changed in one of two ways. Certainly broken: cut within the first nine tenths, or without
 their first bytes, or a PNG with a wrong checksum: the answer must be 4xx. Changed anywhere by flipped, removed, doubled or exchanged bytes: the answer may be a vector
 of unit length or 4xx, because decoders do not detect every change. The other half are bodies for all kinds of routes at both ports (embeddings, rerank, bulk, searches, mappings,
 pipelines, endpoints), changed the same way or by other values, names and numbers of members; any status below 500 is right, and so is 501. After each tenth of the requests a good picture must still get its vector.
@@ -182,6 +182,7 @@ class Bench:
         self.options, self.folder, self.lock, self.sent, self.seen = options, folder, threading.Lock(), 0, collections.Counter()
         self.faults, self.resident = [], []
         self.pictures = [path.read_bytes() for path in sorted((ROOT / "demo/pictures").iterdir())[:60] if path.suffix in (".jpg", ".png", ".webp")] + [GIF]
+        self.pictures += [path.read_bytes() for path in sorted((ROOT / "tests/fixtures/images").glob("heif_4*"))]
         command = [options.bin / "sightline-server", "--model", f"m={ROOT / 'demo/models/demo-clip'}", "--port", "0", "--elasticsearch-port", "0",
                    "--embedded-elasticsearch", "--data-dir", folder / "data", "--log-level", "error",
                    "--vector-cache-texts", "1MB", "--vector-cache-pictures", "4MB"]  # caches that are full before memory is compared  # fmt: skip

@@ -23,6 +23,10 @@ set(CPACK_DEBIAN_PACKAGE_RELEASE 1~deb${debian_release})
 set(CPACK_DEBIAN_PACKAGE_SECTION database)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, curl, jq, openssl, libopenblas0-openmp")
+if(NOT debian_release EQUAL 12)
+  # libheif's decoder of HEVC, which Debian 12 has in the library itself.
+  string(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS ", libheif-plugin-libde265")
+endif()
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3")  # sightline-verify-model
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "A server that embeds texts and pictures with CLIP, jina-clip and SigLIP

@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 bool has_picture_name(const fs::path& path) {
-  constexpr std::array<std::string_view, 6> k_endings{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"};
+  constexpr std::array<std::string_view, 9> k_endings{".jpg", ".jpeg", ".png",  ".webp", ".gif",
+                                                      ".bmp", ".heic", ".heif", ".avif"};
   const std::string ending = ascii_lower(path.extension().string());
   return std::find(k_endings.begin(), k_endings.end(), ending) != k_endings.end();
 }

@@ -30,8 +30,8 @@ struct FoundPictures {
   std::vector<std::string> linked_folders;  ///< behind symbolic links, not entered; in order of name
 };
 
-/// Walks `folder` and all below it. A picture is a file whose name ends in .jpg, .jpeg, .png, .webp, .gif or
-/// .bmp, in any case. Hidden files and folders are left out; folders behind symbolic links are not entered.
+/// Walks `folder` and all below it. A picture is a file whose name ends in .jpg, .jpeg, .png, .webp, .gif, .bmp,
+/// .heic, .heif or .avif, in any case. Hidden files and folders are left out; folders behind symbolic links are not entered.
 /// What cannot be looked at, hidden or not, and what is neither file nor folder is listed, and the walk goes
 /// on. Errors: not_found (`folder` is no folder).
 Result<FoundPictures> find_pictures(const std::filesystem::path& folder);

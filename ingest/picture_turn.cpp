@@ -2,6 +2,7 @@
 
 #include "base/file_kind.h"
 #include "models/image/bytes.h"
+#include "models/image/heif_file.h"
 #include "models/image/orientation.h"
 
 namespace sightline::ingest {
@@ -61,6 +62,10 @@ std::string_view exif_of_webp(std::string_view file) {
 bool is_turned(std::string_view file) {
   std::string_view exif;
   const auto format = picture_format(file);
+  if (format == PictureFormat::avif) {
+    const auto items = models::HeifFile::read(file, "AVIF");
+    return items && models::container_orientation(*items) != 1;
+  }
   if (format == PictureFormat::jpeg) exif = exif_of_jpeg(file);
   if (format == PictureFormat::png) exif = exif_of_png(file);
   if (format == PictureFormat::webp) exif = exif_of_webp(file);

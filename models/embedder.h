@@ -82,7 +82,7 @@ class Embedder {
   /// too long with Truncate::none), unsupported (the model has no text tower).
   virtual Result<PreparedText> prepare_text(std::string_view text, Truncate truncate) const = 0;
 
-  /// Decodes, converts to RGB, resizes and crops one encoded picture (JPEG, PNG, WebP, GIF, BMP). Errors:
+  /// Decodes, converts to RGB, resizes and crops one encoded picture (JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF). Errors:
   /// invalid_argument (broken, no picture, or too slow to decode), too_large (bytes, pixels or scans),
   /// unsupported (no vision tower, or a known foreign format), overloaded (no memory).
   virtual Result<PreparedImage> prepare_image(std::string_view encoded) const = 0;

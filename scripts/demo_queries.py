@@ -33,7 +33,7 @@ COLUMNS = {
     "cohere": ("embed-images", "cohere-search", "cohere-ingest", 0.85),
 }
 LEAST_SAME_KIND = 0.75
-PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".heif", ".avif")
 QUERIES_WITHOUT_ANSWERS = ("a modern kitchen with an island", "a house with a swimming pool", "a bathroom", "a bedroom with a large bed")
 
 

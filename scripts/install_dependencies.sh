@@ -24,12 +24,14 @@ packages=(
   # HTTP, JSON, logs, options, metrics
   libpistache-dev libcurl4-openssl-dev libssl-dev zlib1g-dev rapidjson-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
   # pictures and text
-  libjpeg62-turbo-dev libspng-dev libwebp-dev libgif-dev libicu-dev
+  libjpeg62-turbo-dev libspng-dev libwebp-dev libgif-dev libheif-dev libavif-dev libicu-dev
   # the embedded store
   libsqlite3-dev libhnswlib-dev
   # scripts and tests
   doctest-dev curl jq openssl python3 python3-venv
 )
+# Debian 13 has libheif's decoder of HEVC in a package of its own.
+[ "$(. /etc/os-release && echo "${VERSION_ID:-13}")" = 12 ] || packages+=(libheif-plugin-libde265)
 # libFuzzer and the sanitizers are in a package of clang's version: 14 in Debian 12, 19 in Debian 13.
 clang_version=$(. /etc/os-release && [ "${VERSION_ID:-13}" = 12 ] && echo 14 || echo 19)
 fuzz_packages=(clang "libclang-rt-$clang_version-dev")

@@ -34,7 +34,7 @@ done
 set -- "${looked_for[@]}"
 [ $# -gt 0 ] || fail "no query: add words, or the file of a picture (see --help)"
 for argument in "$@"; do  # the name of a picture is never a text query
-  [[ ${argument,,} =~ [^[:space:]]\.(jpe?g|png|webp|gif|bmp|heic)$ ]] || continue
+  [[ ${argument,,} =~ [^[:space:]]\.(jpe?g|png|webp|gif|bmp|heic|heif|avif)$ ]] || continue
   [ $# = 1 ] || fail "a picture cannot be combined with words: use only $argument, or only words"
   [ -f "$argument" ] || fail "no file $argument"
 done

@@ -28,6 +28,10 @@ std::optional<Format> find_format(std::string_view file) {
       return Format{decode_gif, cost_of_gif};
     case PictureFormat::bmp:
       return Format{decode_bmp, cost_of_bmp};
+    case PictureFormat::heic:
+      return Format{decode_heic, cost_of_heic};
+    case PictureFormat::avif:
+      return Format{decode_avif, cost_of_avif};
   }
   return {};
 }
@@ -38,7 +42,7 @@ Result<Picture> decode_upright(const Format& format, std::string_view file, cons
   return turned_upright(*std::move(picture));
 }
 
-constexpr std::string_view k_refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP): it ";
+constexpr std::string_view k_refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF): it ";
 
 }  // namespace
 

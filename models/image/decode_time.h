@@ -17,9 +17,12 @@ class DecodeTime {
   /// To be called at least every few rows; reads the clock only at every sixteenth call.
   bool is_over() {
     constexpr unsigned k_calls_a_look = 16;
-    if (limit_.count() == 0 || ++calls_ % k_calls_a_look != 0) return false;
-    return thread_time() - began_ > limit_;
+    if (++calls_ % k_calls_a_look != 0) return false;
+    return is_over_now();
   }
+
+  /// For steps that take longer than reading the clock.
+  bool is_over_now() const { return limit_.count() != 0 && thread_time() - began_ > limit_; }
 
   /// invalid_argument, with the limit's name.
   Error error(std::string_view format) const;

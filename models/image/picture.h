@@ -73,6 +73,8 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_webp(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_gif(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_bmp(std::string_view file, const ImageLimits& limits);
+Result<Picture> decode_heic(std::string_view file, const ImageLimits& limits);
+Result<Picture> decode_avif(std::string_view file, const ImageLimits& limits);
 
 // The cost of each decoder, from the same header. Errors: those of the header.
 Result<PictureCost> cost_of_jpeg(std::string_view file, const ImageLimits& limits);
@@ -80,6 +82,8 @@ Result<PictureCost> cost_of_png(std::string_view file, const ImageLimits& limits
 Result<PictureCost> cost_of_webp(std::string_view file, const ImageLimits& limits);
 Result<PictureCost> cost_of_gif(std::string_view file, const ImageLimits& limits);
 Result<PictureCost> cost_of_bmp(std::string_view file, const ImageLimits& limits);
+Result<PictureCost> cost_of_heic(std::string_view file, const ImageLimits& limits);
+Result<PictureCost> cost_of_avif(std::string_view file, const ImageLimits& limits);
 
 /// The cost of a picture of that size whose decoder needs `bytes_a_pixel` in addition to the pixels.
 PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_a_pixel = 0);

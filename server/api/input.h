@@ -49,7 +49,7 @@ struct InputWords {
 ///   3. with ModalityRule::image: a picture in bare base64, or the http(s) URL of one if
 ///      InputLimits::fetches_links. Other links are refused.
 ///      One text is accepted: `how big`, with which Elasticsearch measures a new endpoint's vectors.
-///   4. bare base64 whose first bytes are those of a JPEG, PNG, WebP, GIF or BMP: a picture.
+///   4. bare base64 whose first bytes are those of a JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF: a picture.
 ///   5. else: a text; `Content::has_address` is set if it is a link to a picture.
 /// A content object has a type:
 ///   {"type":"text","text":"..."}, {"type":"text","value":"..."}

@@ -92,7 +92,7 @@ Outcome checked(const std::string& host, Outcome outcome) {
   const std::string sent = bytes.empty() ? "nothing"
                            : kind        ? std::string(*kind)
                                          : "a file that begins with " + first_bytes(bytes);
-  return {"not_a_picture", bad(host + " sent " + sent + ", not a JPEG, PNG, WebP, GIF or BMP picture")};
+  return {"not_a_picture", bad(host + " sent " + sent + ", not a " + std::string(k_picture_formats) + " picture")};
 }
 
 }  // namespace
@@ -183,7 +183,7 @@ class PictureFetcher::FetchCall final : public http::OutboundCalls::Call {
     }
     http::ClientRequest request;
     request.url = url_;
-    request.headers.set("Accept", "image/jpeg, image/png, image/webp, image/gif, image/bmp");
+    request.headers.set("Accept", "image/jpeg, image/png, image/webp, image/gif, image/bmp, image/heic, image/avif");
     is_out_ = true;
     return request;
   }

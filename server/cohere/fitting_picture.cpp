@@ -31,7 +31,19 @@ models::Picture shrunk(models::Picture picture) {
 
 std::string_view media_type(std::string_view encoded) {
   const auto format = picture_format(encoded);
-  return format && *format != PictureFormat::bmp ? media_type_of(*format) : std::string_view();
+  if (!format) return {};
+  switch (*format) {
+    case PictureFormat::jpeg:
+    case PictureFormat::png:
+    case PictureFormat::webp:
+    case PictureFormat::gif:
+      return media_type_of(*format);
+    case PictureFormat::bmp:
+    case PictureFormat::heic:
+    case PictureFormat::avif:
+      return {};
+  }
+  return {};
 }
 
 bool fits(std::string_view encoded) {

@@ -36,6 +36,8 @@ TEST_CASE("bare base64 of a picture is a picture") {
       "GIF89a"sv,
       "GIF87a"sv,
       "RIFF\x10\x00\x00\x00WEBPVP8 "sv,
+      "\x00\x00\x00\x18\x66typheic\x00\x00\x00\x00mif1heic"sv,
+      "\x00\x00\x00\x20\x66typavif\x00\x00\x00\x00"sv,
       "BM\x46\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00"sv,
   };
   for (const std::string_view bytes : pictures) {

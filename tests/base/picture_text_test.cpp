@@ -139,10 +139,33 @@ TEST_CASE("formats are detected from 30 bytes, and not from fewer") {
   CHECK_FALSE(sure_picture_format("BM and some more bytes that are no header"));
 }
 
+TEST_CASE("HEIC and AVIF are detected by their brands") {
+  const auto file = [](const std::string& brand, const std::string& others = "") {
+    return std::string("\0\0\0", 3) + static_cast<char>(16 + others.size()) + "ftyp" + brand + std::string(4, '\0') +
+           others;
+  };
+  for (const char* brand : {"heic", "heix", "hevc", "mif1", "msf1"})
+    CHECK(picture_format(file(brand)) == PictureFormat::heic);
+  for (const char* brand : {"avif", "avis"}) CHECK(picture_format(file(brand)) == PictureFormat::avif);
+  CHECK(picture_format(file("mif1", "miafavif")) == PictureFormat::avif);
+  CHECK(picture_format(file("mif1", "miafheic")) == PictureFormat::heic);
+  CHECK_FALSE(picture_format(file("mp42")));
+  CHECK_FALSE(picture_format(file("isom", "avif")));
+  CHECK_FALSE(picture_format("\0\0\0\x1C"
+                             "ftyphei"sv));
+  CHECK(media_type_of(PictureFormat::heic) == "image/heic");
+  CHECK(name_of(PictureFormat::avif) == "avif");
+  // A text that is not declared to be a picture must have a plausible first box.
+  CHECK(sure_picture_format(file("heic", "mif1heicmiaf")) == PictureFormat::heic);
+  CHECK_FALSE(sure_picture_format("very" + file("heic", "mif1heicmiaf").substr(4)));
+  CHECK(base64_picture_format(base64_encode(file("avif", "avifmif1miaf"))) == PictureFormat::avif);
+  CHECK_FALSE(base64_picture_format("AAAA and some more words that are no picture at all"));
+}
+
 TEST_CASE("other kinds of files are named by their first bytes") {
   CHECK(other_kind("%PDF-1.7") == "PDF");
   CHECK(other_kind("\0\0\0\x1C"
-                   "ftypheic"sv) == "HEIC");
+                   "ftypmp42"sv) == "MP4 video");
   CHECK(other_kind("\xEF\xBB\xBF\n <!DOCTYPE HTML>") == "HTML");
   CHECK(other_kind("  <SVG xmlns=") == "SVG");
   CHECK(other_kind("version https://git-lfs.github.com/spec/v1\n") == "a Git LFS pointer");

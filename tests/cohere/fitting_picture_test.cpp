@@ -25,7 +25,8 @@ TEST_CASE("pictures of Cohere's formats and size fit as they are, others do not"
   CHECK(media_type("\x89PNG\r\n\x1A\n...") == "image/png");
   CHECK(media_type("RIFF\1\1\1\1WEBPVP8 ") == "image/webp");
   CHECK(media_type("GIF89a...") == "image/gif");
-  for (const char* other : {"", "R", "RIFF\1\1\1\1AVI ", "BM......", "II*\1", "how big"})
+  for (const char* other : {"", "R", "RIFF\1\1\1\1AVI ", "BM......", "II*\1", "how big", "\1\1\1\1\x66typheic",
+                            "\1\1\1\1\x66typavif"})
     CHECK(media_type(other).empty());
   std::string jpeg = "\xFF\xD8\xFF\xE0";
   jpeg.resize(k_max_picture_bytes);

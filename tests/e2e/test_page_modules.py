@@ -67,10 +67,12 @@ def test_a_quote_in_a_query_does_not_end_the_shells_text(module):
 def test_kinds_of_files_are_told_by_their_first_bytes(module):
     kinds = module("pictures/kinds.js", """(m) => [
       [0xff, 0xd8, 0xff, 0xe0], [0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10], [...'GIF89a'].map((c) => c.charCodeAt(0)), [...'RIFF....WEBP'].map((c) => c.charCodeAt(0)),
-      [0x42, 0x4d], [...'....ftypavif'].map((c) => c.charCodeAt(0)), [...'<svg xmlns='].map((c) => c.charCodeAt(0)), [], [0xff, 0xd8],
+      [0x42, 0x4d], [...'....ftypavif'].map((c) => c.charCodeAt(0)), [...'....ftypheic'].map((c) => c.charCodeAt(0)),
+      [...'\\0\\0\\0\\x18ftypmif1\\0\\0\\0\\0miafavif'].map((c) => c.charCodeAt(0)), [...'\\0\\0\\0\\x18ftypmif1\\0\\0\\0\\0miafheic'].map((c) => c.charCodeAt(0)),
+      [...'....ftypmp42'].map((c) => c.charCodeAt(0)), [...'<svg xmlns='].map((c) => c.charCodeAt(0)), [], [0xff, 0xd8],
     ].map((bytes) => m.pictureKind(new Uint8Array(bytes)) ?? null)""")
-    assert [kind and kind.get("type") for kind in kinds[:5]] == ["image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"]
-    assert [kind["readable"] for kind in kinds[5:7]] == [False, False] and kinds[7:] == [None, None]
+    assert [kind and kind.get("type") for kind in kinds[:9]] == ["image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "image/avif", "image/heic", "image/avif", "image/heic"]
+    assert [kind["readable"] for kind in kinds[9:11]] == [False, False] and kinds[11:] == [None, None]
 
 
 def test_errors_show_the_message_of_the_answering_server(module):

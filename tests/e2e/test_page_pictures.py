@@ -118,7 +118,7 @@ def test_an_index_made_anew_and_an_alias_show_what_is_there_now(server, demo_pic
 def test_what_is_no_picture_is_refused_and_never_served_as_something_active(server, demo_pictures):
     script = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     cut = demo_pictures[0].read_bytes()[:2000]
-    for content, words in ((script, "contains no JPEG, PNG, WebP, GIF or BMP"), (b"<html><script>1</script>", "contains no JPEG"),
+    for content, words in ((script, "contains no JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF"), (b"<html><script>1</script>", "contains no JPEG"),
                            (cut, "JPEG ends after 2,000 bytes")):
         put(server, "houses", "1", content)
         answer = fetch(server, "/pictures/houses/1?size=160")

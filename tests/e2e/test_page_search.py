@@ -288,7 +288,7 @@ def test_files_that_are_no_pictures_are_refused_in_words(site, page):
     for name, content, reason in [
         ("notes.txt", b"no picture at all", "is not a supported picture"),
         ("empty.jpg", b"", "is empty"),
-        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC picture"),
+        ("clip.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "is a video"),
         ("scan.tif", b"II*\0\x08\0\0\0", "is a TIFF picture"),
     ]:
         drop(page, name, content)

@@ -216,7 +216,7 @@ def test_framing_and_compression_change_nothing(server, site, demo_pictures, way
     ("absent.jpg", 400, "{host} answered 404 instead of a picture"),
     ("redirect/", 400, "{host} answered 302: redirects are not followed"),
     ("error/", 502, "{host} answered 503 instead of a picture"),
-    ("html/", 400, "{host} sent HTML, not a JPEG, PNG, WebP, GIF or BMP picture"),
+    ("html/", 400, "{host} sent HTML, not a JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF picture"),
     ("truncated/000000.jpg", 502, "no picture from {host}: "),
     ("half/000000.jpg", 400, ""),  # a whole answer, half a JPEG: as if it had been sent
     ("huge/", 413, "the picture at {host} has more than 200000 bytes, the limit"),

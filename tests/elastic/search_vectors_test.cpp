@@ -151,7 +151,8 @@ TEST_CASE("an embedding builder takes a text or a picture in each of its forms")
                                                           {"image/jpeg", "\xff\xd8\xff\xe0 0000000"},
                                                           {"image/gif", "GIF89a000000"},
                                                           {"image/webp", "RIFF0000WEBP"},
-                                                          {"image/bmp", "BM0000000000"}};
+                                                          {"image/bmp", "BM0000000000"},
+                                                          {"image/heic", std::string(4, '\0') + "ftypheic"}};
   for (const auto& [type, bytes] : pictures) {
     const std::string base64 = base64_encode(bytes);
     CHECK(vector(R"({"type":"image","value":")" + base64 + "\"}") ==

@@ -15,7 +15,7 @@ using namespace sightline::ingest;
 TEST_CASE("pictures are found by name in all folders below, in order, hidden ones left out") {
   const TemporaryFolder folder;
   for (const char* name :
-       {"b.JPG", "a.png", "deep/er/c.webp", ".hidden.jpg", ".git/d.jpg", "notes.txt", "deep/e.jpeg.txt"}) {
+       {"b.JPG", "a.png", "deep/er/c.webp", "d.HEIC", "e.avif", ".hidden.jpg", ".git/d.jpg", "notes.txt", "deep/e.jpeg.txt"}) {
     folder.write(name, "x");
   }
   std::filesystem::create_directory_symlink(folder.path(), folder.path() / "deep" / "loop");
@@ -23,7 +23,7 @@ TEST_CASE("pictures are found by name in all folders below, in order, hidden one
   REQUIRE(found.ok());
   std::vector<std::string> names;
   for (const auto& picture : found->pictures) names.push_back(picture.name);
-  CHECK(names == std::vector<std::string>{"a.png", "b.JPG", "deep/er/c.webp"});
+  CHECK(names == std::vector<std::string>{"a.png", "b.JPG", "d.HEIC", "deep/er/c.webp", "e.avif"});
   CHECK(found->ignored == 2);
 }
 

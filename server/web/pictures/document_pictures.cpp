@@ -155,7 +155,7 @@ Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureReq
   if (!picture_format(picture->bytes)) {
     const auto other = other_kind(picture->bytes);
     return Refusal{422, "unsupported",
-                   place + " contains no JPEG, PNG, WebP, GIF or BMP: it " +
+                   place + " contains no " + std::string(k_picture_formats) + ": it " +
                        (other ? "is " + std::string(*other) : "begins with " + first_bytes(picture->bytes))};
   }
   return Found{*std::move(version), *std::move(picture)};

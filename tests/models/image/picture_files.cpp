@@ -90,7 +90,15 @@ const std::vector<std::string>& small_files() {
                                               "made_rle8_0.bmp",
                                               "made_rle4_0.bmp",
                                               "made_bf40_565.bmp",
-                                              "made_bmp_core_1.bmp"};
+                                              "made_bmp_core_1.bmp",
+                                              "heif_420.heic",
+                                              "heif_444.heic",
+                                              "heif_alpha.heic",
+                                              "heif_grid.heic",
+                                              "heif_odd_orientation_7.heic",
+                                              "heif_420.avif",
+                                              "heif_alpha.avif",
+                                              "heif_12bit.avif"};
   return names;
 }
 

@@ -133,7 +133,9 @@ TEST_CASE("a picture comes as it is, with the type that its bytes have") {
                                    {"one_bit.png", "image/png"},
                                    {"made_gif_sub.gif", "image/gif"},
                                    {"made_bytes_after_end.webp", "image/webp"},
-                                   {"made_bmp_24_1.bmp", "image/bmp"}}) {
+                                   {"made_bmp_24_1.bmp", "image/bmp"},
+                                   {"heif_420.heic", "image/heic"},
+                                   {"heif_420.avif", "image/avif"}}) {
     const std::string bytes = models::picture_file(file);
     bench.put_picture("/houses/_doc/1", bytes);
     const auto answered = bench.get("1");
@@ -302,7 +304,7 @@ TEST_CASE("what is missing or no picture is named: 404 for nothing there, 422 fo
   for (const char* query : {"", "size=160"}) {
     CHECK(refusal("\"no base64!\"", query).find("422 " + of_it + ": the picture is ") == 0);
     CHECK(refusal(in_base64("<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"), query)
-              .find("422 " + of_it + " contains no JPEG, PNG, WebP, GIF or BMP: it ") == 0);
+              .find("422 " + of_it + " contains no JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF: it ") == 0);
     CHECK(refusal(in_base64("<!DOCTYPE html><script>1</script>"), query).find("422 ") == 0);
     CHECK(refusal("\"data:image/svg+xml,<svg onload='x()'></svg>\"", query).find("422 ") == 0);
     CHECK(refusal(in_base64("\x89PNG\r\n\x1A\n" + std::string(20'000, 'x')), query).find("the limit is 10000") !=

@@ -109,7 +109,7 @@ function Choice({ picked, onPick }) {
     <div class="add-drop"><${Icon} name="upload" />
       ${files.length > 0 ? html`<p><strong>${filesText(files)}</strong></p>` : html`<p class="soft">Drop pictures or folders here, or</p>`}
       <${Choosers} onPick=${onPick} />
-      <p class="small faint">JPEG, PNG, WebP, GIF or BMP${page.limits?.image_bytes ? `, up to ${binarySizeOf(page.limits.image_bytes)} each` : ""}. The same file is never added twice.</p>
+      <p class="small faint">JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF${page.limits?.image_bytes ? `, up to ${binarySizeOf(page.limits.image_bytes)} each` : ""}. The same file is never added twice.</p>
     </div>
     ${unread.length > 0 && html`<p class="small soft">${unread.length} more cannot be read.</p>`}
     <${Targets} targets=${targets} left=${without} onChange=${setLeft} />

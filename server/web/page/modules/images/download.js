@@ -1,7 +1,7 @@
 // Saving the original file of a picture.
 import { fetchPicture, pictureUrl } from "../pictures/picture.js";
 
-const k_endings = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "image/bmp": ".bmp" };
+const k_endings = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "image/bmp": ".bmp", "image/heic": ".heic", "image/avif": ".avif" };
 
 /** A name that every system takes: the last part of `name`, with an ending that fits the content. */
 export function fileNameOf(name, type) {

@@ -14,8 +14,12 @@ export function pictureKind(bytes) {
   if (ascii(bytes, 0, 2) === "BM") return { type: "image/bmp", readable: true };
   if (ascii(bytes, 4, 8) === "ftyp") {
     const brand = ascii(bytes, 8, 12);
-    if (/^(avif|avis)$/.test(brand)) return { name: "an AVIF picture", readable: false };
-    if (/^(heic|heix|hevc|mif1|msf1)$/.test(brand)) return { name: "a HEIC picture", readable: false };
+    if (/^avi[fs]$/.test(brand)) return { type: "image/avif", readable: true };
+    if (/^(he[iv][cxms]|m[is]f1)$/.test(brand)) {
+      // "mif1" and "msf1" say only that it is HEIF; the brands after the version say of which kind.
+      const isAvif = /^m/.test(brand) && /^(.{4})*?avi[fs]/s.test(ascii(bytes, 16, Math.min(bytes[2] * 256 + bytes[3], 512)));
+      return { type: isAvif ? "image/avif" : "image/heic", readable: true };
+    }
     return { name: "a video", readable: false };
   }
   if (/^(II\*\0|MM\0\*)$/.test(ascii(bytes, 0, 4))) return { name: "a TIFF picture", readable: false };

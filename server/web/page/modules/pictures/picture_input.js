@@ -5,7 +5,7 @@ import { toast } from "../parts/toasts.js";
 import { Camera, hasCamera } from "./camera.js";
 import { filesOfTransfer, takePicture } from "./take.js";
 
-const k_accept = "image/jpeg,image/png,image/webp,image/gif,image/bmp,.jpg,.jpeg,.png,.webp,.gif,.bmp";
+const k_accept = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/heic,image/heif,image/avif,.jpg,.jpeg,.png,.webp,.gif,.bmp,.heic,.heif,.avif";
 
 /** Takes the files that `get()` gives (or throws an Error) and hands the pictures on; says what is wrong with the others. */
 async function take(get, limits, onPicture) {

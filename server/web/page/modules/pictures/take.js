@@ -8,7 +8,7 @@ export function refusalOf({ name, size }, firstBytes, maxBytes) {
   const what = name ? `“${name}”` : "This file";
   if (size === 0) return `${what} is empty.`;
   const kind = pictureKind(firstBytes);
-  if (!kind) return `${what} is not a supported picture. Use a JPEG, PNG, WebP, GIF or BMP file.`;
+  if (!kind) return `${what} is not a supported picture. Use a JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF file.`;
   if (!kind.readable) return `${what} is ${kind.name}. Save it as JPEG, PNG or WebP first.`;
   if (maxBytes && size > maxBytes) return `${what} has ${binarySizeOf(size)}; the limit is ${binarySizeOf(maxBytes)}. Make it smaller first: the models use only a few hundred pixels.`;
   return "";

@@ -1,0 +1,316 @@
+// AVIF by libavif, as Pillow's plugin reads it: the first frame, not rotated and not cropped. The file's rotation and
+// mirroring (irot, imir) are its orientation; an orientation in EXIF has no effect.
+#include <algorithm>
+#include <array>
+#include <avif/avif.h>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/image/decode_time.h"
+#include "models/image/heif_file.h"
+#include "models/image/picture.h"
+
+namespace sightline::models {
+namespace {
+
+constexpr std::string_view k_format = "AVIF";
+
+/// Frames for one picture or tile. There is one, or a few of rising quality; each may cost as much as a picture.
+constexpr std::size_t k_max_frames = 16;
+constexpr std::uint32_t k_max_sequence_frames = 65'536;
+
+Error too_many_frames() {
+  return {ErrorCode::too_large,
+          "AVIF has more than " + std::to_string(k_max_frames) + " coded frames for one picture, the limit"};
+}
+
+/// The frames among `units`, the open bitstream units of AV1 (5.3 of its specification), counted up to one more than
+/// there may be.
+std::size_t count_frames(std::string_view units) {
+  constexpr unsigned k_frame_header = 3, k_frame = 6;
+  std::size_t frames = 0;
+  BoxCursor cursor(units);
+  while (!cursor.rest().empty() && !cursor.failed() && frames <= k_max_frames) {
+    const std::uint32_t header = cursor.u8();
+    const unsigned type = header >> 3 & 15;
+    if (type == k_frame_header || type == k_frame) ++frames;
+    if ((header & 4) != 0) cursor.u8();
+    if ((header & 2) == 0) break;  // without a size: the last one
+    std::uint64_t size = 0;
+    for (unsigned i = 0; i < 8; ++i) {
+      const std::uint32_t byte = cursor.u8();
+      size |= std::uint64_t{byte & 0x7F} << (7 * i);
+      if ((byte & 0x80) == 0) break;
+    }
+    cursor.take(size);
+  }
+  return frames;
+}
+
+std::string_view brand_of(std::string_view file) {
+  return file.substr(std::min<std::size_t>(file.size(), 8), 4);
+}
+
+/// libavif's view of the file. In a sequence it counts the frames of what it passes on.
+struct Source {
+  explicit Source(std::string_view bytes) : file(bytes) {
+    io.read = &Source::read;
+    io.sizeHint = bytes.size();
+    io.persistent = AVIF_TRUE;
+    io.data = this;
+  }
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+
+  static avifResult read(avifIO* io, std::uint32_t, std::uint64_t offset, std::size_t size, avifROData* out) {
+    auto& source = *static_cast<Source*>(io->data);
+    if (offset > source.file.size()) return AVIF_RESULT_IO_ERROR;
+    const std::string_view part = source.file.substr(offset, size);
+    if (source.counts_frames && count_frames(part) > k_max_frames) {
+      source.has_too_many_frames = true;
+      return AVIF_RESULT_IO_ERROR;
+    }
+    *out = {reinterpret_cast<const std::uint8_t*>(part.data()), part.size()};
+    return AVIF_RESULT_OK;
+  }
+
+  std::string_view file;
+  avifIO io{};
+  bool counts_frames = false, has_too_many_frames = false;
+};
+
+struct Destroy {
+  void operator()(avifDecoder* decoder) const { avifDecoderDestroy(decoder); }
+  void operator()(avifImage* image) const { avifImageDestroy(image); }
+};
+
+class AvifReader {
+ public:
+  AvifReader(std::string_view file, const ImageLimits& limits) : file_(file), limits_(limits), source_(file) {}
+
+  /// Reads all but the samples.
+  Status read_header() {
+    if (Status status = check_items(); !status) return status;
+    decoder_.reset(avifDecoderCreate());
+    if (decoder_ == nullptr) throw std::bad_alloc();
+    decoder_->maxThreads = 1;
+    decoder_->ignoreExif = decoder_->ignoreXMP = AVIF_TRUE;
+    decoder_->imageSizeLimit =
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(limits_.max_pixels, 1, AVIF_DEFAULT_IMAGE_SIZE_LIMIT));
+    decoder_->imageCountLimit = k_max_sequence_frames;
+    // As Pillow: encoders omit `pixi`, and `clap` is not applied.
+    decoder_->strictFlags &= ~static_cast<avifStrictFlags>(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);
+    avifDecoderSetIO(decoder_.get(), &source_.io);
+    avifResult result = avifDecoderSetSource(
+        decoder_.get(), is_sequence_ ? AVIF_DECODER_SOURCE_TRACKS : AVIF_DECODER_SOURCE_PRIMARY_ITEM);
+    if (result == AVIF_RESULT_OK) result = avifDecoderParse(decoder_.get());
+    if (result != AVIF_RESULT_OK) return failure(result);
+    return check_size(k_format, image().width, image().height, limits_);
+  }
+
+  PictureCost cost() const {
+    constexpr std::array<std::uint64_t, AVIF_PIXEL_FORMAT_COUNT> k_half_samples{2, 6, 4, 3, 2};
+    const std::uint64_t sample_bytes = image().depth > 8 ? 2 : 1;
+    const std::uint64_t alpha = decoder_->alphaPresent ? 2 : 0;
+    // The samples in the decoder, and joined from tiles or with eight bits; alpha also as RGBA.
+    const std::uint64_t bytes_a_pixel = (k_half_samples.at(image().yuvFormat) + alpha) * sample_bytes + 2 * alpha;
+    return cost_of_size(image().width, image().height, bytes_a_pixel);
+  }
+
+  Result<Picture> read(DecodeTime& time) {
+    if (Status status = read_header(); !status) return status.error();
+    const std::uint32_t width = image().width, height = image().height;
+    source_.counts_frames = is_sequence_;
+    const avifResult decoded = avifDecoderNextImage(decoder_.get());
+    if (source_.has_too_many_frames) return too_many_frames();
+    if (decoded != AVIF_RESULT_OK) return failure(decoded);
+    if (image().width != width || image().height != height)
+      return broken(k_format, "its picture does not have the size that its header gives");
+    if (time.is_over_now()) return time.error(k_format);
+    Picture picture(width, height);
+    if (limits_.apply_exif_orientation) picture.orientation = orientation_;
+    const avifResult converted = decoder_->alphaPresent ? convert_with_alpha(picture) : convert(picture);
+    return converted == AVIF_RESULT_OK ? Result<Picture>(std::move(picture)) : failure(converted);
+  }
+
+ private:
+  const avifImage& image() const { return *decoder_->image; }
+
+  /// Finds out what libavif will decode, and checks it. A sequence is one by its first brand; with a brand of neither
+  /// kind, by its tracks.
+  Status check_items() {
+    const auto file = HeifFile::read(file_, k_format);
+    const std::string_view brand = brand_of(file_);
+    is_sequence_ = brand == "avis" || (brand != "avif" && file_.find("moov") != std::string_view::npos);
+    if (is_sequence_) return {};
+    if (!file) return file.error();
+    HeifFile items = *file;
+    orientation_ = container_orientation(items);
+    if (const auto size = items.size_of(items.primary())) {
+      if (Status status = check_size(k_format, size->first, size->second, limits_); !status) return status;
+    }
+    if (Status status = check_coded(items, items.primary()); !status) return status;
+    const auto alpha = items.alpha_of(items.primary());
+    return alpha ? check_coded(items, *alpha) : Status();
+  }
+
+  static Status check_coded(HeifFile& items, HeifFile::Id item) {
+    std::vector<HeifFile::Id> coded{item};
+    if (items.type_of(item) == "grid") {
+      auto grid = items.grid_of(item);
+      if (!grid) return grid.error();
+      coded = std::move(grid->second);
+    }
+    for (const HeifFile::Id id : coded) {
+      if (items.type_of(id) != "av01") {
+        return Error{ErrorCode::unsupported, "AVIF contains a picture of type [" + std::string(items.type_of(id)) +
+                                                 "]; AV1 (av01) and tiles of it are read"};
+      }
+      const auto data = items.data_of(id);
+      if (!data) return data.error();
+      if (count_frames(*data) > k_max_frames) return too_many_frames();
+    }
+    return {};
+  }
+
+  Error failure(avifResult result) const {
+    if (result == AVIF_RESULT_OUT_OF_MEMORY) throw std::bad_alloc();
+    if (result == AVIF_RESULT_TRUNCATED_DATA) {
+      return {ErrorCode::invalid_argument,
+              "AVIF ends after " + grouped(file_.size()) + " bytes, before its first picture is complete"};
+    }
+    const bool has_text = decoder_ != nullptr && decoder_->diag.error[0] != '\0';
+    const std::string text = has_text ? decoder_->diag.error : avifResultToString(result);
+    if (result == AVIF_RESULT_NO_CODEC_AVAILABLE)
+      return {ErrorCode::unsupported, "AVIF cannot be decoded here: libavif has no AV1 decoder"};
+    if (result == AVIF_RESULT_NOT_IMPLEMENTED || result == AVIF_RESULT_UNSUPPORTED_DEPTH)
+      return {ErrorCode::unsupported, "AVIF is of a kind that is not supported: " + text};
+    return broken(k_format, text);
+  }
+
+  avifRGBImage target(avifRGBFormat format, std::uint8_t* pixels) const {
+    avifRGBImage rgb{};
+    avifRGBImageSetDefaults(&rgb, decoder_->image);
+    rgb.depth = 8;
+    rgb.format = format;
+    rgb.pixels = pixels;
+    rgb.rowBytes = rgb.width * (format == AVIF_RGB_FORMAT_RGBA ? 4 : 3);
+    return rgb;
+  }
+
+  avifResult convert(Picture& picture) const {
+    avifRGBImage rgb = target(AVIF_RGB_FORMAT_RGB, picture.row(0));
+    return to_rgb(rgb, image().yuvFormat != AVIF_PIXEL_FORMAT_YUV400);
+  }
+
+  /// `is_shallow`: libyuv has a function for such samples with eight bits only. Then libavif 1.4 reduces those of 10 and
+  /// 12 bits to eight before it converts them; other versions do not, and give other colours.
+  avifResult to_rgb(avifRGBImage& rgb, bool is_shallow) const {
+    if (image().depth == 8 || !is_shallow || !has_fast_matrix()) return avifImageYUVToRGB(decoder_->image, &rgb);
+    const std::unique_ptr<avifImage, Destroy> shallow = with_eight_bits();
+    return shallow == nullptr ? AVIF_RESULT_OUT_OF_MEMORY : avifImageYUVToRGB(shallow.get(), &rgb);
+  }
+
+  /// Whether libyuv converts from this colour matrix.
+  bool has_fast_matrix() const {
+    switch (image().matrixCoefficients) {
+      case AVIF_MATRIX_COEFFICIENTS_BT709:
+      case AVIF_MATRIX_COEFFICIENTS_UNSPECIFIED:
+      case AVIF_MATRIX_COEFFICIENTS_BT470BG:
+      case AVIF_MATRIX_COEFFICIENTS_BT601:
+      case AVIF_MATRIX_COEFFICIENTS_BT2020_NCL:
+        return true;
+      case AVIF_MATRIX_COEFFICIENTS_CHROMA_DERIVED_NCL: {
+        constexpr std::array<avifColorPrimaries, 5> k_known{
+            AVIF_COLOR_PRIMARIES_BT709, AVIF_COLOR_PRIMARIES_UNSPECIFIED, AVIF_COLOR_PRIMARIES_BT470BG,
+            AVIF_COLOR_PRIMARIES_BT601, AVIF_COLOR_PRIMARIES_BT2020};
+        return std::find(k_known.begin(), k_known.end(), image().colorPrimaries) != k_known.end();
+      }
+      default:
+        return false;
+    }
+  }
+
+  /// A copy with samples of eight bits; null: no memory.
+  std::unique_ptr<avifImage, Destroy> with_eight_bits() const {
+    const avifImage& deep = image();
+    std::unique_ptr<avifImage, Destroy> copy(avifImageCreate(deep.width, deep.height, 8, deep.yuvFormat));
+    const auto planes = static_cast<avifPlanesFlags>(deep.alphaPlane == nullptr ? AVIF_PLANES_YUV : AVIF_PLANES_ALL);
+    if (copy == nullptr || avifImageAllocatePlanes(copy.get(), planes) != AVIF_RESULT_OK) return nullptr;
+    copy->alphaPremultiplied = deep.alphaPremultiplied;
+    copy->yuvRange = deep.yuvRange;
+    copy->yuvChromaSamplePosition = deep.yuvChromaSamplePosition;
+    copy->colorPrimaries = deep.colorPrimaries;
+    copy->transferCharacteristics = deep.transferCharacteristics;
+    copy->matrixCoefficients = deep.matrixCoefficients;
+    avifPixelFormatInfo format{};
+    avifGetPixelFormatInfo(deep.yuvFormat, &format);
+    const auto reduce = [&](const std::uint8_t* from, std::uint32_t from_stride, std::uint8_t* to,
+                            std::uint32_t to_stride, std::uint32_t width, std::uint32_t height) {
+      for (std::size_t y = 0; y < height; ++y) {
+        const auto* row = reinterpret_cast<const std::uint16_t*>(from + y * from_stride);
+        std::transform(row, row + width, to + y * to_stride, [&](std::uint16_t sample) {
+          return static_cast<std::uint8_t>(std::min(sample >> (deep.depth - 8), 255));
+        });
+      }
+    };
+    for (std::size_t p = 0; p < AVIF_PLANE_COUNT_YUV; ++p) {
+      if (deep.yuvPlanes[p] == nullptr || copy->yuvPlanes[p] == nullptr) continue;
+      const std::uint32_t shift_x = p == 0 ? 0 : static_cast<std::uint32_t>(format.chromaShiftX);
+      const std::uint32_t shift_y = p == 0 ? 0 : static_cast<std::uint32_t>(format.chromaShiftY);
+      reduce(deep.yuvPlanes[p], deep.yuvRowBytes[p], copy->yuvPlanes[p], copy->yuvRowBytes[p],
+             (deep.width + shift_x) >> shift_x, (deep.height + shift_y) >> shift_y);
+    }
+    if (deep.alphaPlane != nullptr)
+      reduce(deep.alphaPlane, deep.alphaRowBytes, copy->alphaPlane, copy->alphaRowBytes, deep.width, deep.height);
+    return copy;
+  }
+
+  /// Pillow reads RGBA, and convert("RGB") drops the alpha.
+  avifResult convert_with_alpha(Picture& picture) const {
+    std::vector<std::uint8_t> rgba(std::size_t{4} * picture.width() * picture.height());
+    avifRGBImage rgb = target(AVIF_RGB_FORMAT_RGBA, rgba.data());
+    const bool is_shallow = image().yuvFormat == AVIF_PIXEL_FORMAT_YUV400 ||
+                            (image().depth == 12 && image().yuvFormat != AVIF_PIXEL_FORMAT_YUV420);
+    const avifResult result = to_rgb(rgb, is_shallow);
+    if (result != AVIF_RESULT_OK) return result;
+    for (std::uint32_t y = 0; y < picture.height(); ++y) {
+      const std::uint8_t* from = rgba.data() + std::size_t{4} * picture.width() * y;
+      std::uint8_t* to = picture.row(y);
+      if (limits_.background) {
+        lay_over(*limits_.background, from, picture.width(), to);
+        continue;
+      }
+      for (std::uint32_t x = 0; x < picture.width(); ++x, from += 4, to += 3) std::copy_n(from, 3, to);
+    }
+    return result;
+  }
+
+  std::string_view file_;
+  const ImageLimits& limits_;
+  Source source_;
+  std::unique_ptr<avifDecoder, Destroy> decoder_;  // uses `source_`
+  bool is_sequence_ = false;
+  int orientation_ = 1;
+};
+
+}  // namespace
+
+Result<PictureCost> cost_of_avif(std::string_view file, const ImageLimits& limits) {
+  AvifReader reader(file, limits);
+  if (Status status = reader.read_header(); !status) return status.error();
+  return reader.cost();
+}
+
+/// Its time is limited only by the number of pixels: the library cannot be interrupted.
+Result<Picture> decode_avif(std::string_view file, const ImageLimits& limits) {
+  DecodeTime time(limits.max_time);
+  return AvifReader(file, limits).read(time);
+}
+
+}  // namespace sightline::models
