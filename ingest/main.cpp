@@ -117,7 +117,8 @@ void add_load_options(CLI::App& app, Command& command) {
 }
 
 void add_options(CLI::App& app, Command& command) {
-  app.add_option("FOLDER", command.folders, "Folders of JPEG, PNG, WebP, GIF, BMP, HEIC and AVIF files, including subfolders")
+  app.add_option("FOLDER", command.folders,
+                 "Folders of JPEG, PNG, WebP, GIF, BMP, HEIC and AVIF files, including subfolders")
       ->required();
   app.add_option("--index", command.load.index, "Index to load into, e.g. clip-images")->required();
   app.add_option("--elasticsearch", command.url,
@@ -228,8 +229,9 @@ Result<Preparation> prepare(const Command& command) {
     ready.findings.notes.push_back({Note::Kind::linked_folder, name,
                                     "this folder is behind a symbolic link and was not entered; name it as a FOLDER"});
   if (ready.found.pictures.empty() && ready.findings.failures.empty())
-    return Error{ErrorCode::invalid_argument, "no pictures in " + command.folders.front() +
-                                                  " (names must end in .jpg, .jpeg, .png, .webp, .gif, .bmp, .heic, .heif or .avif)"};
+    return Error{ErrorCode::invalid_argument,
+                 "no pictures in " + command.folders.front() +
+                     " (names must end in .jpg, .jpeg, .png, .webp, .gif, .bmp, .heic, .heif or .avif)"};
   return ready;
 }
 

@@ -24,21 +24,28 @@ constexpr std::string_view k_format = "AVIF";
 constexpr std::size_t k_max_frames = 16;
 constexpr std::uint32_t k_max_sequence_frames = 65'536;
 
-Error too_many_frames() {
-  return {ErrorCode::too_large,
-          "AVIF has more than " + std::to_string(k_max_frames) + " coded frames for one picture, the limit"};
-}
+/// Other units, such as parts of a frame. The decoder writes a line to the log for each one that it does not know.
+constexpr std::size_t k_max_units = 5000, k_max_metadata_units = 64;
 
-/// The frames among `units`, the open bitstream units of AV1 (5.3 of its specification), counted up to one more than
-/// there may be.
-std::size_t count_frames(std::string_view units) {
-  constexpr unsigned k_frame_header = 3, k_frame = 6;
-  std::size_t frames = 0;
+/// Checks open bitstream units of AV1 (5.3 of its specification), before any is decoded. Errors: too_large (too many),
+/// invalid_argument (of a reserved type).
+Status check_units(std::string_view units) {
+  constexpr unsigned k_frame_header = 3, k_metadata = 5, k_frame = 6, k_padding = 15;
+  std::size_t frames = 0, metadata = 0, count = 0;
   BoxCursor cursor(units);
-  while (!cursor.rest().empty() && !cursor.failed() && frames <= k_max_frames) {
+  while (!cursor.rest().empty()) {
     const std::uint32_t header = cursor.u8();
     const unsigned type = header >> 3 & 15;
+    if (type == 0 || (type > 8 && type != k_padding))
+      return broken(k_format, "it has a bitstream unit of the reserved type " + std::to_string(type));
     if (type == k_frame_header || type == k_frame) ++frames;
+    if (type == k_metadata) ++metadata;
+    if (frames > k_max_frames) {
+      return Error{ErrorCode::too_large,
+                   "AVIF has more than " + std::to_string(k_max_frames) + " coded frames for one picture, the limit"};
+    }
+    if (++count > k_max_units || metadata > k_max_metadata_units)
+      return Error{ErrorCode::too_large, "AVIF has too many bitstream units for one picture"};
     if ((header & 4) != 0) cursor.u8();
     if ((header & 2) == 0) break;  // without a size: the last one
     std::uint64_t size = 0;
@@ -49,14 +56,14 @@ std::size_t count_frames(std::string_view units) {
     }
     cursor.take(size);
   }
-  return frames;
+  return {};
 }
 
 std::string_view brand_of(std::string_view file) {
   return file.substr(std::min<std::size_t>(file.size(), 8), 4);
 }
 
-/// libavif's view of the file. In a sequence it counts the frames of what it passes on.
+/// libavif's view of the file. In a sequence it checks the units that it passes on.
 struct Source {
   explicit Source(std::string_view bytes) : file(bytes) {
     io.read = &Source::read;
@@ -71,17 +78,16 @@ struct Source {
     auto& source = *static_cast<Source*>(io->data);
     if (offset > source.file.size()) return AVIF_RESULT_IO_ERROR;
     const std::string_view part = source.file.substr(offset, size);
-    if (source.counts_frames && count_frames(part) > k_max_frames) {
-      source.has_too_many_frames = true;
-      return AVIF_RESULT_IO_ERROR;
-    }
+    if (source.checks_units && source.checked) source.checked = check_units(part);
+    if (!source.checked) return AVIF_RESULT_IO_ERROR;
     *out = {reinterpret_cast<const std::uint8_t*>(part.data()), part.size()};
     return AVIF_RESULT_OK;
   }
 
   std::string_view file;
   avifIO io{};
-  bool counts_frames = false, has_too_many_frames = false;
+  bool checks_units = false;
+  Status checked;
 };
 
 struct Destroy {
@@ -119,15 +125,18 @@ class AvifReader {
     const std::uint64_t alpha = decoder_->alphaPresent ? 2 : 0;
     // The samples in the decoder, and joined from tiles or with eight bits; alpha also as RGBA.
     const std::uint64_t bytes_a_pixel = (k_half_samples.at(image().yuvFormat) + alpha) * sample_bytes + 2 * alpha;
-    return cost_of_size(image().width, image().height, bytes_a_pixel);
+    PictureCost cost = cost_of_size(image().width, image().height, bytes_a_pixel);
+    constexpr std::uint64_t k_times_a_jpeg = 2;  // measured
+    cost.pixels *= k_times_a_jpeg;
+    return cost;
   }
 
   Result<Picture> read(DecodeTime& time) {
     if (Status status = read_header(); !status) return status.error();
     const std::uint32_t width = image().width, height = image().height;
-    source_.counts_frames = is_sequence_;
+    source_.checks_units = is_sequence_;
     const avifResult decoded = avifDecoderNextImage(decoder_.get());
-    if (source_.has_too_many_frames) return too_many_frames();
+    if (!source_.checked) return source_.checked.error();
     if (decoded != AVIF_RESULT_OK) return failure(decoded);
     if (image().width != width || image().height != height)
       return broken(k_format, "its picture does not have the size that its header gives");
@@ -146,7 +155,7 @@ class AvifReader {
   Status check_items() {
     const auto file = HeifFile::read(file_, k_format);
     const std::string_view brand = brand_of(file_);
-    is_sequence_ = brand == "avis" || (brand != "avif" && file_.find("moov") != std::string_view::npos);
+    is_sequence_ = brand == "avis" || (brand != "avif" && has_box(file_, "moov"));
     if (is_sequence_) return {};
     if (!file) return file.error();
     HeifFile items = *file;
@@ -168,12 +177,12 @@ class AvifReader {
     }
     for (const HeifFile::Id id : coded) {
       if (items.type_of(id) != "av01") {
-        return Error{ErrorCode::unsupported, "AVIF contains a picture of type [" + std::string(items.type_of(id)) +
-                                                 "]; AV1 (av01) and tiles of it are read"};
+        return Error{ErrorCode::unsupported, "AVIF contains a picture of type " + items.shown_type_of(id) +
+                                                 "; AV1 (av01) and tiles of it are read"};
       }
       const auto data = items.data_of(id);
       if (!data) return data.error();
-      if (count_frames(*data) > k_max_frames) return too_many_frames();
+      if (Status status = check_units(*data); !status) return status;
     }
     return {};
   }

@@ -52,9 +52,9 @@ Status take_header(std::string_view nal, const ImageLimits& limits, std::optiona
   const std::optional<HevcHeader> header = read_hevc_header(nal);
   if (!header) return broken_heic("its sequence header (SPS) cannot be read");
   if (Status status = check_size(k_format, header->coded_width, header->coded_height, limits); !status) return status;
-  const bool differs = found && (found->coded_width != header->coded_width ||
-                                 found->coded_height != header->coded_height ||
-                                 found->chroma_format != header->chroma_format || found->bits != header->bits);
+  const bool differs =
+      found && (found->coded_width != header->coded_width || found->coded_height != header->coded_height ||
+                found->chroma_format != header->chroma_format || found->bits != header->bits);
   if (differs) return broken_heic("its sequence headers (SPS) contradict each other");
   if (!found) found = header;
   return {};
@@ -145,8 +145,7 @@ std::string file_of(const CodedPicture& picture) {
   const std::string type = box("ftyp", "heic\0\0\0\0mif1heic"s);
   const auto meta = [&](std::size_t offset) {
     return box("meta", full(0) + box("hdlr", full(0) + big_endian(0, 4) + "pict"s + std::string(13, '\0')) +
-                           box("pitm", full(0) + big_endian(1, 2)) +
-                           box("iloc", locations(offset)) +
+                           box("pitm", full(0) + big_endian(1, 2)) + box("iloc", locations(offset)) +
                            box("iinf", full(0) + big_endian(1, 2) + box("infe", item)) +
                            box("iprp", box("ipco", properties) + box("ipma", associations)));
   };
@@ -263,7 +262,7 @@ class HeicReader {
   struct Layout {
     std::optional<HeifGrid> grid;
     std::vector<Id> tiles;
-    HevcHeader header;  ///< of the first tile
+    HevcHeader header;                              ///< of the first tile
     std::uint32_t tile_width = 0, tile_height = 0;  ///< of that tile, once it is turned and cropped
     std::uint32_t width = 0, height = 0;
   };
@@ -309,20 +308,14 @@ class HeicReader {
   Result<CodedPicture> read_header(Id item) {
     const std::string_view type = file_.type_of(item);
     if (type != "hvc1" && type != "hev1") {
-      return Error{ErrorCode::unsupported,
-                   "HEIC contains a picture of type [" + printable(type) + "]; HEVC (hvc1) and tiles of it are read"};
+      return Error{ErrorCode::unsupported, "HEIC contains a picture of type " + file_.shown_type_of(item) +
+                                               "; HEVC (hvc1) and tiles of it are read"};
     }
     const std::string_view body = file_.property_of(item, "hvcC");
     if (body.size() <= k_configuration_bytes) return broken_heic("its picture has no configuration (hvcC)");
     CodedPicture coded;
     if (Status status = read_configuration(body, limits_, coded); !status) return status.error();
     return coded;
-  }
-
-  static std::string printable(std::string_view type) {
-    std::string text(type);
-    for (char& c : text) c = c >= 0x20 && c < 0x7F ? c : '?';
-    return text;
   }
 
   /// Finds out what is left of a tile that is turned or cropped: encoders fill small tiles up and crop them.
@@ -536,7 +529,8 @@ Result<PictureCost> cost_of_heic(std::string_view bytes, const ImageLimits& limi
   cost.bytes += std::uint64_t{header.coded_width} * header.coded_height * sample_bytes * (half_samples(header) + 3);
   cost.bytes += bytes.size() / layout->tiles.size() * 4;
   const std::uint64_t coded = std::uint64_t{header.coded_width} * header.coded_height * layout->tiles.size();
-  cost.pixels = std::max(cost.pixels, coded);
+  constexpr std::uint64_t k_times_a_jpeg = 4;  // of a phone's picture, measured
+  cost.pixels = std::max(cost.pixels, coded) * k_times_a_jpeg;
   return cost;
 }
 

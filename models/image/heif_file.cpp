@@ -97,19 +97,28 @@ Result<HeifFile> HeifFile::read(std::string_view file, std::string_view format) 
     if (Status status = heif.read_meta(box->body); !status) return status.error();
     if (heif.type_of(heif.primary_).empty())
       return broken(format, "its primary picture (item " + grouped(heif.primary_) + ") does not exist");
+    if (Status status = heif.check_end(); !status) return status.error();
     return heif;
   }
-  Boxes again(file);
-  bool is_sequence = false;
   std::uint64_t end = 0;
-  while (const auto box = again.next()) {
-    is_sequence |= box->type == "moov";
-    end = box->end;
-  }
-  if (is_sequence) return Error{ErrorCode::unsupported, std::string(format) + " is a sequence without a still picture"};
+  for (Boxes again(file); const auto box = again.next();) end = box->end;
+  if (has_box(file, "moov"))
+    return Error{ErrorCode::unsupported, std::string(format) + " is a sequence without a still picture"};
   if (end > file.size()) return cut_short(format, file.size(), end);
   return Error{ErrorCode::invalid_argument, std::string(format) + " ends after " + grouped(file.size()) +
                                                 " bytes, before the list of its pictures (meta)"};
+}
+
+Status HeifFile::check_end() const {
+  std::uint64_t end = 0;
+  for (const auto& [id, item] : items_) {
+    if (item.construction != 0) continue;
+    for (const Extent& extent : item.extents) {
+      if (extent.length > UINT64_MAX - extent.offset) return broken_part("item " + grouped(id) + " is too long");
+      end = std::max(end, extent.offset + extent.length);
+    }
+  }
+  return end > file_.size() ? Status(cut_short(format_, file_.size(), end)) : Status();
 }
 
 Status HeifFile::read_meta(std::string_view body) {
@@ -242,6 +251,12 @@ std::string_view HeifFile::type_of(Id item) const {
   return found == items_.end() ? std::string_view() : found->second.type;
 }
 
+std::string HeifFile::shown_type_of(Id item) const {
+  std::string shown("[");
+  for (const char c : type_of(item)) shown += c >= 0x20 && c < 0x7F ? c : '?';
+  return shown + "]";
+}
+
 std::vector<HeifProperty> HeifFile::properties_of(Id item) const {
   std::vector<HeifProperty> properties;
   const auto found = items_.find(item);
@@ -296,11 +311,8 @@ Result<std::string> HeifFile::data_of(Id id) {
   const std::string_view source = item.construction == 0 ? file_ : idat_;
   std::uint64_t bytes = 0;
   for (const Extent& extent : item.extents) {
-    if (extent.offset > source.size() || extent.length > source.size() - extent.offset) {
-      if (item.construction == 1) return broken_part("item " + grouped(id) + " extends beyond its box (idat)");
-      if (extent.length > UINT64_MAX - extent.offset) return broken_part("item " + grouped(id) + " is too long");
-      return cut_short(format_, file_.size(), extent.offset + extent.length);
-    }
+    if (extent.offset > source.size() || extent.length > source.size() - extent.offset)
+      return broken_part("item " + grouped(id) + " extends beyond its box (idat)");
     // A length of zero: all up to the end.
     bytes += extent.length == 0 ? source.size() - extent.offset : extent.length;
   }
@@ -334,9 +346,16 @@ Result<std::pair<HeifGrid, std::vector<HeifFile::Id>>> HeifFile::grid_of(Id item
                                            " tiles; the limit is " + grouped(k_max_tiles)};
   }
   std::vector<Id> ids = references(item, "dimg");
-  if (ids.size() != tiles)
-    return broken_part("it needs " + layout + " tiles and has " + grouped(ids.size()));
+  if (ids.size() != tiles) return broken_part("it needs " + layout + " tiles and has " + grouped(ids.size()));
   return std::pair(grid, std::move(ids));
+}
+
+bool has_box(std::string_view file, std::string_view type) {
+  Boxes boxes(file);
+  while (const auto box = boxes.next()) {
+    if (box->type == type) return true;
+  }
+  return false;
 }
 
 int container_orientation(const HeifFile& file) {

@@ -61,6 +61,8 @@ class HeifFile {
   Id primary() const { return primary_; }
   /// Four letters such as `hvc1`, `av01`, `grid`; empty if there is no such item.
   std::string_view type_of(Id item) const;
+  /// The same for messages: `[hvc1]`.
+  std::string shown_type_of(Id item) const;
   /// In the order in which they apply.
   std::vector<HeifProperty> properties_of(Id item) const;
   /// The first property of that type; an empty body if there is none.
@@ -72,8 +74,8 @@ class HeifFile {
   /// The item with the alpha of `item`.
   std::optional<Id> alpha_of(Id item) const;
 
-  /// The bytes of an item, joined. Errors: invalid_argument (beyond the end of the file; more bytes than the file has,
-  /// all calls together), unsupported (stored in another way than in the file itself).
+  /// The bytes of an item, joined. Errors: invalid_argument (beyond its box; more bytes than the file has, all calls
+  /// together), unsupported (stored in another way than in the file itself).
   Result<std::string> data_of(Id item);
 
   /// The layout of an item of type `grid` and its tiles, row by row. Errors: those of data_of, too_large (too many
@@ -99,6 +101,8 @@ class HeifFile {
   HeifFile(std::string_view file, std::string_view format) : file_(file), format_(format) {}
 
   Error broken_part(std::string_view what) const;
+  /// No item may extend beyond the end of the file, needed or not.
+  Status check_end() const;
   Status read_meta(std::string_view body);
   Status read_items(std::string_view body);
   Status read_properties(std::string_view body);
@@ -113,6 +117,9 @@ class HeifFile {
   std::vector<Reference> references_;
   std::uint64_t bytes_read_ = 0;
 };
+
+/// Whether `file` has a box of that type that is not inside another one.
+bool has_box(std::string_view file, std::string_view type);
 
 /// The rotation and mirroring of the primary item (`irot`, `imir`) as an EXIF orientation, 1 to 8.
 int container_orientation(const HeifFile& file);

@@ -35,8 +35,8 @@ void to_full_chroma(YuvPicture& picture) {
       const std::uint16_t *near = half.row(rows.near), *far = half.row(rows.far);
       for (std::uint32_t x = 0; x < picture.width; ++x) {
         const Tap columns = tap(x, picture.width, shift_x);
-        const unsigned sum = 9u * near[columns.near] + 3u * near[columns.far] + 3u * far[columns.near] +
-                             far[columns.far];
+        const unsigned sum =
+            9u * near[columns.near] + 3u * near[columns.far] + 3u * far[columns.near] + far[columns.far];
         full.row(y)[x] = static_cast<std::uint16_t>((sum + 8) / 16);
       }
     }
@@ -109,16 +109,16 @@ Shares shares_of(const Primaries& p) {
   const float sum = p.white_y * (p.red_x * (p.green_y * blue_z - p.blue_y * green_z) +
                                  p.green_x * (p.blue_y * red_z - p.red_y * blue_z) +
                                  p.blue_x * (p.red_y * green_z - p.green_y * red_z));
-  return {p.red_y *
-              (p.white_x * (p.green_y * blue_z - p.blue_y * green_z) +
-               p.white_y * (p.blue_x * green_z - p.green_x * blue_z) +
-               white_z * (p.green_x * p.blue_y - p.blue_x * p.green_y)) /
-              sum,
-          p.blue_y *
-              (p.white_x * (p.red_y * green_z - p.green_y * red_z) +
-               p.white_y * (p.green_x * red_z - p.red_x * green_z) +
-               white_z * (p.red_x * p.green_y - p.green_x * p.red_y)) /
-              sum};
+  return {
+      p.red_y *
+          (p.white_x * (p.green_y * blue_z - p.blue_y * green_z) +
+           p.white_y * (p.blue_x * green_z - p.green_x * blue_z) +
+           white_z * (p.green_x * p.blue_y - p.blue_x * p.green_y)) /
+          sum,
+      p.blue_y *
+          (p.white_x * (p.red_y * green_z - p.green_y * red_z) + p.white_y * (p.green_x * red_z - p.red_x * green_z) +
+           white_z * (p.red_x * p.green_y - p.green_x * p.red_y)) /
+          sum};
 }
 
 std::optional<Factors> factors_of(const ColourCodes& colours) {
@@ -254,7 +254,8 @@ YuvPicture::YuvPicture(std::uint32_t columns, std::uint32_t rows, int chroma, in
     : width(columns), height(rows), chroma_format(chroma), bits(bits_a_sample) {
   planes[0] = SamplePlane(columns, rows);
   if (is_grey()) return;
-  const std::uint32_t chroma_columns = (columns + shift_x()) >> shift_x(), chroma_rows = (rows + shift_y()) >> shift_y();
+  const std::uint32_t chroma_columns = (columns + shift_x()) >> shift_x(),
+                      chroma_rows = (rows + shift_y()) >> shift_y();
   for (std::size_t p = 1; p < 3; ++p) planes[p] = SamplePlane(chroma_columns, chroma_rows);
 }
 
@@ -263,10 +264,9 @@ void rotate(YuvPicture& picture, unsigned quarters) {
   if (quarters == 0) return;
   const bool odd_width = picture.width % 2 != 0, odd_height = picture.height % 2 != 0;
   // Where the samples of chroma would no longer lie on the pixels they belong to.
-  const bool moves_chroma = picture.chroma_format == 2
-                                ? quarters != 2 || odd_height
-                                : picture.chroma_format == 1 && ((odd_width && quarters != 3) ||
-                                                                 (odd_height && quarters != 1));
+  const bool moves_chroma = picture.chroma_format == 2 ? quarters != 2 || odd_height
+                                                       : picture.chroma_format == 1 && ((odd_width && quarters != 3) ||
+                                                                                        (odd_height && quarters != 1));
   if (moves_chroma) to_full_chroma(picture);
   for (SamplePlane& plane : picture.planes) {
     if (plane.width != 0) plane = rotated(plane, quarters);

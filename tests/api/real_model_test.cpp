@@ -182,8 +182,7 @@ TEST_CASE("data that are no picture are named by what they are") {
   CHECK(fault(url("%PDF-1.7")) == "input 0: " + refusal + "PDF");
   CHECK(fault(url("<!DOCTYPE html><html>")) == "input 0: " + refusal + "HTML");
   CHECK(fault(url(std::string("\0\0\0\x1C", 4) + "ftypmp42")) == "input 0: " + refusal + "MP4 video");
-  CHECK(fault(url(std::string("\0\0\0\x1C", 4) + "ftypheic")) ==
-        "input 0: HEIC ends after 12 of 28 bytes");
+  CHECK(fault(url(std::string("\0\0\0\x1C", 4) + "ftypheic")) == "input 0: HEIC ends after 12 of 28 bytes");
   CHECK(fault("data:text/html;base64," + base64_encode(std::string_view("<html>"))) ==
         "input 0 [data:text/html;base64]: " + refusal + "HTML");
 }

@@ -25,8 +25,8 @@ TEST_CASE("pictures of Cohere's formats and size fit as they are, others do not"
   CHECK(media_type("\x89PNG\r\n\x1A\n...") == "image/png");
   CHECK(media_type("RIFF\1\1\1\1WEBPVP8 ") == "image/webp");
   CHECK(media_type("GIF89a...") == "image/gif");
-  for (const char* other : {"", "R", "RIFF\1\1\1\1AVI ", "BM......", "II*\1", "how big", "\1\1\1\1\x66typheic",
-                            "\1\1\1\1\x66typavif"})
+  for (const char* other :
+       {"", "R", "RIFF\1\1\1\1AVI ", "BM......", "II*\1", "how big", "\1\1\1\1\x66typheic", "\1\1\1\1\x66typavif"})
     CHECK(media_type(other).empty());
   std::string jpeg = "\xFF\xD8\xFF\xE0";
   jpeg.resize(k_max_picture_bytes);
@@ -38,6 +38,14 @@ TEST_CASE("pictures of Cohere's formats and size fit as they are, others do not"
 TEST_CASE(
     "a picture of a format that Cohere does not take becomes a JPEG of "
     "the same pixels") {
+  for (const char* phone : {"heif_orientation_6.heic", "heif_12bit.avif"}) {
+    const std::string file = models::picture_file(phone);
+    CHECK_FALSE(fits(file));
+    const auto converted = fitted(file, {});
+    REQUIRE(converted);
+    CHECK(media_type(*converted) == "image/jpeg");
+    CHECK(models::decode_picture(*converted, {})->width() == models::decode_picture(file, {})->width());
+  }
   const std::string bmp = models::bmp_file(33, 21, 200);
   CHECK_FALSE(fits(bmp));
   const auto jpeg = fitted(bmp, {});

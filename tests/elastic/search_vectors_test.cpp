@@ -147,12 +147,10 @@ TEST_CASE("an embedding builder takes a text or a picture in each of its forms")
   CHECK(vector(R"({"content":{"type":"text","format":"text","value":"abcd"}})") == length(4));
   CHECK(vector(R"([{"content":[{"type":"image","format":"base64","value":"data:image/png;base64,AA=="}]}])") ==
         length(26));
-  const std::pair<const char*, std::string> pictures[] = {{"image/png", "\x89PNG\r\n\x1a\n0000"},
-                                                          {"image/jpeg", "\xff\xd8\xff\xe0 0000000"},
-                                                          {"image/gif", "GIF89a000000"},
-                                                          {"image/webp", "RIFF0000WEBP"},
-                                                          {"image/bmp", "BM0000000000"},
-                                                          {"image/heic", std::string(4, '\0') + "ftypheic"}};
+  const std::pair<const char*, std::string> pictures[] = {
+      {"image/png", "\x89PNG\r\n\x1a\n0000"}, {"image/jpeg", "\xff\xd8\xff\xe0 0000000"},
+      {"image/gif", "GIF89a000000"},          {"image/webp", "RIFF0000WEBP"},
+      {"image/bmp", "BM0000000000"},          {"image/heic", std::string(4, '\0') + "ftypheic"}};
   for (const auto& [type, bytes] : pictures) {
     const std::string base64 = base64_encode(bytes);
     CHECK(vector(R"({"type":"image","value":")" + base64 + "\"}") ==

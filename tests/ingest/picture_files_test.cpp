@@ -14,8 +14,8 @@ using namespace sightline::ingest;
 
 TEST_CASE("pictures are found by name in all folders below, in order, hidden ones left out") {
   const TemporaryFolder folder;
-  for (const char* name :
-       {"b.JPG", "a.png", "deep/er/c.webp", "d.HEIC", "e.avif", ".hidden.jpg", ".git/d.jpg", "notes.txt", "deep/e.jpeg.txt"}) {
+  for (const char* name : {"b.JPG", "a.png", "deep/er/c.webp", "d.HEIC", "e.avif", ".hidden.jpg", ".git/d.jpg",
+                           "notes.txt", "deep/e.jpeg.txt"}) {
     folder.write(name, "x");
   }
   std::filesystem::create_directory_symlink(folder.path(), folder.path() / "deep" / "loop");

@@ -1,7 +1,11 @@
 #include "ingest/picture_turn.h"
 
 #include <doctest/doctest.h>
+#include <fstream>
+#include <sstream>
 #include <string>
+
+#include "tests/source_folder.h"
 
 using namespace sightline;
 using namespace sightline::ingest;
@@ -60,6 +64,20 @@ TEST_CASE("a turn is found in JPEG, PNG and WebP, where the decoders look for it
   CHECK(is_turned(jpeg(segment('\xE1', "http://ns.adobe.com/xap/1.0/") + "\xFF" + segment('\xE1', mark + exif(6)))));
   CHECK_FALSE(is_turned(jpeg(segment('\xDA', "scan") + segment('\xE1', mark + exif(6)))));
   CHECK_FALSE(is_turned(png(chunk("IDAT", "x") + chunk("eXIf", exif(6)))));
+}
+
+TEST_CASE("an AVIF is turned by its container, and a HEIC never has a turn left to make") {
+  const auto file = [](const char* name) {
+    std::ifstream in(source_folder() / "tests/fixtures/images" / name, std::ios::binary);
+    std::ostringstream bytes;
+    bytes << in.rdbuf();
+    return bytes.str();
+  };
+  CHECK(is_turned(file("heif_orientation_6.avif")));
+  CHECK(is_turned(file("heif_orientation_5.avif")));
+  CHECK_FALSE(is_turned(file("heif_420.avif")));
+  CHECK_FALSE(is_turned(file("heif_orientation_6.heic")));
+  CHECK_FALSE(is_turned(file("heif_orientation_6.avif").substr(0, 200)));
 }
 
 TEST_CASE("broken files carry no turn") {

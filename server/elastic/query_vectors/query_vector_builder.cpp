@@ -63,9 +63,8 @@ Refusal read_picture(std::string_view value, EmbeddedInput& input) {
   value = without_outer_blanks(value);
   const auto format = marked_base64_picture_format(value);
   if (!format) {
-    return illegal_argument(
-        "[embedding] the value of an [image] must be a data URI, or the base64 of a " + std::string(k_picture_formats) +
-        " file");
+    return illegal_argument("[embedding] the value of an [image] must be a data URI, or the base64 of a " +
+                            std::string(k_picture_formats) + " file");
   }
   const std::string_view type = media_type_of(*format);
   constexpr std::string_view k_scheme = "data:", k_format = ";base64,";

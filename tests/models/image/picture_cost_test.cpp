@@ -107,6 +107,10 @@ TEST_CASE("what a picture will cost is read from its header") {
   const std::uint64_t size = 4000ull * 4000;
   CHECK(pixels(progressive_jpeg(4000, 4000)) == size + size * 10 / 8);
   CHECK(pixels(with_more_scans(progressive_jpeg(4000, 4000), 40)) == size + size * 50 / 8);
+  CHECK(pixels(picture_file("heif_420.heic")) == 64 * 64 * 4);
+  CHECK(pixels(picture_file("heif_grid.heic")) == 6 * 64 * 64 * 4);
+  CHECK(pixels(picture_file("heif_420.avif")) == 64 * 48 * 2);
+  CHECK(pixels(picture_file("heif_animated.avif")) == 32 * 32 * 2);
   for (const char* refused : {"", "BM", "GIF89a", "\xFF\xD8\xFF", "how big"}) CHECK(pixels(refused) == 0);
   CHECK(pixels(gif_file(8000, 8000, 1)) == 0);  // over the limit on pixels: refused at once
   ImageLimits of_bytes;
@@ -128,6 +132,11 @@ TEST_CASE("memory that decoders take beside the pixels counts") {
   const std::string edge = little_endian16(4000) + little_endian16(0);
   CHECK(bytes(patched(picture_file("made_rle8_0.bmp"), 18, edge + edge)) == 4000 * 4000 * (3 + 1) + tables);
   CHECK(bytes(picture_file("pillow_hopper_orientation_6.webp")) == 128 * 128 * (3 + 1) + (128 + 128) * 32);
+  // Samples of two bytes, twice; the decoder's own; red, green and blue.
+  const std::size_t heic = 64 * 64 * (3 + 3 * 2 + (3 + 3)) + (64 + 64) * 32;
+  CHECK(bytes(picture_file("heif_420.heic")) >= heic);
+  CHECK(bytes(picture_file("heif_420.heic")) < heic + (16u << 10));
+  CHECK(bytes(picture_file("heif_420.avif")) == 64 * 48 * (3 + 3) + (64 + 48) * 32);
   limits.apply_exif_orientation = true;
   CHECK(bytes(gif_file(4000, 4000, 1)) == 2 * (4000 * 4000 * 3 + tables));
 }
