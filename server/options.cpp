@@ -342,9 +342,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.time("--image-timeout", options.image_timeout, "10s", "Processor time to decode one picture; 0ms: no limit");
   table
       .value("--max-request-pixels", options.max_request_pixels,
-             "Pixels to decode per request; in a JPEG of several scans each scan counts an eighth more, those of HEIC "
-             "count four "
-             "times and those of AVIF twice")
+             "Pixels to decode per request; each scan of a JPEG in several counts an eighth more, HEIC counts four "
+             "times, AVIF twice")
       ->check(pixels);
   table.bytes("--max-decode-bytes", options.max_decode_bytes, "512MB",
               "Memory of the pictures that are decoded at the same time; a single picture that needs more: 413");

@@ -209,7 +209,8 @@ Result<YuvPicture> samples_of(const heif_image* image, const HevcHeader& header)
   return picture;
 }
 
-/// Decodes without threads of libheif. The decoder, libde265, is the one that pillow-heif uses; no other plugin is.
+/// Decodes without threads of libheif; its decoder may use one. The decoder, libde265, is the one that pillow-heif uses;
+/// no other plugin is.
 Result<YuvPicture> decode_coded(const CodedPicture& coded) {
   const std::string file = file_of(coded);
   const Context context(heif_context_alloc());
@@ -229,6 +230,7 @@ Result<YuvPicture> decode_coded(const CodedPicture& coded) {
   options->ignore_transformations = 1;
   options->decoder_id = "libde265";
 #if LIBHEIF_HAVE_VERSION(1, 23, 0)
+  options->num_library_threads = options->num_codec_threads = 1;
   options->output_image_nclx_profile_passthrough = 1;
 #endif
   heif_image* image = nullptr;

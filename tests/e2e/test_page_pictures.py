@@ -14,7 +14,7 @@ import zlib
 
 import pytest
 
-from conftest import Cluster, Sightline, TEST_CLUSTER, running
+from conftest import Cluster, ROOT, Sightline, TEST_CLUSTER, running
 
 GUARDS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox",
           "Cross-Origin-Resource-Policy": "same-origin"}
@@ -97,6 +97,17 @@ def test_pictures_and_thumbnails_of_documents(server, demo_pictures):
     answer = fetch(server, path + "?size=160")
     assert answer[0] == 404 and message(answer) == f"index [rooms] has no document [{doc_id}]"
     assert {name: answer[1][name] for name in GUARDS} == GUARDS
+
+
+@pytest.mark.parametrize("name, kind", [("heif_orientation_6.heic", "image/heic"), ("heif_orientation_6.avif", "image/avif")])
+def test_a_phones_picture_has_an_upright_jpeg_as_thumbnail(server, name, kind):
+    picture = (ROOT / "tests/fixtures/images" / name).read_bytes()
+    put(server, "phones", name, picture)
+    path = f"/pictures/phones/{name}"
+    status, headers, body = fetch(server, path)
+    assert (status, body, headers["Content-Type"]) == (200, picture, kind)
+    status, headers, small = fetch(server, path + "?size=160")
+    assert (status, headers["Content-Type"], size_of(small)) == (200, "image/jpeg", (48, 64))
 
 
 def test_an_index_made_anew_and_an_alias_show_what_is_there_now(server, demo_pictures):
