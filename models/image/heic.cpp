@@ -6,6 +6,8 @@
 //   - rotation, mirroring, cropping, tiles and colours are those of libheif 1.23, whatever version is installed: the
 //     small file says that the samples are red, green and blue, so that no version converts them.
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <libheif/heif.h>
 #include <limits>
 #include <memory>
@@ -165,7 +167,10 @@ using Image = std::unique_ptr<const heif_image, Release<const heif_image*, heif_
 Error failure(const heif_error& error) {
   if (error.code == heif_error_Memory_allocation_error && error.subcode != heif_suberror_Security_limit_exceeded)
     throw std::bad_alloc();
-  if (error.code == heif_error_Unsupported_feature && error.subcode == heif_suberror_Unsupported_codec) {
+  const bool has_no_decoder =
+      error.code == heif_error_Plugin_loading_error ||
+      (error.code == heif_error_Unsupported_feature && error.subcode == heif_suberror_Unsupported_codec);
+  if (has_no_decoder) {
     return {ErrorCode::unsupported,
             "HEIC cannot be decoded here: libheif has no HEVC decoder (install its plugin: libheif-plugin-libde265)"};
   }

@@ -8,6 +8,8 @@ import unicodedata
 
 import pytest
 
+from conftest import ROOT
+
 
 def folder_of(tmp_path, pictures, names):
     """A folder with one of the pictures under each name (bytes or text)."""
@@ -281,9 +283,13 @@ def test_pictures_with_an_exif_turn_are_counted(registered, demo_pictures, tmp_p
     exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
     whole = photos[1].read_bytes()
     (folder / "side.jpg").write_bytes(whole[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + whole[2:])
+    # AVIF has its turn in the container; HEIC is always turned.
+    for name in ("phone.heic", "side.avif"):
+        (folder / name).write_bytes((ROOT / f"tests/fixtures/images/heif_orientation_6.{name[-4:]}").read_bytes())
     status, out, err = load(registered, folder)
-    assert status == 0, out + err
-    assert "1 picture lies on its side or is mirrored (EXIF); start sightline-server with --exif-orientation to turn it\n  side.jpg" in out
+    assert status == 0 and "4 indexed" in out, out + err
+    assert "2 pictures lie on their side or are mirrored (EXIF); start sightline-server with --exif-orientation to turn them\n  side.avif" in out
+    assert "side.jpg" in out and "phone.heic" not in out
 
 
 def test_the_cause_of_a_refusal_comes_first(registered, demo_pictures, tmp_path):

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from playwright.sync_api import expect
 
-from conftest import DEMO
+from conftest import DEMO, ROOT
 from page_fixtures import PHONE, wait_for_pictures
 
 QUERY = "a red house with a pool at night"
@@ -301,6 +301,17 @@ def test_files_that_are_no_pictures_are_refused_in_words(site, page):
     }""")
     expect(page.get_by_text("“huge.jpg” has 30 MB; the limit is 20 MB")).to_be_visible()
     expect(page.locator(".chosen-picture")).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", ["heif_420.heic", "heif_12bit.avif"])
+def test_a_phones_picture_is_searched_with_even_if_this_browser_cannot_show_it(site, page, name):
+    page.goto(site.view("search"))
+    page.get_by_label("Words to search for").wait_for()
+    drop(page, name, (ROOT / "tests/fixtures/images" / name).read_bytes(), "")
+    wait_for_columns(page)
+    for model in COLUMNS:
+        assert len(names(page, model)) == 4
+    expect(page.locator(".chosen-picture")).to_have_count(1)
 
 
 def test_a_cut_picture_fails_in_the_models_words_and_the_page_goes_on(site, page, watch):
