@@ -192,7 +192,7 @@ Status copy_plane(const heif_image* image, heif_channel channel, std::uint32_t s
   for (std::uint32_t y = 0; y < plane.height; ++y) {
     const std::uint8_t* const row = bytes + std::size_t{y} * step_y * static_cast<std::size_t>(stride);
     std::uint16_t* const out = plane.row(y);
-    for (std::uint32_t x = 0; x < plane.width; ++x)
+    for (std::size_t x = 0; x < plane.width; ++x)
       out[x] = bits > 8 ? reinterpret_cast<const std::uint16_t*>(row)[x * step_x] : row[x * step_x];
   }
   return {};

@@ -177,7 +177,11 @@ struct Row {
   std::uint8_t eight_bits(int value) const {
     return static_cast<std::uint8_t>(std::clamp(value, 0, (1 << bits) - 1) >> extra_bits());
   }
-  std::uint8_t eight_bits(float value) const { return eight_bits(static_cast<int>(value + 0.5f)); }
+  /// Rounds as libheif does: numbers below -0.5 are clipped anyway.
+  std::uint8_t eight_bits(float value) const {
+    const float above = value + 0.5f;
+    return eight_bits(static_cast<int>(above));
+  }
 };
 
 constexpr int k_limited_zero = 16;

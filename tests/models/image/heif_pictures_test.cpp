@@ -110,7 +110,7 @@ TEST_CASE("lists that end early, or point elsewhere, are named") {
 
 TEST_CASE("a coded picture that is larger than the limit is refused by its sequence header") {
   ImageLimits limits;
-  limits.max_pixels = 64 * 48 - 1;
+  limits.max_pixels = std::size_t{64} * 48 - 1;
   const auto refusal = [&](const char* name) {
     const auto refused = decode_picture(picture_file(name), limits);
     REQUIRE_FALSE(refused.ok());
@@ -120,7 +120,7 @@ TEST_CASE("a coded picture that is larger than the limit is refused by its seque
   // The encoder filled the picture up to 64 rows, and crops them.
   CHECK(refusal("heif_420.heic") == "HEIC is 64 x 64 = 4,096 pixels; the limit is 3,071");
   CHECK(refusal("heif_420.avif") == "AVIF is 64 x 48 = 3,072 pixels; the limit is 3,071");
-  limits.max_pixels = 64 * 48;
+  limits.max_pixels = std::size_t{64} * 48;
   CHECK(decode_picture(picture_file("heif_420.avif"), limits).ok());
 }
 
