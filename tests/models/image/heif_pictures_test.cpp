@@ -55,6 +55,46 @@ std::string layout(unsigned columns, unsigned rows, unsigned width, unsigned hei
   return "\0\0"s + big_endian(rows - 1, 1) + big_endian(columns - 1, 1) + big_endian(width, 2) + big_endian(height, 2);
 }
 
+/// A picture of so many tiles of 64 x 64 pixels, each with its own copy of the data of one.
+std::string tiled(unsigned columns, unsigned rows) {
+  const std::string source = picture_file("heif_grid.heic");
+  auto file = HeifFile::read(source, "HEIC");
+  REQUIRE(file.ok());
+  const auto grid = file->grid_of(file->primary());
+  REQUIRE(grid.ok());
+  const HeifFile::Id tile = grid->second.front();
+  const auto data = file->data_of(tile);
+  REQUIRE(data.ok());
+  const unsigned tiles = columns * rows;
+  const std::string picture = layout(columns, rows, columns * 64, rows * 64);
+  const std::string properties = box("hvcC", std::string(file->property_of(tile, "hvcC"))) +
+                                 full_box("ispe", big_endian(64, 4) + big_endian(64, 4));
+  const auto location = [](unsigned id, unsigned construction, std::size_t offset, std::size_t bytes) {
+    return big_endian(id, 2) + big_endian(construction, 2) + big_endian(0, 2) + big_endian(1, 2) +
+           big_endian(offset, 4) + big_endian(bytes, 4);
+  };
+  const auto begin = [&](std::size_t data_at) {
+    std::string items = item(1, "grid"), references = big_endian(1, 2) + big_endian(tiles, 2);
+    std::string locations = "\x44\0"s + big_endian(tiles + 1, 2) + location(1, 1, 0, picture.size());
+    std::string associations = big_endian(tiles, 4);
+    for (unsigned i = 0; i < tiles; ++i) {
+      const unsigned id = i + 2;
+      items += item(id, "hvc1");
+      references += big_endian(id, 2);
+      locations += location(id, 0, data_at + i * data->size(), data->size());
+      associations += big_endian(id, 2) + "\2\1\2"s;
+    }
+    return box("ftyp", "heic\0\0\0\0mif1"s) +
+           full_box("meta", full_box("pitm", big_endian(1, 2)) + full_box("iinf", big_endian(tiles + 1, 2) + items) +
+                                full_box("iloc", locations, 1) + full_box("iref", box("dimg", references)) +
+                                box("iprp", box("ipco", properties) + full_box("ipma", associations)) +
+                                box("idat", picture));
+  };
+  std::string all;
+  for (unsigned i = 0; i < tiles; ++i) all += *data;
+  return begin(begin(0).size() + 8) + box("mdat", all);
+}
+
 void check_refusal(const std::string& file, ErrorCode code, const std::string& message) {
   const auto refused = decode_picture(file, {});
   REQUIRE_FALSE(refused.ok());
@@ -163,6 +203,25 @@ TEST_CASE("data that items share, or that repeat a frame, do not multiply the wo
   for (int i = 0; i < 40; ++i) many += "\x1A\1\0"s;
   const std::string longer = heif("avif", "av01", many + *data);
   check_refusal(longer, ErrorCode::too_large, "AVIF has more than 16 coded frames for one picture, the limit");
+}
+
+TEST_CASE("many tiles are decoded one after the other, as long as there is time") {
+  const std::string file = tiled(20, 10);
+  ImageLimits limits;
+  const auto picture = decode_picture(file, limits);
+  REQUIRE_MESSAGE(picture.ok(), (picture ? "" : picture.error().message));
+  CHECK(picture->width() == 20 * 64);
+  CHECK(picture->height() == 10 * 64);
+  const std::size_t tile_row_bytes = std::size_t{3} * 64;
+  for (std::size_t y = 0; y < 64; ++y) {
+    const std::uint8_t* const row = picture->row(y);
+    CHECK(std::equal(row, row + tile_row_bytes, picture->row(y + std::size_t{9} * 64) + 19 * tile_row_bytes));
+  }
+  limits.max_time = std::chrono::milliseconds(2);
+  const auto refused = decode_picture(file, limits);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message ==
+        "HEIC takes more than 2 ms to decode (--image-timeout): send it in a smaller size, or in another format");
 }
 
 TEST_CASE("a sequence gives its first frame") {
