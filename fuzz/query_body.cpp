@@ -1,6 +1,8 @@
-// Bodies of _search and _count: the embedded store's readers, and the front's search for query vector builders.
+// Bodies of _search and _count: the embedded store's readers, and the front's search for query vector builders. And
+// ES|QL, in which the front searches for endpoints.
 #include "fuzz/target.h"
 #include "server/elastic/embedded/search/search_body.h"
+#include "server/elastic/query_vectors/esql_embeddings.h"
 #include "server/elastic/query_vectors/query_vector_builder.h"
 #include "server/elastic/query_vectors/search_scan.h"
 
@@ -15,5 +17,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (!query) query.error().envelope_json();
   elastic::scan_search(body);
   elastic::read_query_vector_builder(body);
+  elastic::embedding_endpoints_in(body);
   return 0;
 }

@@ -119,6 +119,8 @@ Outcome Front::plain(http::Request request, const std::vector<std::string>& part
     if (has_index && count == 2 && action == "_update") return writes_.update(std::move(request), index, detail);
     if (count == 1 && action == (has_index ? "_update_by_query" : "_reindex"))
       return writes_.by_query(std::move(request), parts);
+    if (!has_index && action == "_query" && (count == 1 || detail == "async"))
+      return query_vectors_.query_language(std::move(request));
   }
   if (is_read(request.method)) {
     if (detail == "template" ? action == "_search" || action == "_msearch" || action == "_render" : action == "_render")

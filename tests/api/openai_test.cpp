@@ -50,6 +50,35 @@ TEST_CASE("base64 holds the same floats, little-endian") {
   CHECK(values == bench.embedder->expected("x"));
 }
 
+// From Elasticsearch's sources: all inputs are strings in one array, and an `embedding` endpoint is measured with a text
+// and, in newer versions, with a picture of one black pixel.
+TEST_CASE("what Elasticsearch's services send for fields of type semantic and semantic_text is embedded") {
+  ApiBench bench;
+  const std::string base64 = base64_encode(std::string_view("picture:house"));
+  const std::string uri = "data:image/jpeg;base64," + base64;
+  const auto expected = [&](unsigned i) {
+    return i % 2 == 0 ? bench.embedder->expected_image("picture:house") : bench.embedder->expected("how big");
+  };
+  std::string inputs;  // of a bulk's shard: ten documents, the batch_size of `custom`
+  for (int i = 0; i < 10; ++i) inputs += (i > 0 ? "," : "") + std::string("\"") + (i % 2 == 0 ? uri : "how big") + '"';
+  const std::string openai = R"({"input":[)" + inputs + R"(],"model":"hash","user":"elastic")";
+  for (const std::string more : {"}", R"(,"dimensions":8})"}) {
+    const auto body = parsed(bench.embeddings(openai + more));
+    REQUIRE(body["data"].Size() == 10);
+    for (unsigned i = 0; i < 10; ++i) CHECK(floats(body["data"][i]["embedding"]) == expected(i));
+  }
+  const auto packed = parsed(bench.embeddings(openai + R"(,"dimensions":8,"encoding_format":"base64"})"));
+  REQUIRE(packed["data"].Size() == 10);
+  for (unsigned i = 0; i < 10; ++i) {
+    const auto bytes = base64_decode(packed["data"][i]["embedding"].GetString());
+    REQUIRE(bytes.ok());
+    std::vector<float> values(8);
+    REQUIRE(bytes->size() == values.size() * sizeof(float));
+    std::memcpy(values.data(), bytes->data(), bytes->size());
+    CHECK(values == expected(i));
+  }
+}
+
 TEST_CASE("pictures come as data URI, as content object, and in bare base64 where the request says so") {
   ApiBench bench;
   const std::string base64 = base64_encode(std::string_view("picture:house"));
@@ -191,7 +220,10 @@ TEST_CASE("what is wrong is said, with its place") {
        "input"},
       {R"({"model":"hash","input":["a",["b"]]})", 400, "input 1: an array instead of a string", "input"},
       {R"({"model":"hash","input":[1,2,3]})", 400, "[input] contains token ids", "input"},
-      {R"({"model":"hash","input":[[1,2],[3]]})", 400, "[input] contains token ids", "input"},
+      {R"({"model":"hash","input":[[1,2],[3]]})", 400,
+       "[input] contains token ids: send texts or pictures instead (LangChain's OpenAIEmbeddings does with "
+       "check_embedding_ctx_length=False)",
+       "input"},
       {R"({"model":"hash","input":{}})", 400, "input 0: an object without [type]", "input"},
       {R"({"model":"hash","input":["a",{"type":"text"}]})", 400, "input 1: [text] is missing", "input"},
       {R"({"model":"hash","input":{"type":"text","text":7}})", 400, "input 0: [text] must be a string, not a number",

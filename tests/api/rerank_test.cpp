@@ -44,6 +44,23 @@ TEST_CASE("a picture can be the query, equals keep their order, and documents ar
   CHECK(std::string(ranks[1]["text"].GetString()) == uri);
 }
 
+TEST_CASE("Elasticsearch's content objects can be the query and the documents, one or several") {
+  ApiBench bench;
+  const std::string uri = picture_uri("1");
+  const std::string picture = R"({"type":"image","format":"base64","value":")" + uri + R"("})",
+                    text = R"({"type":"text","format":"text","value":"a"})";
+  const auto several =
+      parsed(bench.post(k_route, R"({"query":)" + picture + R"(,"input":[)" + text + "," + picture + "]}"));
+  REQUIRE(several["rerank"].Size() == 2);
+  CHECK(several["rerank"][0]["index"].GetInt() == 1);
+  CHECK(several["rerank"][0]["relevance_score"].GetDouble() == doctest::Approx(1));
+  const auto one =
+      parsed(bench.post(k_route, R"({"query":)" + text + R"(,"input":)" + text + R"(,"return_documents":true})"));
+  REQUIRE(one["rerank"].Size() == 1);
+  CHECK(one["rerank"][0]["relevance_score"].GetDouble() == doctest::Approx(1));
+  CHECK(std::string(one["rerank"][0]["text"].GetString()) == text);
+}
+
 TEST_CASE("task settings apply where the request has none") {
   ApiBench bench;
   const std::string request =

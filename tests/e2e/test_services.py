@@ -100,6 +100,29 @@ def test_all_services_give_the_same_vectors_in_pipelines_and_in_searches(server,
             assert max(abs(got[key] - expected[key]) for key in got) < 1e-6, (service, i)
 
 
+def test_words_and_a_picture_in_one_query_get_the_vector_that_the_api_fuses(server, inputs):
+    words, picture = inputs[0], inputs[3]
+    content = [{"type": "text", "text": words}, {"type": "image_url", "image_url": {"url": picture}}]
+    status, answer = call("POST", f"{server.url}/v1/embeddings", {"model": MODEL, "input": [{"content": content}]})
+    assert status == 200 and len(answer["data"]) == 1, answer
+    fused = answer["data"][0]["embedding"]
+    mapping = {"properties": {"v": {"type": "dense_vector", "dims": len(fused), "similarity": "cosine", "index_options": {"type": "flat"}}}}
+    assert server.es("PUT", "/fused", {"mappings": mapping})[0] == 200
+    others = [entry["embedding"] for entry in call("POST", f"{server.url}/v1/embeddings", {"model": MODEL, "input": [words, picture]})[1]["data"]]
+    for i, vector in enumerate([fused, *others]):
+        assert server.es("PUT", f"/fused/_doc/{i}?refresh=true", {"v": vector})[0] == 201
+    group = [{"type": "text", "value": words}, {"type": "image", "format": "base64", "value": picture}]
+    for service in settings(server.url):
+        builder = {"embedding": {"inference_id": service, "input": group, "timeout": "20s"}}
+        status, found = server.es("POST", "/fused/_search", {"knn": {"field": "v", "k": 3, "num_candidates": 10, "query_vector_builder": builder}})
+        assert status == 200, (service, found)
+        scores = {hit["_id"]: hit["_score"] for hit in found["hits"]["hits"]}
+        assert len(scores) == 3 and abs(scores["0"] - 1) < 1e-6 and max(scores["1"], scores["2"]) < 0.99, (service, scores)
+    status, refused = server.es("POST", "/fused/_search", {"knn": {"field": "v", "k": 3, "num_candidates": 10, "query_vector_builder": {
+        "embedding": {"inference_id": "custom", "input": []}}}})
+    assert status == 400 and "is an empty array" in refused["error"]["reason"]
+
+
 def test_no_key_is_shown_or_kept_in_clear(server, inputs):
     answers = [server.es("GET", path) for path in ["/_inference/_all", *(f"/_inference/{service}" for service in settings(server.url))]]
     assert all(status == 200 for status, _ in answers)

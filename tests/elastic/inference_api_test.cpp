@@ -142,6 +142,38 @@ TEST_CASE("an update changes the settings that it names, is measured, and keeps 
   CHECK(bench.upstream.requests().back().headers.get("X-Key") == "hush2 quiet");
 }
 
+TEST_CASE("an update takes a timeout, which bounds the measuring call") {
+  Bench bench;
+  REQUIRE(bench.make().status == 200);
+  for (const std::string timeout : {"?timeout=5s", "?timeout=500ms&master_timeout=1s"})
+    CHECK(bench.gateway.put("/_inference/text_embedding/clip/_update" + timeout, "{}").status == 200);
+  CHECK(reason(bench.gateway.put("/_inference/clip/_update?timeout=soon", "{}")).find("[timeout]") !=
+        std::string::npos);
+}
+
+TEST_CASE("no request may set a parameter of the name of a secret") {
+  Bench bench;
+  const auto task = [](const std::string& name) {
+    return R"({"input":"a","task_settings":{"parameters":{")" + name + R"(":"x"}}})";
+  };
+  REQUIRE(bench.make(k_secret).status == 200);
+  const std::string shared =
+      "Validation Failed: 1: [secret_parameters] and [task_settings.parameters] both contain [api_key], give it one of "
+      "the names only;";
+  const auto calls = bench.upstream.count();
+  CHECK(reason(bench.gateway.post("/_inference/clip", task("api_key"))) == shared);
+  CHECK(reason(bench.gateway.put("/_inference/clip/_update", R"({"task_settings":{"parameters":{"api_key":1}}})")) ==
+        shared);
+  CHECK(bench.upstream.count() == calls);
+  CHECK(bench.gateway.post("/_inference/clip", task("another")).status == 200);
+  // The other way round: a secret of the name of a parameter.
+  REQUIRE(bench.gateway.put("/_inference/clip/_update", R"({"task_settings":{"parameters":{"late":1}}})").status ==
+          200);
+  CHECK(reason(
+            bench.gateway.put("/_inference/clip/_update", R"({"service_settings":{"secret_parameters":{"late":"x"}}})"))
+            .find("both contain [late]") != std::string::npos);
+}
+
 TEST_CASE("an update that cannot be called, or would give other vectors, changes nothing") {
   Bench bench;
   Upstream keyed([](const http::Request& request) {
@@ -255,5 +287,14 @@ TEST_CASE("semantic_text is refused where the cluster could not fill it, and acc
     CHECK(!refused("/pics", in_index(R"({"properties":{"semantic_text":{"type":"text"}}})")));
     CHECK(!refused("/pics", "{semantic_text"));
     CHECK(!refused("/pics/_doc/1", in_index(ours)));
+    // Elasticsearch 9.5's type for pictures and texts.
+    const std::string semantic = R"({"properties":{"p":{"type":"semantic","inference_id":"clip"}}})";
+    CHECK(refused("/pics", in_index(semantic)));
+    CHECK(refused("/_index_template/x", "{\"template\":" + in_index(semantic) + "}"));
+    CHECK(reason(bench.gateway.put("/pics/_mapping", semantic)).starts_with("field [p] of type [semantic] cannot"));
+    CHECK(refused("/pics", in_index(R"({"properties":{"p":{"type":"semantic","inference_id":"theirs",)"
+                                    R"("search_inference_id":"clip"}}})")));
+    CHECK(refused("/pics", in_index(R"({"properties":{"p":{"type":"semantic","inference_id":"theirs"}}})")) == !native);
+    CHECK(!refused("/pics", in_index(R"({"_meta":{"type":"semantic"},"properties":{"semantic":{"type":"text"}}})")));
   }
 }

@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 #include "front_bench.h"
+#include "server/elastic/query_vectors/query_vector_builder.h"
 #include "server/elastic/query_vectors/query_vectors.h"
 
 using namespace sightline;
@@ -160,13 +161,46 @@ TEST_CASE("an embedding builder takes a text or a picture in each of its forms")
   }
 }
 
-TEST_CASE("inputs of an embedding builder that are not one text or picture are refused") {
+TEST_CASE("several inputs of an embedding builder are sent as one content and get one vector") {
+  NoNativeInference none;
+  SearchBench bench(none);
+  const std::string picture = "data:image/png;base64,AA==",
+                    parts =
+                        R"({"type":"text","value":"this \"\u00e9\""},{"type":"image","value":")" + picture + R"("})";
+  const std::string sent = R"({"input":[{"content":[{"type":"text","text":"this \"\u00e9\""},{"type":"image_url",)" +
+                           (R"("image_url":{"url":")" + picture) + R"("}}]}],"type":""})";
+  for (const std::string& input : {"[" + parts + "]", R"({"content":[)" + parts + "]}", "[[" + parts + "]]"}) {
+    CAPTURE(input);
+    CHECK(bench.search("{\"knn\":{\"field\":\"v\"," + embedding(input) + "}}") ==
+          "{\"knn\":{\"field\":\"v\",\"query_vector\":[" + std::to_string(9 + picture.size()) + ",1,0.5]}}");
+    CHECK(parsed(json_response(bench.upstream.requests().back().body)) == parsed(json_response(sent)));
+  }
+}
+
+TEST_CASE("an embedding builder waits 30 s for its vector, or as long as it says, and a text_embedding builder 10 s") {
+  const auto wait_of = [](const std::string& body) {
+    const auto builder = read_query_vector_builder(body);
+    REQUIRE(builder);
+    return std::get<EmbeddedInput>(*builder).timeout;
+  };
+  CHECK(wait_of(R"({"embedding":{"inference_id":"clip","input":"a"}})") == std::chrono::seconds(30));
+  CHECK(wait_of(R"({"embedding":{"inference_id":"clip","input":"a","timeout":"2s"}})") == std::chrono::seconds(2));
+  CHECK(wait_of(R"({"text_embedding":{"model_id":"clip","model_text":"a"}})") == std::chrono::seconds(10));
+}
+
+TEST_CASE("inputs of an embedding builder that are neither text nor picture are refused") {
   NoNativeInference none;
   SearchBench bench(none);
   const auto fault = [&](const std::string& input) { return bench.search("{\"knn\":{" + embedding(input) + "}}"); };
-  CHECK(fault(R"(["a","b"])") == "[embedding] a query has one vector: [input] must hold one text or picture, not 2");
-  CHECK(fault("[]").find("not 0") != std::string::npos);
-  CHECK(fault(R"({"content":[{"type":"text","value":"a"},{"type":"text","value":"b"}]})").find("not 2") !=
+  const std::string no_object = "[embedding] each of several inputs must be an object with [type] and [value]";
+  CHECK(fault(R"(["a","b"])") == no_object);
+  CHECK(fault(R"([{"type":"text","value":"a"},7])") == no_object);
+  CHECK(
+      fault(R"([{"type":"text","value":"a"},{"content":[{"type":"text","value":"b"},{"type":"text","value":"c"}]}])") ==
+      no_object);
+  CHECK(fault("[]") == "[embedding] [input] is an empty array: it must hold at least one text or picture");
+  CHECK(fault(R"([{"type":"text","value":"a"},[]])").find("is an empty array") != std::string::npos);
+  CHECK(fault(R"([{"type":"text","value":"a"},{"type":"image","value":"AAAAAAAAAAAAAAAA"}])").find("a data URI") !=
         std::string::npos);
   CHECK(fault(R"({"type":"image","value":"AAAAAAAAAAAAAAAA"})").find("must be a data URI") != std::string::npos);
   CHECK(

@@ -326,6 +326,21 @@ TEST_CASE("cohere: statuses, and a bare array of vectors") {
 
 // ---- all of them
 
+TEST_CASE("native services send several parts for one vector as one input") {
+  const auto body = [](const std::string& service, const std::string& good) {
+    const auto endpoint = parse(service, json_of(good));
+    REQUIRE(endpoint);
+    const std::vector<std::string_view> parts{"a \"b\"", "data:image/png;base64,AA=="};
+    return *endpoint->service->body(*endpoint, {parts, InputType::search, 0, {}, true});
+  };
+  const std::string content =
+      R"([{"content":[{"type":"text","text":"a \"b\""},{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}}]}])";
+  CHECK(body("openai", k_openai) == R"({"input":)" + content + R"(,"model":"m"})");
+  CHECK(body("hugging_face", k_hugging_face) == R"({"inputs":)" + content + "}");
+  CHECK(body("cohere", k_cohere) ==
+        R"({"inputs":)" + content + R"(,"model":"m","input_type":"search_query","embedding_types":["float"]})");
+}
+
 TEST_CASE("a native service wants its settings, and tells what is wrong with them as Elasticsearch does") {
   const auto missing = [](const char* name, int position = 1) {
     return std::to_string(position) + ": [service_settings] does not contain the required setting [" + name + "];";
@@ -367,7 +382,9 @@ TEST_CASE("a native service wants its settings, and tells what is wrong with the
                                ? "The [openai] service does not support task type [rerank]"
                                : "Task type [rerank] of the [" + name + "] service is not supported here") == 0);
     CHECK(parse(service, json_of(good), "", "embedding").error().reason ==
-          "The [" + name + "] service does not support task type [embedding]");
+          (service == std::string("openai")
+               ? "Task type [embedding] of the [openai] service is not supported here, use [text_embedding]"
+               : "The [" + name + "] service does not support task type [embedding]"));
   }
   CHECK(fault("cohere", json_of(k_cohere, R"(,"embedding_type":"byte")")) ==
         "Validation Failed: 1: [service_settings] embedding_type [byte] is not supported here, use [float];");

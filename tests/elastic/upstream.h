@@ -18,7 +18,8 @@
 namespace sightline::elastic {
 
 /// By default it answers `{"input":[...]}` in OpenAI's shape. The vector of a text is {its length, 1, 0.5},
-/// so that a vector in the wrong place is seen. A text that begins with "bad" gets 400.
+/// so that a vector in the wrong place is seen; that of several parts has the sum of their lengths. A text that begins
+/// with "bad" gets 400.
 class Upstream {
  public:
   using Respond = std::function<http::Response(const http::Request&)>;
@@ -90,6 +91,14 @@ class Upstream {
   }
   std::size_t count() { return requests().size(); }
 
+  static std::string text_of(const rapidjson::Value& text) { return {text.GetString(), text.GetStringLength()}; }
+  static std::string joined_parts(const rapidjson::Value& parts) {
+    std::string joined;
+    for (const auto& part : parts.GetArray())
+      joined += text_of(part.HasMember("text") ? part["text"] : part["image_url"]["url"]);
+    return joined;
+  }
+
   static http::Response embed(const http::Request& request) {
     rapidjson::Document body;
     body.Parse(request.body.data(), request.body.size());
@@ -102,7 +111,7 @@ class Upstream {
     std::string data;
     rapidjson::SizeType position = 0;
     for (const auto& input : body["input"].GetArray()) {
-      const std::string text(input.GetString(), input.GetStringLength());
+      const std::string text = input.IsObject() ? joined_parts(input["content"]) : text_of(input);
       if (text.starts_with("bad")) {
         response.status = 400;
         response.body = R"({"error":"input )" + std::to_string(position) + R"(: not an image"})";

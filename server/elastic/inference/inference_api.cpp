@@ -408,7 +408,7 @@ Refusal InferenceApi::refuse_semantic_text(const http::Request& request) {
   if (!may_map_semantic_text(request)) return {};
   const Caller caller = caller_of(request);
   const auto explain = [](const SemanticText& field, const std::string& why) {
-    return illegal_argument("field [" + field.name + "] of type [semantic_text] cannot be filled: " + why +
+    return illegal_argument("field [" + field.name + "] of type [" + field.type + "] cannot be filled: " + why +
                             "; use a [dense_vector] field with an ingest pipeline that has an [inference] "
                             "processor, and [query_vector_builder] in searches");
   };

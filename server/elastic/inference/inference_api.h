@@ -38,7 +38,7 @@ class InferenceApi {
 
   void add_routes(rest::Router& router);
 
-  /// 400 if the request makes an index, a mapping or a template with a `semantic_text` field that the store
+  /// 400 if the request makes an index, a mapping or a template with a `semantic_text` or `semantic` field that the store
   /// cannot fill: it names an endpoint stored here, or the store runs no inference. Reads no body that does not
   /// hold the word.
   Refusal refuse_semantic_text(const http::Request& request);

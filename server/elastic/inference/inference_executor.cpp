@@ -140,10 +140,10 @@ class InferenceCall final : public http::OutboundCalls::Call {
       return again ? std::optional(options_->retry.wait_after(attempts)) : std::nullopt;
     }
     auto& embeddings = std::get<Embeddings>(answer);
-    if (embeddings.size() == input_.texts.size()) {
+    if (embeddings.size() == input_.vectors()) {
       outcome_ = std::move(embeddings);
     } else {
-      outcome_ = count_mismatch(embeddings.size(), input_.texts.size());
+      outcome_ = count_mismatch(embeddings.size(), input_.vectors());
     }
     return std::nullopt;
   }

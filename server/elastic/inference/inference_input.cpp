@@ -7,6 +7,7 @@
 
 #include "base/data_url.h"
 #include "base/file_kind.h"
+#include "base/json/builder.h"
 
 namespace sightline::elastic {
 namespace {
@@ -54,6 +55,22 @@ std::string_view word_of(InputType type) {
     if (known == type) return name;
   }
   return {};
+}
+
+std::string inputs_json(const InferenceInput& input) {
+  if (!input.one_vector) return json::Builder().value(input.texts).text();
+  json::Builder out;
+  out.array().object().array("content");
+  for (const std::string_view text : input.texts) {
+    out.object();
+    if (is_picture(text)) {
+      out.member("type", "image_url").object("image_url").member("url", text).end();
+    } else {
+      out.member("type", "text").member("text", text);
+    }
+    out.end();
+  }
+  return out.text();
 }
 
 void cut_to_tokens(InferenceInput& input, int max_tokens) {

@@ -22,9 +22,16 @@ std::string_view word_of(InputType type);
 struct InferenceInput {
   std::vector<std::string_view> texts;
   InputType type = InputType::unspecified;
-  int hops = 0;            ///< inference calls that it is made within: Caller::hops
-  http::Headers ids = {};  ///< Caller::ids
+  int hops = 0;             ///< inference calls that it is made within: Caller::hops
+  http::Headers ids = {};   ///< Caller::ids
+  bool one_vector = false;  ///< the texts are parts of one input
+
+  std::size_t vectors() const { return one_vector ? 1 : texts.size(); }
 };
+
+/// The JSON array of the inputs: strings; or one content with all of them as its parts, as Sightline's API and
+/// Cohere's read it: `[{"content":[{"type":"text",...},{"type":"image_url",...}]}]`.
+std::string inputs_json(const InferenceInput& input);
 
 /// Cuts each text at its end to what Elasticsearch takes for so many tokens: three UTF-16 units each. What
 /// begins as a picture does stays whole: half of one is none.

@@ -23,9 +23,12 @@ void gather(const Value& value, std::string_view name, std::vector<SemanticText>
     return;
   }
   if (!value.IsObject()) return;
-  if (json::text_at(value, "type") == "semantic_text") {
+  const std::string_view type = json::text_at(value, "type");
+  // A [semantic] field has an [inference_id]; what has none is something else with a member [type].
+  if (type == "semantic_text" || (type == "semantic" && json::member(value, "inference_id").IsString())) {
     SemanticText& field = fields.emplace_back();
     field.name = name;
+    field.type = type;
     for (const char* key : {"inference_id", "search_inference_id"}) {
       if (json::member(value, key).IsString()) field.inference_ids.emplace_back(json::text_at(value, key));
     }
@@ -43,7 +46,7 @@ bool may_map_semantic_text(const http::Request& request) {
       parts[0] == "_index_template" || parts[0] == "_component_template" || parts[0] == "_template";
   const bool new_index = parts.size() == 1 && !parts[0].starts_with('_');
   if (!template_request && !new_index && !is_mapping_request(parts)) return false;
-  return request.body.find("semantic_text") != std::string::npos;
+  return request.body.find("semantic") != std::string::npos;
 }
 
 std::vector<SemanticText> semantic_texts_in(const http::Request& request) {

@@ -1,4 +1,4 @@
-// `semantic_text` fields in mappings.
+// `semantic_text` and `semantic` fields in mappings.
 #pragma once
 
 #include <string>
@@ -8,9 +8,11 @@
 
 namespace sightline::elastic {
 
-/// A field of type semantic_text that a request maps.
+/// A field that a request maps and that the cluster fills by an endpoint: of type `semantic_text`, or, since
+/// Elasticsearch 9.5, `semantic`.
 struct SemanticText {
   std::string name;                        ///< "title", without the objects around it
+  std::string type;                        ///< "semantic_text" or "semantic"
   std::vector<std::string> inference_ids;  ///< that it names; empty: Elasticsearch's default endpoint
 };
 

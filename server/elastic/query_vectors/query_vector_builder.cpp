@@ -52,7 +52,7 @@ class Options {
 };
 
 Refusal read_picture(std::string_view value, EmbeddedInput& input) {
-  input.given = value;
+  EmbeddedInput::Part& part = input.parts.emplace_back(EmbeddedInput::Part{value});
   if (read_data_url(value)) return {};
   if (is_picture_address(value)) {
     return illegal_argument(
@@ -68,8 +68,8 @@ Refusal read_picture(std::string_view value, EmbeddedInput& input) {
   }
   const std::string_view type = media_type_of(*format);
   constexpr std::string_view k_scheme = "data:", k_format = ";base64,";
-  input.made.reserve(k_scheme.size() + type.size() + k_format.size() + value.size());
-  input.made.append(k_scheme).append(type).append(k_format).append(value);
+  part.made.reserve(k_scheme.size() + type.size() + k_format.size() + value.size());
+  part.made.append(k_scheme).append(type).append(k_format).append(value);
   return {};
 }
 
@@ -89,26 +89,32 @@ Refusal read_part(const JsonTape& tape, std::size_t at, EmbeddedInput& input) {
                             std::string(only_format) + "], not [" + std::string(*format) + "]");
   }
   if (*type == "image") return read_picture(*value, input);
-  input.given = *value;
+  input.parts.push_back({*value});
   return {};
 }
 
-Refusal read_input(const JsonTape& tape, std::size_t at, int wraps, EmbeddedInput& input) {
+/// `in_group`: it is one of several that get one vector; then it is an object.
+Refusal read_input(const JsonTape& tape, std::size_t at, int wraps, bool in_group, EmbeddedInput& input) {
   const auto& token = tape[at];
-  if (token.kind == Kind::string) {
-    input.given = token.text;
+  if (token.kind == Kind::string && !in_group) {
+    input.parts.push_back({token.text});
     return {};
   }
-  if (wraps < k_most_wraps && token.kind == Kind::array) {
-    if (token.size == 1) return read_input(tape, at + 1, wraps + 1, input);
-    return illegal_argument("[embedding] a query has one vector: [input] must hold one text or picture, not " +
-                            std::to_string(token.size));
+  if (wraps < k_most_wraps && token.kind == Kind::array && (token.size <= 1 || !in_group)) {
+    if (token.size == 0)
+      return illegal_argument("[embedding] [input] is an empty array: it must hold at least one text or picture");
+    if (token.size == 1) return read_input(tape, at + 1, wraps + 1, in_group, input);
+    for (std::size_t part = at + 1; part < token.next; part = tape[part].next) {
+      if (Refusal refusal = read_input(tape, part, wraps + 1, true, input)) return refusal;
+    }
+    return {};
   }
   if (wraps < k_most_wraps && token.kind == Kind::object) {
     const std::size_t content = token.size == 1 ? tape.member(at, "content") : 0;
-    return content != 0 ? read_input(tape, content, wraps + 1, input) : read_part(tape, at, input);
+    return content != 0 ? read_input(tape, content, wraps + 1, in_group, input) : read_part(tape, at, input);
   }
-  return parse_failed("[embedding] input must be a string, an object or a list of one");
+  if (in_group) return parse_failed("[embedding] each of several inputs must be an object with [type] and [value]");
+  return parse_failed("[embedding] input must be a string, an object or a list of objects");
 }
 
 Answer<QueryVectorBuilder> read_text_embedding(JsonTape tape, std::size_t body) {
@@ -119,7 +125,7 @@ Answer<QueryVectorBuilder> read_text_embedding(JsonTape tape, std::size_t body) 
   if (!id || id->empty()) return illegal_argument("[model_id] must not be null");
   EmbeddedInput input;
   input.endpoint_id = *id;
-  input.given = *text;
+  input.parts.push_back({*text});
   input.tape = std::move(tape);
   return QueryVectorBuilder(std::move(input));
 }
@@ -133,12 +139,14 @@ Answer<QueryVectorBuilder> read_embedding(JsonTape tape, std::size_t body) {
   if (!id || id->empty()) return illegal_argument("[inference_id] must not be null");
   EmbeddedInput input;
   input.endpoint_id = *id;
+  input.type = InputType::search;  // not the internal kind, as in Elasticsearch
+  input.timeout = k_embedding_timeout;
   if (timeout) {
     const auto time = parse_time_value(*timeout, "timeout");
     if (!time) return time.error();
     input.timeout = *time;
   }
-  if (Refusal refusal = read_input(tape, given, 0, input)) return *refusal;
+  if (Refusal refusal = read_input(tape, given, 0, false, input)) return *refusal;
   input.tape = std::move(tape);
   return QueryVectorBuilder(std::move(input));
 }

@@ -9,12 +9,15 @@
 
 #include "base/cancellation.h"
 #include "base/json/builder.h"
+#include "base/json/members.h"
 #include "server/elastic/pipelines/ingest_service.h"
+#include "server/elastic/query_vectors/esql_embeddings.h"
 #include "server/elastic/query_vectors/multi_search.h"
 #include "server/elastic/query_vectors/query_vector_builder.h"
 #include "server/elastic/query_vectors/search_scan.h"
 #include "server/elastic/query_vectors/search_template.h"
 #include "server/elastic/query_vectors/stored_vectors.h"
+#include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
 #include "server/http/network_wait.h"
 
@@ -85,8 +88,10 @@ class Flights {
              const Caller& caller) {
     auto promise = std::make_shared<std::promise<Answer<Embeddings>>>();
     flights_.push_back(promise->get_future());
-    executor.infer(std::move(endpoint), {{input.text()}, InputType::internal_search, caller.hops, caller.ids()},
-                   input.timeout, [promise](Answer<Embeddings> vectors) { promise->set_value(std::move(vectors)); });
+    InferenceInput sent{{}, input.type, caller.hops, caller.ids(), input.parts.size() > 1};
+    for (const EmbeddedInput::Part& part : input.parts) sent.texts.push_back(part.text());
+    executor.infer(std::move(endpoint), std::move(sent), input.timeout,
+                   [promise](Answer<Embeddings> vectors) { promise->set_value(std::move(vectors)); });
   }
   void wait() const {
     for (const auto& flight : flights_) flight.wait();
@@ -292,6 +297,24 @@ Outcome QueryVectors::search_template(http::Request request) {
   }
   if (splices.empty()) return request;
   return with_failures(std::move(searched), splices, failures);
+}
+
+Outcome QueryVectors::query_language(http::Request request) {
+  if (!store_.runs_pipelines() || !may_embed(request.body)) return request;  // a store without it has no ES|QL either
+  const auto body = rest::parse_json(request.body);
+  if (!body || !body->IsObject()) return request;
+  const Caller caller = caller_of(request);
+  for (const std::string& id : embedding_endpoints_in(json::text_at(*body, "query"))) {
+    const auto endpoint = endpoints_.get(caller, id);
+    if (!endpoint || !*endpoint) continue;
+    return illegal_argument("inference endpoint [" + id +
+                            "] is stored by the gateway, and ES|QL runs in the cluster, which cannot call it; use "
+                            "[knn] with a [query_vector_builder] in _search, or put the vector that POST "
+                            "_inference/text_embedding/" +
+                            id + " returns into the query")
+        .response();
+  }
+  return request;
 }
 
 Outcome QueryVectors::with_failures(http::Request request, const std::vector<Splice>& splices,

@@ -23,7 +23,7 @@ namespace sightline::elastic {
 ///       endpoint that is stored here; any other is left to the store where that runs inference itself,
 ///       as are builders that cannot be read and searches with `semantic` and the like, which elsewhere are
 ///       errors. Kinds of builders that are not known here are left to the store, too.
-///       3. All inference starts at once and may take 10 s (or the builder's `timeout`); meanwhile the store
+///       3. All inference starts at once and may take 10 s (`embedding`: its `timeout`, or 30 s); meanwhile the store
 ///       is asked for all vectors that `lookup` names.
 ///       4. The vectors go into the text. A search of an _msearch that has failed is taken out of it, and its
 ///       error put into the answer.
@@ -43,6 +43,9 @@ class QueryVectors {
   /// `_search/template` and `_msearch/template`: an inline template whose builder needs inference is refused,
   /// for its text is not known before it is rendered. `_render/template` and stored templates are passed on.
   Outcome search_template(http::Request request);
+  /// `_query`: ES|QL runs in the cluster, so that one of its functions that names an endpoint stored here is refused.
+  /// All other queries are passed on as they came.
+  Outcome query_language(http::Request request);
 
  private:
   /// One search, and what becomes of it.

@@ -97,7 +97,8 @@ class CohereService final : public VendorService {
 
   Answer<std::string> body(const Endpoint&, const InferenceInput& input) const override {
     json::Builder json;
-    json.object().member("texts", input.texts).member("model", settings_.model_id);
+    json.object().member(input.one_vector ? "inputs" : "texts", json::Raw{inputs_json(input)});
+    json.member("model", settings_.model_id);
     json.member("input_type", role(input.type)).array("embedding_types").value("float").end();
     return json.member_if("truncate", settings_.task.truncate).text();
   }

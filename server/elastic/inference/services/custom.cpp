@@ -154,6 +154,16 @@ Answer<TaskParameters> read_parameters(const rapidjson::Value* task_settings,
   return parameters;
 }
 
+/// A name stands for one value: that of a secret, or that of a parameter.
+void add_shared_names(const TaskParameters& parameters, const StringPairs& secrets, ValidationFaults& faults) {
+  for (const auto& [name, secret] : secrets) {
+    if (parameters.contains(name)) {
+      faults.add("[secret_parameters] and [task_settings.parameters] both contain [" + name +
+                 "], give it one of the names only");
+    }
+  }
+}
+
 // ---- requests
 
 void set_query(std::string& url, const std::string& parameters) {
@@ -222,9 +232,13 @@ void CustomService::write_task_settings(json::Builder& out) const {
   out.end();
 }
 
-Answer<ServicePtr> CustomService::with_task_settings(const rapidjson::Value& task_settings, const Endpoint&) const {
+Answer<ServicePtr> CustomService::with_task_settings(const rapidjson::Value& task_settings,
+                                                     const Endpoint& endpoint) const {
   auto given = read_parameters(&task_settings);
   if (!given) return given.error();
+  ValidationFaults faults;
+  add_shared_names(*given, endpoint.secrets, faults);
+  if (!faults.empty()) return faults.error();
   CustomSettings merged = settings_;
   given->insert(merged.parameters.begin(), merged.parameters.end());
   merged.parameters = std::move(*given);
@@ -270,7 +284,7 @@ Answer<http::ClientRequest> CustomService::target(const Endpoint& endpoint) cons
 
 Answer<std::string> CustomService::body(const Endpoint& endpoint, const InferenceInput& input) const {
   PlaceholderValues values;
-  values["input"] = json::Builder().value(input.texts).text();
+  values["input"] = inputs_json(input);
   values["input_type"] = json::json_string(translated(input.type));
   for (const auto& [name, parameter] : settings_.parameters) values.emplace(name, parameter.json);
   for (const auto& [name, secret] : endpoint.secrets) {
@@ -303,12 +317,7 @@ Refusal read_custom(Endpoint& endpoint, const rapidjson::Value& service_settings
   custom.parameters = std::move(*parameters);
   ValidationFaults faults;
   if (Refusal refusal = read_settings(endpoint, custom, service_settings, faults)) return refusal;
-  for (const auto& [name, secret] : endpoint.secrets) {
-    if (custom.parameters.contains(name)) {
-      faults.add("[secret_parameters] and [task_settings.parameters] both contain [" + name +
-                 "], give it one of the names only");
-    }
-  }
+  add_shared_names(custom.parameters, endpoint.secrets, faults);
   if (!faults.empty()) return faults.error();
   endpoint.service = std::make_shared<const CustomService>(std::move(custom));
   return {};

@@ -43,7 +43,7 @@ class HuggingFaceService final : public VendorService {
   }
 
   Answer<std::string> body(const Endpoint&, const InferenceInput& input) const override {
-    return json::Builder().object().member("inputs", input.texts).text();
+    return json::Builder().object().member("inputs", json::Raw{inputs_json(input)}).text();
   }
 
  private:

@@ -89,7 +89,7 @@ class OpenAiService final : public VendorService {
 
   Answer<std::string> body(const Endpoint& endpoint, const InferenceInput& input) const override {
     json::Builder json;
-    json.object().member("input", input.texts).member("model", settings_.model_id);
+    json.object().member("input", json::Raw{inputs_json(input)}).member("model", settings_.model_id);
     json.member_if("user", settings_.task.user);
     if (endpoint.dimensions_fixed) json.member_if("dimensions", endpoint.dimensions);
     return json.text();

@@ -30,7 +30,7 @@ const ServiceKind* service_kind(std::string_view name) {
        {"hugging_face",
         {"text_embedding", "sparse_embedding", "rerank", "completion", "chat_completion"},
         read_hugging_face},
-       {"openai", {"text_embedding", "completion", "chat_completion"}, read_openai}}};
+       {"openai", {"text_embedding", "embedding", "completion", "chat_completion"}, read_openai}}};
   const auto found = std::find_if(kinds.begin(), kinds.end(), [&](const auto& kind) { return kind.name == name; });
   return found == kinds.end() ? nullptr : &*found;
 }
