@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/standard_streams.h"
+#include "ingest/cohere_cost.h"
 #include "ingest/index_fields.h"
 #include "ingest/load_plan.h"
 #include "ingest/loader.h"
@@ -257,6 +258,7 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
          " is a demo model, trained only on drawings. On photos its hits are random, whatever their scores "
          "(docs/models.md, \"Which model\")");
   }
+  for (const CohereModel& model : cohere_models(*mapping)) note(cohere_cost(model, ready.plan.items.size()));
   const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields);
   for (const Note& misfit : fields.misfits) {
     note(misfit.name + ": " + misfit.reason);

@@ -97,7 +97,7 @@ index_body() { # NAME
     | (.mappings.properties | with_entries(select(.value.type == "dense_vector" and $vectors[.key] == null)) | keys) as $absent
     | .mappings.properties |= with_entries(select([.key, (.key | sub("_fingerprint$"; "_embedding"))] | all(. as $name | $absent | index($name) | not)))
     | .mappings.properties |= with_entries(if $vectors[.key] == null then . else .value.dims = $served[$vectors[.key]].dims end)
-    | .mappings = {_meta: {sightline: ($vectors | map_values({model: .} + ($served[.] | {fingerprint, demo} | with_entries(select(.value != null and .value != false)))))}} + .mappings' "$config/indices/$1.json"
+    | .mappings = {_meta: {sightline: ($vectors | map_values({model: .} + ($served[.] | {fingerprint, demo, cohere} | with_entries(select(.value != null and .value != false)))))}} + .mappings' "$config/indices/$1.json"
 }
 pipeline_body() { # NAME
   jq --argjson served "$served" '
@@ -418,7 +418,8 @@ served={}
 for model in "${chosen[@]}"; do
   select_model "$model"
   if ask_sightline "$served_as"; then
-    served=$(jq -c --arg model "$model" --argjson info "$model_info" '.[$model] = ($info | {dims, fingerprint, demo})' <<<"$served")
+    served=$(jq -c --arg model "$model" --argjson info "$model_info" '.[$model] = ($info | {dims, fingerprint, demo,
+      cohere: (if .owned_by == "cohere" then {model: .id} + (.limits | {pictures_per_call, pictures_per_minute, calls_per_minute} | with_entries(select(.value != null))) else null end)})' <<<"$served")
   elif [ -n "$dry_run" ]; then
     printf 'register_endpoints: %s\n  So the requests for %s have %s dimensions, those of the model it is named after; if your model has others, change "dims".\n' "$model_trouble" "$model" "$true_dims" >&2
     served=$(jq -c --arg model "$model" --argjson dims "$true_dims" '.[$model] = {dims: $dims}' <<<"$served")

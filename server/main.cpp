@@ -123,6 +123,8 @@ Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOp
   cohere.client.url = options.cohere_url;
   cohere.client.concurrency = options.cohere_concurrency;
   cohere.client.calls_per_minute = options.cohere_calls_per_minute;
+  cohere.client.pictures_per_minute = options.cohere_pictures_per_minute;
+  cohere.dimensions = static_cast<std::size_t>(options.cohere_dimensions);
   cohere.client.call_timeout = options.cohere_timeout;
   cohere.client.events = {[&metrics](const std::string& outcome) { metrics.cohere_answered(outcome); },
                           [&metrics] { metrics.cohere_retried(); },

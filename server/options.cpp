@@ -323,6 +323,15 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       .value("--cohere-calls-per-minute", options.cohere_calls_per_minute,
              "Maximum calls to Cohere in any minute, including retries; 0: only Cohere's own limit")
       ->check(plain(CLI::Range(0, 1'000'000)));
+  table
+      .value(
+          "--cohere-pictures-per-minute", options.cohere_pictures_per_minute,
+          "The same for pictures, however many are in a call. Cohere allows 5 for trial keys, 400 for production keys")
+      ->check(plain(CLI::Range(0, 1'000'000)));
+  table
+      .value("--cohere-dimensions", options.cohere_dimensions,
+             "Numbers in a vector of embed-v4.0 if the request names none: 256, 512, 1024 or 1536")
+      ->check(plain(CLI::IsMember({256, 512, 1024, 1536})));
   table.time("--cohere-timeout", options.cohere_timeout, "30s", "Maximum time for one answer of Cohere");
 
   table.group("Limits");

@@ -54,7 +54,8 @@ struct ServerOptions {
   std::string cohere_api_key_file;
   std::string cohere_url = "https://api.cohere.com";
   int cohere_concurrency = 8;
-  int cohere_calls_per_minute = 0;
+  int cohere_calls_per_minute = 0, cohere_pictures_per_minute = 0;
+  int cohere_dimensions = 1536;
   std::chrono::milliseconds cohere_timeout{30'000};
 
   // limits

@@ -33,6 +33,13 @@ class Flattened {
 
   std::vector<serving::Input> inputs;
 
+  /// Leaves it to the model to make one vector of several parts: how many parts each content has; empty: one each.
+  std::vector<std::size_t> give_up_parts() {
+    std::vector<std::size_t> counts;
+    for (Group& group : groups_) counts.push_back(std::exchange(group.parts, 1));
+    return counts.size() == inputs.size() ? std::vector<std::size_t>() : counts;
+  }
+
  private:
   struct Group {
     std::size_t parts;
@@ -89,7 +96,7 @@ Status check_single_parts(const std::vector<Content>& contents) {
     if (content.parts.size() == 1) continue;
     return Error{ErrorCode::unsupported, content.place +
                                              ": this model runs at Cohere, which accepts one text or one "
-                                             "picture per vector, not several parts"};
+                                             "picture per vector, not several parts (embed-v4.0 accepts them)"};
   }
   return {};
 }
@@ -245,6 +252,7 @@ void embed_fetched(const Context& context, ExchangePtr exchange, const std::stri
   }
   if (options.trace) options.trace->describe(exchange->model, exchange->inputs);
   exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
+  if (is_upstream(context, model)) options.parts = flattened.give_up_parts();
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
   auto done = [exchange, timed = std::move(timed), flattened = std::move(flattened), dimensions = fields.dimensions,
                warning = std::move(warning), render](Result<Embeddings> embeddings) {
@@ -291,7 +299,7 @@ void fetch_pictures(const Context& context, ExchangePtr exchange, const std::str
 
 void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
                      Render render) {
-  if (is_upstream(context, model)) {
+  if (is_upstream(context, model) && !context.upstream->fuses(model)) {
     if (const Status single = check_single_parts(fields.contents); !single)
       return exchange->fail(single.error(), "input");
   }

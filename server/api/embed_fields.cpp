@@ -96,7 +96,8 @@ std::optional<std::size_t> read_dimensions(FieldReader& fields, const char* name
   const auto wanted = fields.integer(name);
   if (!wanted) return std::nullopt;
   const auto info = model_info(context, model);
-  if (*wanted < 1 || (info && *wanted > info->dims)) {
+  const bool is_too_long = info && !is_upstream(context, model) && *wanted > info->dims;  // an upstream says so itself
+  if (*wanted < 1 || is_too_long) {
     const std::string own = info ? "model [" + model + "] gives vectors of " + std::to_string(info->dims) +
                                        " floats, not of " + std::to_string(*wanted) + ": ask for 1 to " +
                                        std::to_string(info->dims)

@@ -131,10 +131,15 @@ Result<Part> part_input(const rapidjson::Value& part, ModalityRule rule, const I
       "{\"type\":\"image\",\"image\":...}");
 }
 
+// LangChain's OpenAIEmbeddings tokenizes texts by itself unless it is told not to.
+constexpr const char* k_send_texts =
+    "send texts or pictures instead (LangChain's OpenAIEmbeddings does with check_embedding_ctx_length=False)";
+
 /// What is wrong with something that is neither a string nor an object.
 Error neither(const rapidjson::Value& value) {
   if (value.IsNumber() || value.IsArray()) {
-    return bad(std::string(type_name(value)) + " instead of a string or a content object: token ids are not accepted");
+    return bad(std::string(type_name(value)) +
+               " instead of a string or a content object: token ids are not accepted, " + k_send_texts);
   }
   return bad(std::string("must be a string or a content object, not ") + type_name(value));
 }
@@ -186,7 +191,7 @@ Result<std::vector<Content>> read_contents(const rapidjson::Value& input, Modali
   const rapidjson::SizeType count = many ? input.Size() : 1;
   if (count == 0) return bad(member + " is an empty array: send at least one text or picture");
   if (many && (input[0].IsNumber() || input[0].IsArray())) {
-    return bad(member + " contains token ids: send texts or pictures instead");
+    return bad(member + " contains token ids: " + k_send_texts);
   }
   std::size_t parts = 0;
   for (rapidjson::SizeType i = 0; i < count; ++i) parts += parts_of(many ? input[i] : input);

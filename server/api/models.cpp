@@ -9,13 +9,20 @@
 namespace sightline::api {
 namespace {
 
-void add_modalities_and_limits(json::Builder& out, const models::ModelInfo& info, const InputLimits& limits) {
+/// `upstream`: the model, if it runs elsewhere.
+void add_modalities_and_limits(json::Builder& out, const models::ModelInfo& info, const InputLimits& limits,
+                               const serving::UpstreamModel* upstream = nullptr) {
   out.array("modalities");
   if (info.has_text) out.value("text");
   if (info.has_image) out.value("image");
   out.end().object("limits").member("inputs", limits.max_inputs);
   if (info.has_text) out.member("tokens", info.max_tokens).member("text_bytes", limits.max_text_bytes);
   if (info.has_image) out.member("image_bytes", limits.max_image_bytes);
+  if (upstream) {
+    out.member("pictures_per_call", upstream->pictures_per_call);
+    if (upstream->pictures_per_minute > 0) out.member("pictures_per_minute", upstream->pictures_per_minute);
+    if (upstream->calls_per_minute > 0) out.member("calls_per_minute", upstream->calls_per_minute);
+  }
   out.end();
 }
 
@@ -56,7 +63,7 @@ std::string model_json(const serving::UpstreamModel& model, const InputLimits& l
   out.member("dims", model.dims);
   models::ModelInfo info;
   info.max_tokens = model.max_tokens;
-  add_modalities_and_limits(out, info, limits);
+  add_modalities_and_limits(out, info, limits, &model);
   return out.text();
 }
 

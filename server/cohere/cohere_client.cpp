@@ -94,14 +94,26 @@ class EmbedCall final : public http::OutboundCalls::Call {
   UpstreamFailure no_turn(const http::OutboundCalls::End& end) const {
     UpstreamFailure failure{429, "the call to Cohere did not start in time: ", std::chrono::seconds(1)};
     if (end.wait.count() > 0) {
-      failure.message += "the budget of " + std::to_string(options_->calls_per_minute) +
-                         " calls per minute is used up (--cohere-calls-per-minute); send less at once";
+      failure.message += "the budget of " + budgets() + "; send less at once";
       failure.retry_after = std::chrono::ceil<std::chrono::seconds>(end.wait);
     } else {
       failure.message +=
           std::to_string(end.in_flight) + " calls are in progress (--cohere-concurrency); send less at once";
     }
     return failure;
+  }
+
+  /// Those that the call may have to wait for, and their options.
+  std::string budgets() const {
+    std::string names, options;
+    const auto add = [&](int limit, const char* of, const char* option) {
+      if (limit == 0) return;
+      names += (names.empty() ? "" : " or ") + std::to_string(limit) + " " + of + " per minute";
+      options += (options.empty() ? "" : ", ") + std::string(option);
+    };
+    add(options_->calls_per_minute, "calls", "--cohere-calls-per-minute");
+    if (call_.pictures > 0) add(options_->pictures_per_minute, "pictures", "--cohere-pictures-per-minute");
+    return names + " is used up (" + options + ")";
   }
 
   const CohereClient::Call call_;
@@ -129,7 +141,8 @@ Result<std::unique_ptr<CohereClient>> CohereClient::create(Options options, Time
     return Error{ErrorCode::invalid_argument,
                  "Cohere's URL must be http(s)://HOST[:PORT][/PATH], without user, query or fragment"};
   }
-  if (options.concurrency < 1 || options.calls_per_minute < 0 || options.retry.max_attempts < 1) {
+  if (options.concurrency < 1 || options.calls_per_minute < 0 || options.pictures_per_minute < 0 ||
+      options.retry.max_attempts < 1) {
     return Error{ErrorCode::invalid_argument,
                  "Cohere: at least one call at once and one attempt, and no negative budget"};
   }
@@ -142,8 +155,12 @@ Result<std::unique_ptr<CohereClient>> CohereClient::create(Options options, Time
 }
 
 void CohereClient::send(Call call, Callback done) {
-  http::OutboundCalls::Terms terms{options_->url, /*line=*/{}};
+  // Without a budget for all calls, texts need not wait for pictures.
+  const bool apart = options_->calls_per_minute == 0 && call.pictures > 0;
+  http::OutboundCalls::Terms terms{options_->url, /*line=*/apart ? "pictures" : ""};
   terms.pace.calls = static_cast<std::size_t>(options_->calls_per_minute);
+  terms.pace.inputs = static_cast<std::size_t>(options_->pictures_per_minute);
+  terms.inputs = call.pictures;
   terms.lane = static_cast<std::size_t>(call.options.lane);
   terms.deadline = call.options.deadline;
   terms.cancellation = call.options.cancellation;

@@ -17,8 +17,8 @@ namespace sightline::cohere {
 /// Sends calls to Cohere's `POST /v2/embed`.
 ///
 /// Flow: 1. `send` starts an http::OutboundCalls::Call; queries go before documents.
-///       2. It is sent when fewer than `concurrency` are out and the budget of the minute allows one more. Only then
-///          its body is made.
+///       2. It is sent when fewer than `concurrency` are out and the budgets of the minute allow one more, of so many
+///          pictures. Only then its body is made.
 ///       3. 429, 5xx but 501, and connections that fail are retried: after the time that Retry-After asks for, else
 ///          after a wait that doubles. What cannot be retried before the deadline fails at once.
 ///       4. Else the failure goes to the caller: 4xx with Cohere's status and words; 503 and 504 unchanged, other
@@ -31,6 +31,7 @@ class CohereClient {
     std::string url = "https://api.cohere.com";      ///< scheme, host, and a path before /v2/embed if there is one
     int concurrency = 8;                             ///< calls out at once
     int calls_per_minute = 0;                        ///< attempts count; 0: no limit
+    int pictures_per_minute = 0;                     ///< those of attempts count; 0: no limit
     std::chrono::milliseconds call_timeout{30'000};  ///< of one attempt
     http::RetryPolicy retry{5, std::chrono::milliseconds(500), std::chrono::milliseconds(8'000)};
     std::chrono::seconds longest_retry_after{60};  ///< a call for which Cohere asks more is not retried
@@ -40,6 +41,7 @@ class CohereClient {
     std::string key;
     std::function<std::string()> body;  ///< called for each attempt
     serving::EmbedOptions options;      ///< lane, deadline and cancellation count here
+    std::size_t pictures = 0;           ///< that are in it
   };
   /// The body of an answer of status 2xx, or why there is none.
   using Callback = std::function<void(Result<std::string, serving::UpstreamFailure>)>;

@@ -26,7 +26,7 @@ using serving::UpstreamFailure;
 struct Known {
   const char* name;
   std::uint32_t dims, max_tokens;
-  bool any_dimensions;  // takes output_dimension
+  bool is_v4;  // takes output_dimension, many pictures per call, and several parts for one vector
 };
 constexpr Known k_known[] = {
     {"embed-v4.0", 1536, 128'000, true},
@@ -40,6 +40,19 @@ const Known* find_known(std::string_view model) {
   const auto* const found =
       std::find_if(std::begin(k_known), std::end(k_known), [model](const Known& known) { return model == known.name; });
   return found == std::end(k_known) ? nullptr : found;
+}
+
+constexpr std::size_t k_dimensions[] = {256, 512, 1024, 1536};  // of embed-v4.0
+
+bool has_dimensions(std::size_t wanted) {
+  return std::find(std::begin(k_dimensions), std::end(k_dimensions), wanted) != std::end(k_dimensions);
+}
+
+/// Pictures in one call. A call of more than the budget of a minute would never be sent.
+std::size_t pictures_per_call(const Known* known, const CohereClient::Options& client) {
+  if (!known || !known->is_v4) return 1;
+  const auto budget = static_cast<std::size_t>(client.pictures_per_minute);
+  return budget == 0 ? k_max_pictures : std::min(budget, k_max_pictures);
 }
 
 /// Of a picture that could not be made ready.
@@ -56,35 +69,39 @@ UpstreamFailure too_many() {
   return {429, "too many inputs are waiting for Cohere: retry later", std::chrono::seconds(1)};
 }
 
-/// The indices of the texts, as many to a call as Cohere takes.
-std::vector<std::vector<std::size_t>> text_calls(const std::vector<Input>& inputs) {
-  std::vector<std::vector<std::size_t>> calls;
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].modality != Modality::text) continue;
-    bytes += inputs[i].bytes.size();
-    if (calls.empty() || calls.back().size() == k_max_texts || bytes > k_max_text_bytes) {
-      calls.emplace_back();
-      bytes = inputs[i].bytes.size();
-    }
-    calls.back().push_back(i);
+/// What gets one vector: some inputs that follow each other.
+struct Content {
+  std::size_t first, count;
+  std::size_t unready;  // pictures among them that are yet to be made to fit
+  bool is_text = false;
+};
+
+/// `counts`: inputs of each; empty: one for each.
+std::vector<Content> contents_of(const std::vector<Input>& inputs, std::vector<std::size_t> counts) {
+  if (counts.empty()) counts.assign(inputs.size(), 1);
+  std::vector<Content> contents;
+  std::size_t first = 0;
+  for (const std::size_t count : counts) {
+    contents.push_back({first, count, 0, count == 1 && inputs[first].modality == Modality::text});
+    first += count;
   }
-  return calls;
+  return contents;
 }
 
 }  // namespace
 
 /// One request, which becomes one call or many.
-class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
+class CohereEmbedding::Job final : public PictureWaiter, public std::enable_shared_from_this<Job> {
  public:
   Job(serving::UpstreamRequest request, std::string key, Callback done, std::shared_ptr<Load> load)
       : request_(std::move(request)),
         key_(std::move(key)),
         client_(Cancellation::follow(request_.options.cancellation, cancellation_)),
+        contents_(contents_of(request_.inputs, std::move(request_.options.parts))),
         done_(std::move(done)),
         load_(std::move(load)) {
-    embeddings_.resize(request_.inputs.size());
-    missing_ = request_.inputs.size();
+    embeddings_.resize(contents_.size());
+    missing_ = contents_.size();
     for (const Input& input : request_.inputs) bytes_ += input.bytes.size();
     load_->items += request_.inputs.size();
     load_->bytes += bytes_;
@@ -101,104 +118,66 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
       return refuse(too_many());
     }
     const Known* const known = find_known(request_.model);
-    const auto wanted = request_.options.dimensions;
-    if (wanted && (*wanted < 1 || (known && !known->any_dimensions && *wanted != known->dims))) {
+    const bool is_v4 = known && known->is_v4;
+    auto wanted = request_.options.dimensions;
+    if (wanted && (*wanted < 1 || (known && (is_v4 ? !has_dimensions(*wanted) : *wanted != known->dims)))) {
       return refuse({400,
-                     "model [" + request_.model + "] gives no vectors of " + std::to_string(*wanted) +
-                         " numbers: leave the length out",
+                     "model [" + request_.model + "] gives no vectors of " + std::to_string(*wanted) + " numbers: " +
+                         (is_v4 ? "request 256, 512, 1024 or 1536, or leave the length out" : "leave the length out"),
                      std::nullopt});
     }
+    if (is_v4 && !wanted && options.dimensions != known->dims) wanted = options.dimensions;
     head_.model = request_.model;
-    if (!known || known->any_dimensions) head_.output_dimension = wanted;
+    if (!known || is_v4) head_.output_dimension = wanted;
     dims_ = wanted ? *wanted : known ? known->dims : 0;
+    most_pictures_ = pictures_per_call(known, options.client);
     return plan(options);
   }
 
   /// The pictures that do not fit have to be decoded: false, and answered, if that costs too much.
   bool plan(const Options& options) {
     std::uint64_t pixels = 0;
-    for (std::size_t i = 0; i < request_.inputs.size(); ++i) {
-      const Input& input = request_.inputs[i];
-      if (input.modality != Modality::image || fits(input.bytes)) continue;
-      const models::PictureCost cost = cost_of_fitting(input.bytes, options.pictures);
-      pixels += cost.pixels;
-      const Status affordable =
-          serving::check_cost(cost, options.preparation.max_bytes, pixels, options.max_request_pixels);
-      if (!affordable) {
-        fail({i}, failure_of(affordable.error()));
-        return false;
+    for (std::size_t content = 0; content < contents_.size(); ++content) {
+      const std::size_t first = contents_[content].first;
+      for (std::size_t i = first; i < first + contents_[content].count; ++i) {
+        const Input& input = request_.inputs[i];
+        if (input.modality != Modality::image || fits(input.bytes)) continue;
+        const models::PictureCost cost = cost_of_fitting(input.bytes, options.pictures);
+        pixels += cost.pixels;
+        const Status affordable =
+            serving::check_cost(cost, options.preparation.max_bytes, pixels, options.max_request_pixels);
+        if (!affordable) return refuse(at_place(i, failure_of(affordable.error())));
+        to_fit_.push_back({i, Modality::image, cost});
+        ++contents_[content].unready;
       }
-      to_fit_.push_back({i, Modality::image, cost});
     }
     pixels_ = pixels;
     load_->pixels += pixels;
     return load_->pixels <= options.max_pixels || refuse(too_many());
   }
 
-  void start(CohereClient& client, serving::PreparationPool& pool, const models::ImageLimits& limits) {
-    for (const auto& call : text_calls(request_.inputs)) send(client, call);
-    for (std::size_t i = 0; i < request_.inputs.size(); ++i) {
-      if (request_.inputs[i].modality == Modality::image && fits(request_.inputs[i].bytes)) send(client, {i});
+  void start(CohereClient& client, PictureCalls& pictures, serving::PreparationPool& pool,
+             const models::ImageLimits& limits) {
+    for (const auto& call : text_calls()) send_texts(client, call);
+    std::vector<std::size_t> ready;
+    for (std::size_t i = 0; i < contents_.size(); ++i) {
+      if (!contents_[i].is_text && contents_[i].unready == 0) ready.push_back(i);
     }
-    pool.post({request_.options.lane, std::move(to_fit_), [self = shared_from_this(), &client, &limits](std::size_t i) {
-                 self->fit_and_send(client, i, limits);
-               }});
+    send_pictures(pictures, ready);
+    pool.post(
+        {request_.options.lane, std::move(to_fit_),
+         [self = shared_from_this(), &pictures, &limits](std::size_t i) { self->fit_and_send(pictures, i, limits); }});
   }
 
- private:
-  bool over() const {
-    const std::lock_guard lock(mutex_);
-    return !done_;
-  }
+  // ---- PictureWaiter; `items` are indices of contents, as everywhere below
 
-  void fit_and_send(CohereClient& client, std::size_t index, const models::ImageLimits& limits) {
-    try {
-      if (over()) return;
-      auto picture = fitted(request_.inputs[index].bytes, limits);
-      if (!picture) return fail({index}, failure_of(picture.error()));
-      request_.inputs[index].bytes = *std::move(picture);
-      send(client, {index});
-    } catch (const std::bad_alloc&) {
-      fail({index}, no_memory());
-    }
-  }
+  const std::shared_ptr<Cancellation>& cancellation() const override { return cancellation_; }
 
-  void send(CohereClient& client, const std::vector<std::size_t>& indices) {
-    CohereClient::Call call;
-    call.key = key_;
-    call.options = request_.options;
-    call.options.cancellation = cancellation_;
-    call.body = [self = shared_from_this(), indices] { return self->body(indices); };
-    client.send(std::move(call), [self = shared_from_this(), indices](Result<std::string, UpstreamFailure> answer) {
-      self->take(indices, std::move(answer));
-    });
-  }
-
-  std::string body(const std::vector<std::size_t>& indices) const {
-    const auto& inputs = request_.inputs;
-    if (inputs[indices.front()].modality == Modality::image) return picture_body(head_, inputs[indices.front()].bytes);
-    std::vector<std::string_view> texts;
-    texts.reserve(indices.size());
-    for (const std::size_t i : indices) texts.emplace_back(inputs[i].bytes);
-    return text_body(head_, input_type_of_texts(request_.options.input_type), request_.options.truncate, texts);
-  }
-
-  void take(const std::vector<std::size_t>& indices, Result<std::string, UpstreamFailure> answer) {
-    if (!answer) return fail(indices, std::move(answer).error());
-    try {
-      auto read = read_embed_answer(*answer, indices.size(), dims_);
-      if (!read) return fail(indices, {502, read.error().message, std::nullopt});
-      keep(indices, *std::move(read));
-    } catch (const std::bad_alloc&) {
-      fail(indices, no_memory());
-    }
-  }
-
-  void keep(const std::vector<std::size_t>& indices, Embeddings read) {
+  void take(const std::vector<std::size_t>& items, Embeddings vectors) override {
     {
       const std::lock_guard lock(mutex_);
-      for (std::size_t i = 0; i < indices.size(); ++i) embeddings_[indices[i]] = std::move(read[i]);
-      missing_ -= indices.size();
+      for (std::size_t i = 0; i < items.size(); ++i) embeddings_[items[i]] = std::move(vectors[i]);
+      missing_ -= items.size();
       if (missing_ > 0) return;
     }
     // Where the length is not known beforehand, each call was only checked in itself.
@@ -210,17 +189,124 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     finish(std::move(embeddings_));
   }
 
-  std::string place(std::size_t index) const {
+  void fail(const std::vector<std::size_t>& items, UpstreamFailure failure) override {
+    std::string where = place(items.front());
+    if (items.size() > 1) {
+      const char* const what = contents_[items.front()].is_text ? "texts" : "pictures";
+      where = std::string("the ") + what + " from " + where + " to " + place(items.back());
+    }
+    failure.message = where + ": " + failure.message;
+    finish(std::move(failure));
+  }
+
+ private:
+  bool over() const {
+    const std::lock_guard lock(mutex_);
+    return !done_;
+  }
+
+  /// The contents that are texts, as many to a call as Cohere takes.
+  std::vector<std::vector<std::size_t>> text_calls() const {
+    std::vector<std::vector<std::size_t>> calls;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < contents_.size(); ++i) {
+      if (!contents_[i].is_text) continue;
+      const std::size_t own = request_.inputs[contents_[i].first].bytes.size();
+      bytes += own;
+      if (calls.empty() || calls.back().size() == k_max_texts || bytes > k_max_text_bytes) {
+        calls.emplace_back();
+        bytes = own;
+      }
+      calls.back().push_back(i);
+    }
+    return calls;
+  }
+
+  void send_texts(CohereClient& client, const std::vector<std::size_t>& items) {
+    CohereClient::Call call;
+    call.key = key_;
+    call.options = request_.options;
+    call.options.cancellation = cancellation_;
+    call.body = [self = shared_from_this(), items] { return self->texts_body(items); };
+    client.send(std::move(call), [self = shared_from_this(), items](Result<std::string, UpstreamFailure> answer) {
+      self->take_texts(items, std::move(answer));
+    });
+  }
+
+  std::string texts_body(const std::vector<std::size_t>& items) const {
+    std::vector<std::string_view> texts;
+    texts.reserve(items.size());
+    for (const std::size_t i : items) texts.emplace_back(request_.inputs[contents_[i].first].bytes);
+    return text_body(head_, input_type_of_texts(request_.options.input_type), request_.options.truncate, texts);
+  }
+
+  void take_texts(const std::vector<std::size_t>& items, Result<std::string, UpstreamFailure> answer) {
+    if (!answer) return fail(items, std::move(answer).error());
+    try {
+      auto read = read_embed_answer(*answer, items.size(), dims_);
+      if (!read) return fail(items, {502, read.error().message, std::nullopt});
+      for (serving::Embedding& embedding : *read) embedding.width = embedding.height = 0;  // it is no picture
+      take(items, *std::move(read));
+    } catch (const std::bad_alloc&) {
+      fail(items, no_memory());
+    }
+  }
+
+  void fit_and_send(PictureCalls& pictures, std::size_t index, const models::ImageLimits& limits) {
+    const auto after = std::upper_bound(contents_.begin(), contents_.end(), index,
+                                        [](std::size_t at, const Content& content) { return at < content.first; });
+    const auto content = static_cast<std::size_t>(after - contents_.begin()) - 1;
+    try {
+      if (over()) return;
+      auto picture = fitted(request_.inputs[index].bytes, limits);
+      if (!picture) return finish(at_place(index, failure_of(picture.error())));
+      {
+        const std::lock_guard lock(mutex_);
+        request_.inputs[index].bytes = *std::move(picture);
+        if (--contents_[content].unready > 0) return;
+      }
+      send_pictures(pictures, {content});
+    } catch (const std::bad_alloc&) {
+      fail({content}, no_memory());
+    }
+  }
+
+  void send_pictures(PictureCalls& pictures, const std::vector<std::size_t>& items) {
+    PictureCalls::Terms terms;
+    terms.key = key_;
+    terms.head = head_;
+    terms.truncate = request_.options.truncate;
+    terms.dims = dims_;
+    terms.lane = request_.options.lane;
+    terms.deadline = request_.options.deadline;
+    terms.most = most_pictures_;
+    const std::string several(input_type_of_texts(request_.options.input_type));
+    for (const std::size_t i : items) {
+      PictureCalls::Item item{shared_from_this(), i, {}};
+      for (std::size_t k = contents_[i].first; k < contents_[i].first + contents_[i].count; ++k)
+        item.parts.push_back({request_.inputs[k].modality == Modality::image, request_.inputs[k].bytes});
+      terms.input_type = contents_[i].count == 1 ? "" : several;
+      pictures.add(terms, std::move(item));
+    }
+    if (terms.lane != serving::Lane::query || most_pictures_ == 1) return;
+    for (const std::string& type : {std::string(), several}) {  // a query does not wait for company
+      terms.input_type = type;
+      pictures.flush(terms);
+    }
+  }
+
+  std::string place_of_input(std::size_t index) const {
     const std::string& own = request_.inputs[index].place;
     return own.empty() ? "input " + std::to_string(index) : own;
   }
-
-  void fail(const std::vector<std::size_t>& indices, UpstreamFailure failure) {
-    const std::string where = indices.size() == 1
-                                  ? place(indices.front())
-                                  : "the texts from " + place(indices.front()) + " to " + place(indices.back());
-    failure.message = where + ": " + failure.message;
-    finish(std::move(failure));
+  UpstreamFailure at_place(std::size_t index, UpstreamFailure failure) const {
+    failure.message = place_of_input(index) + ": " + failure.message;
+    return failure;
+  }
+  /// Of a content; that of its first part without the part's number.
+  std::string place(std::size_t item) const {
+    const std::string first = place_of_input(contents_[item].first);
+    return contents_[item].count == 1 ? first : first.substr(0, first.rfind(", part "));
   }
 
   void finish(Result<Embeddings, UpstreamFailure> outcome) {
@@ -244,10 +330,11 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
   const Cancellation::Registration client_;
   std::vector<serving::PreparationPool::Task> to_fit_;
   BodyHead head_;
-  std::size_t dims_ = 0, bytes_ = 0;
+  std::size_t dims_ = 0, bytes_ = 0, most_pictures_ = 1;
   std::uint64_t pixels_ = 0;
 
   mutable std::mutex mutex_;
+  std::vector<Content> contents_;
   Callback done_;  // empty: answered
   Embeddings embeddings_;
   std::size_t missing_ = 0;
@@ -269,10 +356,11 @@ Result<std::string> read_key_file(const std::filesystem::path& file) {
   return Error{ErrorCode::invalid_argument, file.string() + " contains no key: write it on a separate line"};
 }
 
-CohereEmbedding::CohereEmbedding(Options options, std::unique_ptr<CohereClient> client)
+CohereEmbedding::CohereEmbedding(Options options, std::unique_ptr<CohereClient> client, Timer& timer)
     : options_(std::move(options)),
       load_(std::make_shared<Load>()),
       client_(std::move(client)),
+      pictures_(std::make_shared<PictureCalls>(*client_, timer, options_.gathering)),
       pool_(options_.preparation) {}
 
 CohereEmbedding::~CohereEmbedding() {
@@ -280,9 +368,11 @@ CohereEmbedding::~CohereEmbedding() {
 }
 
 Result<std::unique_ptr<CohereEmbedding>> CohereEmbedding::create(Options options, Timer& timer) {
+  if (!has_dimensions(options.dimensions))
+    return Error{ErrorCode::invalid_argument, "embed-v4.0 gives vectors of 256, 512, 1024 or 1536 numbers"};
   auto client = CohereClient::create(options.client, timer);
   if (!client) return client.error();
-  return std::unique_ptr<CohereEmbedding>(new CohereEmbedding(std::move(options), *std::move(client)));
+  return std::unique_ptr<CohereEmbedding>(new CohereEmbedding(std::move(options), *std::move(client), timer));
 }
 
 std::vector<serving::UpstreamModel> CohereEmbedding::models() const {
@@ -291,8 +381,20 @@ std::vector<serving::UpstreamModel> CohereEmbedding::models() const {
   const bool elsewhere = options_.client.url != CohereClient::Options().url;
   const std::string description =
       elsewhere ? "answered by " + options_.client.url + ", which is not Cohere's own address" : "";
-  for (const Known& known : k_known) models.push_back({known.name, known.dims, known.max_tokens, description});
+  for (const Known& known : k_known) {
+    serving::UpstreamModel& model = models.emplace_back();
+    model = {known.name, known.dims, known.max_tokens, description};
+    if (known.is_v4) model.dims = static_cast<std::uint32_t>(options_.dimensions);
+    model.pictures_per_call = static_cast<std::uint32_t>(pictures_per_call(&known, options_.client));
+    model.pictures_per_minute = static_cast<std::uint32_t>(options_.client.pictures_per_minute);
+    model.calls_per_minute = static_cast<std::uint32_t>(options_.client.calls_per_minute);
+  }
   return models;
+}
+
+bool CohereEmbedding::fuses(std::string_view model) const {
+  const Known* const known = find_known(model);
+  return known && known->is_v4;
 }
 
 Result<std::string, UpstreamFailure> CohereEmbedding::key_for(const std::string& authorization) const {
@@ -314,7 +416,7 @@ void CohereEmbedding::embed(serving::UpstreamRequest request, Callback done) {
   if (request.inputs.empty()) return done(Embeddings{});
   const auto job = std::make_shared<Job>(std::move(request), *std::move(key), std::move(done), load_);
   try {
-    if (job->admit(options_)) job->start(*client_, pool_, options_.pictures);
+    if (job->admit(options_)) job->start(*client_, *pictures_, pool_, options_.pictures);
   } catch (const std::bad_alloc&) {
     job->refuse(no_memory());
   }
@@ -323,6 +425,7 @@ void CohereEmbedding::embed(serving::UpstreamRequest request, Callback done) {
 void CohereEmbedding::shut_down() {
   client_->shut_down();  // first: what the pool still makes ready is refused at once
   pool_.stop();
+  pictures_->stop();
 }
 
 }  // namespace sightline::cohere

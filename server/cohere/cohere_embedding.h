@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,7 @@
 
 #include "models/image/preprocess.h"
 #include "server/cohere/cohere_client.h"
+#include "server/cohere/picture_calls.h"
 #include "server/serving/preparation_pool.h"
 #include "server/serving/upstream.h"
 
@@ -22,9 +24,10 @@ Result<std::string> read_key_file(const std::filesystem::path& file);
 /// Embeds with models named `embed-*`, by Cohere's API.
 ///
 /// What is sent: texts, up to 96 a call, as `search_query` or `search_document` (`classification` and
-/// `clustering` if the client says so); pictures as `images` with input_type `image`, one a call as Cohere's
-/// v3 models want them, so a request of many pictures is many calls, several at once. A picture over 5 MB, or
-/// of another format than JPEG, PNG, WebP and GIF, is sent as a JPEG within Cohere's limits. The key is the
+/// `clustering` if the client says so); pictures as `images` with input_type `image`: one a call for Cohere's v3
+/// models, so that a request of many pictures is many calls, several at once; for embed-v4.0 up to 96 a call, of one or
+/// several requests (picture_calls.h). Several parts for one vector go out as `inputs`, to embed-v4.0 alone. A picture
+/// over 5 MB, or of another format than JPEG, PNG, WebP and GIF, is sent as a JPEG within Cohere's limits. The key is the
 /// operator's if there is one, else the one in the request's Authorization: Bearer. What comes back is
 /// checked (embed_answer.h) and never kept: each request pays for its own. A failure names its input (`input
 /// 3: ...`), keeps Cohere's status and words, and ends the calls of its request that are not out yet. Thread
@@ -40,6 +43,8 @@ class CohereEmbedding final : public serving::Upstream {
     std::size_t max_items = 2048;                      ///< inputs accepted and not yet answered; more: 429
     std::size_t max_bytes = 256u << 20;                ///< their texts and pictures; more: 429
     std::uint64_t max_pixels = 8'000'000'000;          ///< to decode for them; more: 429
+    std::size_t dimensions = 1536;                     ///< of embed-v4.0's vectors where a request names none
+    std::chrono::milliseconds gathering{20};  ///< how long a picture for embed-v4.0 waits for others; queries do not
   };
 
   /// `timer` must outlive it. Errors: those of CohereClient::create.
@@ -48,6 +53,7 @@ class CohereEmbedding final : public serving::Upstream {
 
   bool serves(std::string_view model) const override { return model.starts_with("embed-"); }
   std::vector<serving::UpstreamModel> models() const override;
+  bool fuses(std::string_view model) const override;
   void embed(serving::UpstreamRequest request, Callback done) override;
 
   /// Ends what is under way with 503.
@@ -60,12 +66,13 @@ class CohereEmbedding final : public serving::Upstream {
     std::atomic<std::size_t> items{0}, bytes{0};
     std::atomic<std::uint64_t> pixels{0};
   };
-  CohereEmbedding(Options options, std::unique_ptr<CohereClient> client);
+  CohereEmbedding(Options options, std::unique_ptr<CohereClient> client, Timer& timer);
   Result<std::string, serving::UpstreamFailure> key_for(const std::string& authorization) const;
 
   const Options options_;
   const std::shared_ptr<Load> load_;
   const std::unique_ptr<CohereClient> client_;
+  const std::shared_ptr<PictureCalls> pictures_;
   serving::PreparationPool pool_;  // its jobs use the client
 };
 

@@ -27,7 +27,11 @@ class AnswerReader {
 
   const std::string& problem() const { return problem_; }
   std::vector<std::vector<float>> vectors;
-  double tokens = 0, width = 0, height = 0;
+  double tokens = 0;
+  struct Size {
+    double width = 0, height = 0;
+  };
+  std::vector<Size> sizes;  // of pictures; at most `count` and one more
 
   bool key(std::string_view decoded, json::Place) {
     key_ = decoded.substr(0, 64);
@@ -36,6 +40,7 @@ class AnswerReader {
   bool open(json::Kind kind, std::size_t) {
     if (in_vector_) return not_a_number();
     enter(kind == json::Kind::object ? "{" : "[");
+    if (path_ == "{images[{" && sizes.size() <= count_) sizes.emplace_back();
     if (path_ != "{embeddings{float[[") return true;
     if (vectors.size() == count_) return refuse("it has more than " + std::to_string(count_) + " vectors");
     in_vector_ = true;
@@ -87,9 +92,9 @@ class AnswerReader {
     } else if (path_ == "{meta{billed_units{" && key_ == "input_tokens") {
       tokens = number;
     } else if (path_ == "{images[{" && key_ == "width") {
-      width = number;
+      sizes.back().width = number;
     } else if (path_ == "{images[{" && key_ == "height") {
-      height = number;
+      sizes.back().height = number;
     }
     return true;
   }
@@ -135,10 +140,11 @@ Result<serving::Embeddings> read_embed_answer(std::string_view body, std::size_t
   for (std::size_t i = 0; i < count; ++i) {
     if (!bring_to_unit_length(answer.vectors[i])) return bad_answer("vector " + std::to_string(i) + " is zero");
     embeddings[i].values = std::move(answer.vectors[i]);
+    if (answer.sizes.size() != count) continue;
+    embeddings[i].width = whole<std::uint32_t>(answer.sizes[i].width);
+    embeddings[i].height = whole<std::uint32_t>(answer.sizes[i].height);
   }
   embeddings.front().tokens = whole<std::size_t>(answer.tokens);
-  embeddings.front().width = whole<std::uint32_t>(answer.width);
-  embeddings.front().height = whole<std::uint32_t>(answer.height);
   return embeddings;
 }
 

@@ -10,8 +10,8 @@
 
 namespace sightline::cohere {
 
-/// Reads `embeddings.float` and, where they are told, the tokens billed and the size of the picture. Nothing
-/// else of the answer is kept, and no more than is asked for.
+/// Reads `embeddings.float` and, where they are told, the tokens billed and the sizes of the pictures, if there is one
+/// for each vector. Nothing else of the answer is kept, and no more than is asked for.
 ///
 /// The answer is believed only if it has `count` vectors of `dims` numbers each (0: any number, but the same
 /// for all), every number finite and no vector zero. Vectors come from Cohere with unit length; one that does

@@ -14,6 +14,13 @@ json::Builder with_head(const BodyHead& head, std::string_view input_type) {
   return body;
 }
 
+constexpr std::string_view k_url_begin = "data:", k_url_middle = ";base64,";
+
+std::string data_url(std::string_view encoded) {
+  return std::string(k_url_begin) + std::string(media_type(encoded)) + std::string(k_url_middle) +
+         base64_encode(encoded);
+}
+
 const char* word_of(models::Truncate truncate) {
   switch (truncate) {
     case models::Truncate::none:
@@ -39,9 +46,35 @@ std::string text_body(const BodyHead& head, std::string_view input_type, models:
   return with_head(head, input_type).member("truncate", word_of(truncate)).member("texts", texts).text();
 }
 
-std::string picture_body(const BodyHead& head, std::string_view encoded) {
-  const std::string url = "data:" + std::string(media_type(encoded)) + ";base64," + base64_encode(encoded);
-  return with_head(head, "image").array("images").value(url).text();
+std::size_t url_bytes(std::string_view encoded) {
+  return k_url_begin.size() + media_type(encoded).size() + k_url_middle.size() + (encoded.size() + 2) / 3 * 4;
+}
+
+std::string pictures_body(const BodyHead& head, const std::vector<const Parts*>& contents) {
+  json::Builder body = with_head(head, "image");
+  body.array("images");
+  for (const Parts* parts : contents) body.value(data_url(parts->front().bytes));
+  return body.text();
+}
+
+std::string contents_body(const BodyHead& head, std::string_view input_type, models::Truncate truncate,
+                          const std::vector<const Parts*>& contents) {
+  json::Builder body = with_head(head, input_type);
+  body.member("truncate", word_of(truncate)).array("inputs");
+  for (const Parts* parts : contents) {
+    body.object().array("content");
+    for (const Part& part : *parts) {
+      body.object().member("type", part.is_picture ? "image_url" : "text");
+      if (part.is_picture) {
+        body.object("image_url").member("url", data_url(part.bytes)).end();
+      } else {
+        body.member("text", part.bytes);
+      }
+      body.end();
+    }
+    body.end().end();
+  }
+  return body.text();
 }
 
 }  // namespace sightline::cohere

@@ -26,21 +26,33 @@ class Line {
   std::array<std::deque<CallPtr>, OutboundCalls::k_lanes> lanes;
 
   std::size_t size() const { return lanes[0].size() + lanes[1].size(); }
-  /// When the pace allows the next call; not after `now`: at once.
-  TimePoint next(TimePoint now) const {
-    return pace_.calls == 0 || sent_.size() < pace_.calls ? now : sent_.front() + pace_.span;
+  /// When the pace allows a call of so many inputs; not after `now`: at once.
+  TimePoint next(TimePoint now, std::size_t inputs) const {
+    TimePoint turn = now;
+    if (pace_.calls != 0 && sent_.size() >= pace_.calls) turn = (sent_.end() - pace_.calls)->at + pace_.span;
+    if (pace_.inputs == 0 || inputs == 0) return turn;
+    std::size_t recent = std::min(inputs, pace_.inputs);  // and those of calls within the span, the latest first
+    for (auto call = sent_.rbegin(); call != sent_.rend() && call->at + pace_.span > turn; ++call) {
+      recent += call->inputs;
+      if (recent > pace_.inputs) return call->at + pace_.span;
+    }
+    return turn;
   }
-  void spend(TimePoint now) {
-    if (pace_.calls == 0) return;
-    if (sent_.size() == pace_.calls) sent_.pop_front();
-    sent_.push_back(now);
+  void spend(TimePoint now, std::size_t inputs) {
+    if (pace_.calls == 0 && pace_.inputs == 0) return;
+    while (!sent_.empty() && sent_.front().at + pace_.span <= now) sent_.pop_front();
+    sent_.push_back({now, std::min(inputs, pace_.inputs)});
   }
   /// Nothing would be lost if the line were made anew.
-  bool is_blank(TimePoint now) const { return size() == 0 && (sent_.empty() || sent_.back() + pace_.span <= now); }
+  bool is_blank(TimePoint now) const { return size() == 0 && (sent_.empty() || sent_.back().at + pace_.span <= now); }
 
  private:
+  struct Sent {
+    TimePoint at;
+    std::size_t inputs;
+  };
   const OutboundCalls::Pace pace_;
-  std::deque<TimePoint> sent_;  // the last `pace_.calls`
+  std::deque<Sent> sent_;  // of the last `pace_.span`, in order
 };
 
 std::string outcome_of(const Result<Response>& result) {
@@ -147,7 +159,8 @@ void OutboundCalls::Core::end(const CallPtr& call, Reason reason) {
     if (const auto line = lines_.find(call->terms_.line); line != lines_.end() && reason != Reason::settled) {
       std::erase(line->second.lanes.at(call->terms_.lane), call);
       const TimePoint now = timer_.now();
-      end.wait = std::chrono::ceil<milliseconds>(std::max(line->second.next(now), now) - now);
+      const TimePoint turn = line->second.next(now, call->terms_.inputs);
+      end.wait = std::chrono::ceil<milliseconds>(std::max(turn, now) - now);
     }
   }
   try {
@@ -175,13 +188,13 @@ CallPtr OutboundCalls::Core::next_ready(TimePoint now, TimePoint& wake_at) {
     int& in_flight = in_flight_[call->origin_];
     if (in_flight >= client_.max_connections_per_host()) {
       ++at;
-    } else if (const TimePoint turn = line.next(now); paced && turn > now) {
+    } else if (const TimePoint turn = line.next(now, call->terms_.inputs); paced && turn > now) {
       wake_at = std::min(wake_at, turn);
       ++at;
     } else {
       last_served_ = key;
       lane.pop_front();
-      if (paced) line.spend(now);
+      if (paced) line.spend(now, call->terms_.inputs);
       ++in_flight;
       ++all_in_flight_;
       ++sending_;

@@ -37,15 +37,18 @@ class OutboundCalls {
   using TimePoint = Timer::TimePoint;
   static constexpr std::size_t k_lanes = 2;
 
-  /// At most `calls` in any `span`, however they fall: what is not used does not add up. 0: no limit.
+  /// At most `calls`, of at most `inputs` together, in any `span`, however they fall: what is not used does not add up.
+  /// 0: no limit.
   struct Pace {
     std::size_t calls = 0;
     std::chrono::microseconds span = std::chrono::minutes(1);
+    std::size_t inputs = 0;
   };
   struct Terms {
     std::string url;   ///< its scheme, host and port are what connections are counted by
     std::string line;  ///< the calls of a line have the same pace and share it
     Pace pace = {};
+    std::size_t inputs = 0;  ///< of the call, for `Pace::inputs`; more than that counts as that many
     std::size_t lane = 0;
     TimePoint deadline = TimePoint::max();
     std::shared_ptr<Cancellation> cancellation = {};  ///< may be null

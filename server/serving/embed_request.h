@@ -50,11 +50,12 @@ struct EmbedOptions {
   std::shared_ptr<Cancellation> cancellation;           ///< cancelled when the answer is no longer needed; null: never
   std::shared_ptr<RequestTrace> trace;                  ///< where the stages of its inputs are noted; null: nowhere
 
-  // For upstream models (upstream.h); local models use neither.
+  // For upstream models (upstream.h); local models use none of these.
   /// The client's input type, a word in lower case (`query`, `search_document`, `clustering` ...);
   /// empty: not said.
   std::string input_type;
   std::optional<std::size_t> dimensions;  ///< length of the vectors, if the client requests one
+  std::vector<std::size_t> parts;         ///< how many inputs get one vector together; empty: one each
 };
 
 /// The answer for one input.

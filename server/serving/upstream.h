@@ -36,6 +36,9 @@ struct UpstreamModel {
   std::uint32_t dims = 0;        ///< floats per vector, unless the client requests another number
   std::uint32_t max_tokens = 0;  ///< of a text
   std::string description = {};  ///< for users; may be empty
+  std::uint32_t pictures_per_call = 1;
+  /// Budgets set by the operator; 0: only those of the server that runs the model.
+  std::uint32_t pictures_per_minute = 0, calls_per_minute = 0;
 };
 
 /// Another server that embeds, in addition to the local models.
@@ -51,7 +54,9 @@ class Upstream {
   virtual bool serves(std::string_view model) const = 0;
   /// Those that it is known to have; it may serve others too.
   virtual std::vector<UpstreamModel> models() const = 0;
-  /// Answers one vector per input, in input order, or one failure that names the input.
+  /// True if the model makes one vector of several parts (EmbedOptions::parts).
+  virtual bool fuses(std::string_view) const { return false; }
+  /// Answers one vector per content, in their order, or one failure that names the input.
   virtual void embed(UpstreamRequest request, Callback done) = 0;
 };
 

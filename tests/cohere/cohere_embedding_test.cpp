@@ -1,8 +1,11 @@
 #include "server/cohere/cohere_embedding.h"
 
+#include <cmath>
 #include <doctest/doctest.h>
 #include <future>
+#include <map>
 #include <rapidjson/document.h>
+#include <set>
 
 #include "base/base64.h"
 #include "server/cohere/fitting_picture.h"
@@ -68,13 +71,44 @@ std::vector<Input> texts(int count) {
 Input picture(int number) {
   return {Modality::image, "\xFF\xD8\xFF\xE0 picture " + std::to_string(number), ""};
 }
+/// Of the model that takes many pictures in one call.
+serving::UpstreamRequest asking_v4(std::vector<Input> inputs, std::string input_type = "") {
+  auto request = asking(std::move(inputs), std::move(input_type));
+  request.model = "embed-v4.0";
+  return request;
+}
+std::vector<Input> pictures(int count, int first = 0) {
+  std::vector<Input> inputs;
+  for (int i = 0; i < count; ++i) inputs.push_back(picture(first + i));
+  return inputs;
+}
+
 Input grey_bmp(std::uint8_t grey) {
   return {Modality::image, models::bmp_file(8, 8, grey), ""};
 }
 
-bool is_vector_of(const serving::Embedding& embedding, const Input& input) {
-  return embedding.values == spread(hashed(input.bytes, input.modality == Modality::image), 1024);
+bool is_vector_of(const serving::Embedding& embedding, const Input& input, std::size_t dims = 1024) {
+  return embedding.values == spread(hashed(input.bytes, input.modality == Modality::image), dims);
 }
+
+/// The largest difference from the vector of the mean of both.
+float distance_from_mean(const serving::Embedding& embedding, const Input& a, const Input& b) {
+  auto mean = hashed(a.bytes, a.modality == Modality::image);
+  const auto other = hashed(b.bytes, b.modality == Modality::image);
+  double square = 0;
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    mean[i] += other[i];
+    square += static_cast<double>(mean[i]) * mean[i];
+  }
+  for (float& value : mean) value = static_cast<float>(value / std::sqrt(square));
+  const auto expected = spread(mean, embedding.values.size());
+  float largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    largest = std::max(largest, std::abs(embedding.values[i] - expected[i]));
+  return largest;
+}
+
+constexpr std::chrono::milliseconds k_gathering{20};
 
 }  // namespace
 
@@ -308,6 +342,205 @@ TEST_CASE(
   bench.cohere.release();
   REQUIRE(first.get());
   CHECK(bench.embed(asking(texts(4))));
+}
+
+TEST_CASE("embed-v4.0 gets 96 pictures per call: 300 are four calls") {
+  Bench bench;
+  auto inputs = pictures(300);
+  inputs[8] = {Modality::text, "between", ""};
+  auto answer = bench.start(asking_v4(inputs));
+  bench.timer.advance(k_gathering);
+  const auto vectors = answer.get();
+  REQUIRE_MESSAGE(vectors.ok(), vectors.error().message);
+  for (std::size_t i = 0; i < 300; ++i) {
+    CHECK(is_vector_of((*vectors)[i], inputs[i], 1536));
+    CHECK((*vectors)[i].width == (i == 8 ? 0 : 4));
+  }
+  std::multiset<std::string> sizes;
+  for (std::size_t i = 0; i < bench.cohere.requests().size(); ++i) sizes.insert(bench.sent(i, "images"));
+  CHECK(sizes == std::multiset<std::string>{"absent", "array of 96", "array of 96", "array of 96", "array of 11"});
+}
+
+TEST_CASE("calls of large pictures stay within 20 MB, as data URLs") {
+  Bench bench;
+  std::vector<Input> inputs;
+  for (int i = 0; i < 5; ++i) {
+    inputs.push_back(picture(i));
+    inputs.back().bytes.resize(4'900'000, 'x');  // 6.5 MB each
+  }
+  auto answer = bench.start(asking_v4(inputs));
+  bench.timer.advance(k_gathering);
+  const auto vectors = answer.get();
+  REQUIRE_MESSAGE(vectors.ok(), vectors.error().message);
+  for (std::size_t i = 0; i < 5; ++i) CHECK(is_vector_of((*vectors)[i], inputs[i], 1536));
+  CHECK(bench.cohere.requests().size() == 2);
+}
+
+TEST_CASE("pictures of several requests go out together, those of one key, and queries do not wait") {
+  Bench bench;
+  auto first = bench.start(asking_v4({picture(1)})), second = bench.start(asking_v4({picture(2)}));
+  auto other_key = asking_v4({picture(3)});
+  other_key.authorization = "Bearer another-key";
+  auto third = bench.start(other_key);
+  auto query = asking_v4({picture(4)}, "query");
+  query.options.lane = serving::Lane::query;
+  const auto at_once = bench.embed(query);
+  REQUIRE(at_once);
+  CHECK(is_vector_of((*at_once)[0], picture(4), 1536));
+  CHECK(bench.cohere.requests().size() == 1);
+  bench.timer.advance(k_gathering);
+  int number = 0;
+  for (auto* answer : {&first, &second, &third}) {
+    const auto vectors = answer->get();
+    REQUIRE(vectors);
+    CHECK(is_vector_of((*vectors)[0], picture(++number), 1536));
+  }
+  REQUIRE(bench.cohere.requests().size() == 3);
+  std::map<std::string, std::string> images;
+  for (std::size_t i = 1; i < 3; ++i)
+    images[std::string(*bench.cohere.requests()[i].headers.get("Authorization"))] = bench.sent(i, "images");
+  CHECK(images["Bearer callers-key"] == "array of 2");
+  CHECK(images["Bearer another-key"] == "array of 1");
+}
+
+TEST_CASE("a picture that Cohere refuses fails its own request, and not those that went with it") {
+  CohereEmbedding::Options options;
+  options.client.concurrency = 1;
+  Bench bench(options);
+  bench.cohere.put_first(answer_of(400, R"({"message":"broken"})"));
+  bench.cohere.put_first(answer_of(400, R"({"message":"broken"})"));
+  auto bad = bench.start(asking_v4({picture(1), picture(2)})), good = bench.start(asking_v4({picture(3)}));
+  bench.timer.advance(k_gathering);
+  const auto failed = bad.get();
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().status == 400);
+  CHECK(failed.error().message == "the pictures from input 0 to input 1: Cohere answered 400: broken");
+  const auto vectors = good.get();
+  REQUIRE(vectors);
+  CHECK(is_vector_of((*vectors)[0], picture(3), 1536));
+  REQUIRE(bench.cohere.requests().size() == 3);
+  CHECK(bench.sent(0, "images") == "array of 3");
+  CHECK(bench.sent(1, "images") == "array of 2");
+  CHECK(bench.sent(2, "images") == "array of 1");
+}
+
+TEST_CASE("the picture of a client that has left is not sent, and a call for none of them is not made") {
+  Bench bench;
+  const auto client = std::make_shared<Cancellation>();
+  auto leaving = asking_v4({picture(1)});
+  leaving.options.cancellation = client;
+  auto left = bench.start(leaving);
+  SUBCASE("others stay") {
+    auto stays = bench.start(asking_v4({picture(2)}));
+    client->cancel(CancelReason::client_left);
+    bench.timer.advance(k_gathering);
+    const auto vectors = stays.get();
+    REQUIRE(vectors);
+    CHECK(is_vector_of((*vectors)[0], picture(2), 1536));
+    CHECK(bench.sent(0, "images") == "array of 1");
+  }
+  SUBCASE("nobody stays") {
+    client->cancel(CancelReason::client_left);
+    bench.timer.advance(k_gathering);
+    CHECK(bench.cohere.requests().empty());
+  }
+  const auto answer = left.get();
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().status == 499);
+}
+
+TEST_CASE("the budget of a minute counts pictures, however many go in a call, and texts do not wait for it") {
+  CohereEmbedding::Options options;
+  options.client.pictures_per_minute = 5;
+  Bench bench(options);
+  bench.cohere.hold();
+  auto answer = bench.start(asking_v4(pictures(12)));
+  bench.cohere.wait_for_held(1);
+  bench.timer.advance(std::chrono::seconds(59));
+  CHECK(bench.cohere.requests().size() == 1);
+  CHECK(bench.sent(0, "images") == "array of 5");
+  bench.timer.advance(std::chrono::seconds(1));
+  bench.cohere.wait_for_held(2);
+  bench.timer.advance(std::chrono::seconds(59));
+  CHECK(bench.cohere.requests().size() == 2);
+  auto text = bench.start(asking_v4(texts(1)));
+  bench.cohere.wait_for_held(3);
+  bench.timer.advance(std::chrono::seconds(1));
+  bench.cohere.wait_for_held(4);
+  CHECK(bench.sent(3, "images") == "array of 2");
+  bench.cohere.release();
+  CHECK(answer.get());
+  CHECK(text.get());
+}
+
+TEST_CASE("a picture that gets no turn in time is refused as load, with the time to wait and the option") {
+  for (const std::string model : {"embed-v4.0", "embed-english-v3.0"}) {
+    CohereEmbedding::Options options;
+    options.client.pictures_per_minute = 1;
+    options.gathering = std::chrono::milliseconds(0);
+    Bench bench(options);
+    auto request = asking({picture(1)});
+    request.model = model;
+    CHECK(bench.embed(request));
+    request.options.deadline = bench.timer.now() + std::chrono::seconds(10);
+    auto late = bench.start(request);
+    bench.timer.advance(std::chrono::seconds(10));
+    const auto failed = late.get();
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().status == 429);
+    CHECK(failed.error().retry_after == std::chrono::seconds(50));
+    CHECK(failed.error().message.find("1 pictures per minute is used up (--cohere-pictures-per-minute)") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("embed-v4.0 makes one vector of several parts") {
+  Bench bench;
+  const Input words{Modality::text, "this, but blue", "input 0, part 0"};
+  auto request = asking_v4({words, picture(1), picture(2), words, grey_bmp(90)}, "query");
+  request.options.parts = {2, 1, 2};
+  request.options.lane = serving::Lane::query;
+  const auto vectors = bench.embed(request);
+  REQUIRE_MESSAGE(vectors.ok(), vectors.error().message);
+  REQUIRE(vectors->size() == 3);
+  CHECK(distance_from_mean((*vectors)[0], words, picture(1)) < 1e-6f);
+  CHECK(is_vector_of((*vectors)[1], picture(2), 1536));
+  CHECK(distance_from_mean((*vectors)[2], words, {Modality::image, *fitted(grey_bmp(90).bytes, {}), ""}) < 1e-6f);
+  CHECK((*vectors)[0].width == 0);
+  bench.cohere.put_first(answer_of(400, R"({"message":"no"})"));
+  request = asking_v4({words, picture(1)}, "query");
+  request.options.parts = {2};
+  request.options.lane = serving::Lane::query;
+  const auto failed = bench.embed(request);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().message == "input 0: Cohere answered 400: no");
+  CHECK(bench.embedding->fuses("embed-v4.0"));
+  CHECK_FALSE(bench.embedding->fuses("embed-english-v3.0"));
+}
+
+TEST_CASE("the length of embed-v4.0's vectors is the request's, else the option's") {
+  CohereEmbedding::Options options;
+  options.dimensions = 256;
+  Bench bench(options);
+  auto request = asking_v4(texts(1));
+  CHECK(bench.embed(request)->front().values.size() == 256);
+  CHECK(bench.sent(0, "output_dimension") == "256");
+  request.options.dimensions = 1536;
+  CHECK(bench.embed(request)->front().values.size() == 1536);
+  request.options.dimensions = 300;
+  const auto failed = bench.embed(request);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().message.find("request 256, 512, 1024 or 1536") != std::string::npos);
+  CHECK(bench.embed(asking(texts(1)))->front().values.size() == 1024);
+  for (const auto& model : bench.embedding->models()) {
+    CHECK(model.dims == (model.name == "embed-v4.0"                      ? 256
+                         : model.name.find("light") == std::string::npos ? 1024
+                                                                         : 384));
+    CHECK(model.pictures_per_call == (model.name == "embed-v4.0" ? 96 : 1));
+  }
+  options.dimensions = 300;
+  const auto timer = start_timer();
+  CHECK_FALSE(CohereEmbedding::create(options, *timer));
 }
 
 TEST_CASE("200 pictures get the right vectors from a server that fails often") {

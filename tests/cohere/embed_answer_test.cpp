@@ -15,10 +15,11 @@ std::string with_vectors(const std::string& vectors) {
 }
 }  // namespace
 
-TEST_CASE("vectors are read in order, with what was billed and the picture's size") {
+TEST_CASE("vectors are read in order, with what was billed and the pictures' sizes") {
   const auto read = read_embed_answer(
       R"({"id":"1","texts":["[0.5]"],"embeddings":{"int8":[[1,2]],"float":[[0.6,0.8],[1,0],[0,-1]]},)"
-      R"("images":[{"width":400,"height":300,"format":"png"}],"meta":{"billed_units":{"input_tokens":7}}})",
+      R"("images":[{"width":400,"height":300,"format":"png"},{"width":4,"height":3},{"width":5,"height":-1}],)"
+      R"("meta":{"billed_units":{"input_tokens":7}}})",
       3, 2);
   REQUIRE(read);
   CHECK((*read)[0].values == std::vector<float>{0.6f, 0.8f});
@@ -28,6 +29,14 @@ TEST_CASE("vectors are read in order, with what was billed and the picture's siz
   CHECK((*read)[1].tokens == 0);
   CHECK((*read)[0].width == 400);
   CHECK((*read)[0].height == 300);
+  CHECK((*read)[1].width == 4);
+  CHECK((*read)[2].height == 0);
+  // Sizes that cannot be told apart are none, as are more of them than vectors.
+  for (const std::string sizes : {R"({"width":1})", R"({"width":1},{"width":2},{"width":3},{"width":4})"}) {
+    const auto other = read_embed_answer(R"({"images":[)" + sizes + R"(],"embeddings":{"float":[[1,0],[0,1]]}})", 2, 2);
+    REQUIRE(other);
+    CHECK((*other)[0].width == 0);
+  }
 }
 
 TEST_CASE("a vector that is not of unit length is brought to it") {

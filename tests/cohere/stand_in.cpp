@@ -15,7 +15,7 @@ namespace {
 
 using rapidjson::Value;
 
-constexpr std::size_t k_texts_a_call = 96, k_picture_bytes = 5'000'000;
+constexpr std::size_t k_texts_a_call = 96, k_picture_bytes = 5'000'000, k_pictures_bytes = 20'000'000;
 
 http::Response error(int status, const std::string& message) {
   rapidjson::StringBuffer buffer;
@@ -36,6 +36,7 @@ http::Response error(int status, const std::string& message) {
 struct Asked {
   std::string model;
   std::vector<StandIn::Input> inputs;
+  std::vector<std::size_t> parts;  // inputs of each vector; empty: one each
   std::vector<std::string> types;
   std::size_t dims = 0;
 };
@@ -84,8 +85,39 @@ Refused read_pictures(const Value& body, Asked& asked) {
     return error(400, "invalid request: total number of images must be at most " + std::to_string(most) +
                           " - received " + std::to_string(images.Size()));
   }
+  std::size_t bytes = 0;
   for (const auto& image : images.GetArray()) {
     if (auto refused = read_picture(image, asked)) return refused;
+    bytes += image.GetStringLength();
+  }
+  if (bytes > k_pictures_bytes) return error(400, "invalid request: total size of images must be at most 20MB");
+  return std::nullopt;
+}
+
+Refused read_part(const Value& part, Asked& asked) {
+  const std::string type = part.IsObject() ? string_of(part, "type") : "";
+  if (type == "text" && part.HasMember("text") && part["text"].IsString()) {
+    asked.inputs.push_back({false, string_of(part, "text")});
+    return std::nullopt;
+  }
+  if (type == "image_url" && part.HasMember("image_url") && part["image_url"].IsObject() &&
+      part["image_url"].HasMember("url"))
+    return read_picture(part["image_url"]["url"], asked);
+  return error(400, "invalid request: content must hold objects of type text or image_url");
+}
+
+Refused read_contents(const Value& body, Asked& asked) {
+  const auto& inputs = body["inputs"];
+  if (asked.model != "embed-v4.0") return error(400, "invalid request: inputs are not supported by this model");
+  if (!inputs.IsArray() || inputs.Empty() || inputs.Size() > k_texts_a_call)
+    return error(400, "invalid request: inputs must be an array of 1 to 96 objects");
+  for (const auto& input : inputs.GetArray()) {
+    if (!input.IsObject() || !input.HasMember("content") || !input["content"].IsArray() || input["content"].Empty())
+      return error(400, "invalid request: inputs must have content");
+    for (const auto& part : input["content"].GetArray()) {
+      if (auto refused = read_part(part, asked)) return refused;
+    }
+    asked.parts.push_back(input["content"].Size());
   }
   return std::nullopt;
 }
@@ -112,8 +144,8 @@ Refused read_inputs(const Value& body, Asked& asked) {
     return error(400,
                  "invalid request: valid input_type must be provided with "
                  "the provided model");
-  if (body.HasMember("texts") == body.HasMember("images"))
-    return error(400, "invalid request: exactly one of texts and images must be provided");
+  if (body.HasMember("texts") + body.HasMember("images") + body.HasMember("inputs") != 1)
+    return error(400, "invalid request: exactly one of texts, images and inputs must be provided");
   if (body.HasMember("images") != (type == "image"))
     return error(400,
                  "invalid request: input_type image goes with images, and "
@@ -122,6 +154,7 @@ Refused read_inputs(const Value& body, Asked& asked) {
   const std::string truncate = string_of(body, "truncate");
   if (body.HasMember("truncate") && !one_of(truncate, {"NONE", "START", "END", "none", "start", "end"}))
     return error(400, "invalid request: truncate must be NONE, START or END");
+  if (body.HasMember("inputs")) return read_contents(body, asked);
   return body.HasMember("images") ? read_pictures(body, asked) : read_texts(body, asked);
 }
 
@@ -167,6 +200,25 @@ Refused read_body(const std::string& text, Asked& asked) {
   }
   if (auto refused = read_inputs(body, asked)) return refused;
   return read_outputs(body, asked);
+}
+
+/// One vector for each input of the request: the mean of those of its parts, of unit length.
+std::vector<StandIn::Embedded> fused(std::vector<StandIn::Embedded> all, const std::vector<std::size_t>& parts) {
+  std::vector<StandIn::Embedded> inputs;
+  auto next = all.begin();
+  for (const std::size_t count : parts) {
+    StandIn::Embedded& whole = inputs.emplace_back();
+    whole.values.resize(next->values.size());
+    double square = 0;
+    for (std::size_t i = 0; i < whole.values.size(); ++i) {
+      for (std::size_t part = 0; part < count; ++part)
+        whole.values[i] += next[static_cast<std::ptrdiff_t>(part)].values[i];
+      square += static_cast<double>(whole.values[i]) * whole.values[i];
+    }
+    for (float& value : whole.values) value = static_cast<float>(value / std::sqrt(square));
+    next += static_cast<std::ptrdiff_t>(count);
+  }
+  return inputs;
 }
 
 void append_vector(std::string& out, const std::vector<float>& values, const std::string& type) {
@@ -248,9 +300,10 @@ std::optional<http::Response> StandIn::answer(const http::Request& request) {
 http::Response StandIn::embed(const http::Request& request, Fate fate) const {
   Asked asked;
   if (auto refused = read_body(request.body, asked)) return *std::move(refused);
-  const auto embedded = embed_(asked.inputs);
+  auto embedded = embed_(asked.inputs);
   if (!embedded) return error(400, "invalid request: " + embedded.error().message);
-  const bool pictures = asked.inputs.front().picture;
+  if (!asked.parts.empty()) embedded = fused(*std::move(embedded), asked.parts);
+  const bool pictures = asked.parts.empty() && asked.inputs.front().picture;
   const std::size_t count = embedded->size() - (fate == Fate::fewer_vectors ? 1 : 0);
   std::string body = R"({"id":"00000000-0000-0000-0000-000000000000","embeddings":{)";
   for (std::size_t t = 0; t < asked.types.size(); ++t) {

@@ -18,7 +18,8 @@
 namespace sightline::cohere {
 
 /// Answers `POST /v2/embed` as docs.cohere.com publishes it: what is required,
-/// the types, 96 texts or 1 picture a call (embed-v4.0: 96 pictures), 5 MB a
+/// the types, 96 texts or 1 picture a call (embed-v4.0: 96 pictures of 20 MB
+/// together, or `inputs` of several parts, whose vector is the mean), 5 MB a
 /// picture and its formats, errors as {"message"}. Of the embedding types it
 /// gives float, int8 and binary. Thread safety: `answer` may be called from any
 /// thread.

@@ -59,6 +59,33 @@ TEST_CASE("the stand-in holds to Cohere's limits and types") {
   CHECK(outcome(texts + R"(["a"],"output_dimension":256)").starts_with("400"));
 }
 
+TEST_CASE("the stand-in takes from embed-v4.0's callers 96 pictures of 20 MB, and several parts for one vector") {
+  const auto v4 = [](const std::string& members) {
+    StandIn stand_in({}, hashed_all);
+    http::Request request;
+    request.method = http::Method::post;
+    request.path = "/v2/embed";
+    request.headers.set("Authorization", "Bearer k");
+    request.body = R"({"model":"embed-v4.0",)" + members + "}";
+    const auto answer = *stand_in.answer(request);
+    return std::to_string(answer.status) + " " + answer.body.substr(0, 400);
+  };
+  const std::string images = R"("input_type":"image","images":)";
+  CHECK(v4(images + repeated(k_png, 96)).starts_with("200"));
+  CHECK(v4(images + repeated(k_png, 97)).find("at most 96 - received 97") != std::string::npos);
+  std::string large = "\x89PNG\r\n\x1A\n";
+  large.resize(4'900'000);
+  const std::string uri = "\"data:image/png;base64," + base64_encode(large) + "\"";
+  CHECK(v4(images + repeated(uri, 3)).starts_with("200"));
+  CHECK(v4(images + repeated(uri, 4)).find("20MB") != std::string::npos);
+  const std::string parts =
+      R"({"content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":)" + k_png + "}}]}";
+  CHECK(v4(R"("input_type":"search_query","inputs":)" + repeated(parts, 2)).starts_with("200"));
+  CHECK(v4(R"("input_type":"search_query","inputs":[{"content":[]}])").starts_with("400"));
+  CHECK(v4(R"("input_type":"search_query","inputs":[{"content":[{"type":"audio"}]}])").starts_with("400"));
+  CHECK(outcome(R"("input_type":"search_query","inputs":)" + repeated(parts, 1)).starts_with("400"));
+}
+
 TEST_CASE("the stand-in requires a key and a known model") {
   StandIn::Options options;
   options.key = "right";

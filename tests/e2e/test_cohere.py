@@ -234,3 +234,82 @@ def test_the_registered_search_endpoint_is_elastics_own_service_and_finds_by_tex
         assert found.keys() == wanted.keys() and len(found) == 5
         assert max(abs(found[key] - wanted[key]) for key in found) < 1e-6
         assert CALLERS_KEY not in done.stdout + done.stderr + json.dumps(server.es("GET", "/_inference/_all")[1])
+
+
+V4 = "embed-v4.0"
+
+
+def v4_vector_from(stand_in, **content):
+    status, answer = post(stand_in.url + "/v2/embed", {"model": V4, "embedding_types": ["float"], **content}, "any")
+    assert status == 200, answer
+    return answer["embeddings"]["float"][0]
+
+
+def test_300_pictures_of_embed_v4_are_four_calls(start, faultless, demo_pictures, tmp_path):
+    server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=["--cohere", "--cohere-url", faultless.url, "--max-inputs", "300"]))
+    status, answer = post(server.url + "/v1/embeddings", {"model": V4, "input": [data_uri(picture) for picture in demo_pictures[:300]]}, CALLERS_KEY)
+    assert status == 200 and len(answer["data"]) == 300, answer
+    assert cohere_calls(metrics(server)) == {"200": 4}
+    for i in (0, 95, 96, 288, 299):
+        wanted = v4_vector_from(faultless, input_type="image", images=[data_uri(demo_pictures[i])])
+        assert len(wanted) == 1536 and largest_difference(answer["data"][i]["embedding"], wanted) < 1e-6, i
+
+
+def test_embed_v4_has_lengths_and_makes_one_vector_of_several_parts(start, faultless, demo_pictures, tmp_path):
+    server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=[
+        "--cohere", "--cohere-url", faultless.url, "--cohere-dimensions", "512", "--cohere-pictures-per-minute", "400"]))
+    shown = {model["id"]: model for model in call("GET", f"{server.url}/v1/models")[1]["data"]}
+    assert shown[V4]["dims"] == 512 and shown[V4]["limits"]["pictures_per_call"] == 96 and shown[V4]["limits"]["pictures_per_minute"] == 400
+    assert shown[MODEL]["dims"] == 1024 and shown[MODEL]["limits"]["pictures_per_call"] == 1 and "calls_per_minute" not in shown[MODEL]["limits"]
+
+    content = [{"type": "text", "text": "this, but blue"}, {"type": "image_url", "image_url": {"url": data_uri(demo_pictures[0])}}]
+    wanted = {dims: v4_vector_from(faultless, input_type="search_query", inputs=[{"content": content}], output_dimension=dims) for dims in (512, 1024)}
+    for more, dims in (({}, 512), ({"dimensions": 1024}, 1024)):
+        status, answer = post(server.url + "/v1/embeddings", {"model": V4, "input": [{"content": content}], "input_type": "query", **more}, CALLERS_KEY)
+        assert status == 200 and largest_difference(answer["data"][0]["embedding"], wanted[dims]) < 1e-6, answer
+    picture = data_uri(demo_pictures[1])
+    status, answer = post(server.url + "/v2/embed", {"model": V4, "input_type": "search_query", "inputs": [
+        {"content": content}, {"content": [{"type": "image_url", "image_url": {"url": picture}}]}]}, CALLERS_KEY)
+    assert status == 200 and largest_difference(answer["embeddings"]["float"][0], wanted[512]) < 1e-6, answer
+    assert len(answer["images"]) == 1  # the lone picture's
+    status, answer = post(server.url + "/v1/embeddings", {"model": V4, "input": "a", "dimensions": 300}, CALLERS_KEY)
+    assert status == 400 and "256, 512, 1024 or 1536" in answer["error"]["message"]
+    status, answer = post(server.url + "/v1/embeddings", {"model": MODEL, "input": [{"content": content}]}, CALLERS_KEY)
+    assert status == 400 and "embed-v4.0 accepts them" in answer["error"]["message"]
+
+
+def test_a_load_says_beforehand_what_it_uses_of_cohere_and_gathers_pictures_of_several_documents(start, faultless, demo_pictures, tmp_path):
+    server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=[
+        "--cohere", "--cohere-url", faultless.url, "--cohere-pictures-per-minute", "6000"]))
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for picture in demo_pictures[:40]:
+        shutil.copy(picture, folder)
+    server.settings = {"COHERE_API_KEY": CALLERS_KEY, "COHERE_URL": server.url}
+    done = server.register("--models", "cohere")
+    assert done.returncode == 0, done.stdout + done.stderr
+    noted = server.es("GET", "/embed-images")[1]["embed-images"]["mappings"]["_meta"]["sightline"]["image_embedding"]
+    assert noted["cohere"] == {"model": MODEL, "pictures_per_call": 1, "pictures_per_minute": 6000}
+    done = server.ingest(folder, "--index", "embed-images", "--report", tmp_path / "failures.csv")
+    assert done.returncode == 0 and "40 indexed, 0 failed" in done.stdout, done.stdout + done.stderr
+    assert ("note: embed-english-v3.0 runs at Cohere: up to 40 pictures use 40 calls (a trial key has 1,000 calls per month) and take at least "
+            "1 second at 6000 pictures per minute (--cohere-pictures-per-minute)") in done.stderr
+
+    # The same with embed-v4.0: Elasticsearch sends each document by itself, and Sightline gathers them.
+    endpoint = json.loads((ROOT / "es_config/inference/cohere-ingest.json").read_text().replace("@SIGHTLINE_URL@", server.url).replace(MODEL, V4))
+    endpoint["service_settings"]["secret_parameters"] = {"api_key": CALLERS_KEY}
+    endpoint["service_settings"]["headers"]["Authorization"] = "Bearer ${api_key}"
+    assert server.es("PUT", "/_inference/text_embedding/v4", endpoint)[0] == 200
+    assert server.es("PUT", "/_ingest/pipeline/v4", {"processors": [{"inference": {"model_id": "v4", "input_output": {"input_field": "image_data", "output_field": "v"}}}]})[0] == 200
+    mappings = {"_meta": {"sightline": {"v": {"model": "v4", "cohere": {"model": V4, "pictures_per_call": 96}}}},
+                "properties": {"image_data": {"type": "binary"}, "v": {"type": "dense_vector", "dims": 1536, "similarity": "cosine", "index_options": {"type": "flat"}}}}
+    assert server.es("PUT", "/v4-images", {"settings": {"index": {"default_pipeline": "v4"}}, "mappings": mappings})[0] == 200
+    before = cohere_calls(metrics(server))["200"]
+    done = server.ingest(folder, "--index", "v4-images", "--report", tmp_path / "failures.csv")
+    assert done.returncode == 0 and "40 indexed, 0 failed" in done.stdout, done.stdout + done.stderr
+    assert "embed-v4.0 runs at Cohere: up to 40 pictures use 1 to 40 calls" in done.stderr and "8 minutes at 5 pictures per minute with a trial key" in done.stderr
+    assert cohere_calls(metrics(server))["200"] - before < 30
+    hits = server.es("POST", "/v4-images/_search", {"size": 50, "_source": ["image_name", "v"], "fields": ["v"]})[1]["hits"]["hits"]
+    found = {hit["_source"]["image_name"]: hit["fields"]["v"] for hit in hits}
+    for picture in (demo_pictures[0], demo_pictures[39]):
+        assert largest_difference(found[picture.name], v4_vector_from(faultless, input_type="image", images=[data_uri(picture)])) < 1e-6
