@@ -7,7 +7,7 @@ import { likeLink } from "./state.js";
 /** The longer side of a hit's picture, in pixels of the screen. */
 const k_side = 300;
 
-const k_hidden = new Set(["model_id", "model_fingerprint"]);
+const k_hidden = new Set(["model_id", "model_fingerprint", "image_url", "image_sha256"]);
 
 /** The attributes that are worth a line: short values, not the name, not what the pipeline keeps. */
 function attributesOf(hit, nameField) {
