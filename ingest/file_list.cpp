@@ -108,7 +108,7 @@ class Listing {
     if (error)
       return Error{ErrorCode::not_found,
                    utf8_name(folder_->string()).append(" cannot be inspected: ").append(error.message())};
-    absolute_ = "/" + tidied(fs::absolute(*folder_, error).native()).value_or("");
+    absolute_ = std::string("/").append(tidied(fs::absolute(*folder_, error).native()).value_or(""));
     return {};
   }
 
@@ -144,7 +144,7 @@ class Listing {
  private:
   std::optional<std::string> path_below(std::string_view name) const {
     if (!name.starts_with('/')) return tidied(name);
-    const std::string clean = "/" + tidied(name).value_or("..");
+    const std::string clean = std::string("/").append(tidied(name).value_or(".."));
     auto rest = below(clean, absolute_);
     if (!rest) rest = below(clean, real_);
     return rest ? std::optional(std::string(*rest)) : std::nullopt;
