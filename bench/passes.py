@@ -28,6 +28,7 @@ from bulk_speed import ENDPOINT, ROOT
 
 NAMES = ("a", "b", "c")
 TENTHS = 10
+WARM_UP_PICTURES = 32
 SAMPLE_SECONDS = 0.05
 
 
@@ -89,6 +90,14 @@ def resident_bytes(process):
     return next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmRSS")), 0)
 
 
+def warm_up(folder, server, pictures):
+    """Loads a few pictures for all models, so that no pass pays for what a server does only once."""
+    server.make_index("warm-up", NAMES)
+    some = [str(path.relative_to(pictures)) for path in sorted((pictures / "0000").iterdir())[:WARM_UP_PICTURES]]
+    subprocess.run([folder / "sightline-ingest", pictures, "--files-from", "-", "--index", "warm-up", "--quiet", "--env-file", "/dev/null", "--report", "/dev/null"],
+                   env={"PATH": os.environ["PATH"], "ELASTICSEARCH_URL": server.elasticsearch}, input="\n".join(some), text=True, check=True, stdout=subprocess.DEVNULL)
+
+
 def load(folder, server, pictures, index, count):
     """(seconds, the loader's line about its speed, its resident bytes in each tenth)"""
     environment = {"PATH": os.environ["PATH"], "ELASTICSEARCH_URL": server.elasticsearch}
@@ -120,6 +129,7 @@ def turn(options, pictures, passes):
     with tempfile.TemporaryDirectory() as data:
         server = Server(options.bin.resolve(), options.model.resolve(), data, options.option)
         try:
+            warm_up(options.bin.resolve(), server, pictures)
             for index, names in passes:
                 server.make_index(index, names)
                 seconds, line, memory = load(options.bin.resolve(), server, pictures, index, options.pictures)
