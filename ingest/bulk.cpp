@@ -36,17 +36,21 @@ void BulkDocument::write_over(const StoredDocument& stored) {
   fields = merged_members(stored.members, attributes, left_out);
 }
 
-bool BulkDocument::changes(const StoredDocument& stored) const {
+bool BulkDocument::changes(const StoredDocument& stored, bool needs_pictures) const {
   if (!same_members(merged_members(stored.members, attributes), stored.members)) return true;
   const std::string held = std::string("{").append(stored.members).append("}");
   const auto members = members_of(held);
-  return !members || std::any_of(members->begin(), members->end(), [&](const JsonMember& member) {
+  if (!members) return true;
+  std::size_t same = 0;
+  for (const JsonMember& member : *members) {
     const bool is_picture =
         std::find(picture_fields.begin(), picture_fields.end(), member.name) != picture_fields.end();
-    if (!is_picture) return false;
+    if (!is_picture) continue;
     const std::string held_picture = json::Builder().member(member.name, json::Raw{member.value}).text();
-    return pictures.find(held_picture) == std::string::npos;
-  });
+    if (pictures.find(held_picture) == std::string::npos) return true;
+    ++same;
+  }
+  return needs_pictures && same < picture_fields.size();
 }
 
 void BulkDocument::append_lines(std::string& body) const {
@@ -85,6 +89,12 @@ bool is_operation(std::string_view name) {
   return name == "index" || name == "create" || name == "update" || name == "delete";
 }
 
+/// 0 if there is none: it is only for people.
+std::chrono::milliseconds milliseconds_at(const rapidjson::Value& answer, const char* name) {
+  const rapidjson::Value& took = json::member(answer, name);
+  return std::chrono::milliseconds(took.IsUint() ? took.GetUint() : 0);
+}
+
 BulkOutcome outcome_of(const rapidjson::Value& result) {
   BulkOutcome outcome;
   if (const auto& status = json::member(result, "status"); status.IsInt()) outcome.status = status.GetInt();
@@ -99,7 +109,7 @@ BulkOutcome outcome_of(const rapidjson::Value& result) {
 
 }  // namespace
 
-Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, const std::vector<std::string>& ids) {
+Result<BulkAnswer> read_bulk_answer(const std::string& body, const std::vector<std::string>& ids) {
   rapidjson::Document document;
   json::read_document(body, document, k_document_json);
   const rapidjson::Value& items = json::member(document, "items");
@@ -107,7 +117,8 @@ Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, const
     return Error{ErrorCode::unavailable, "the answer to a bulk of " + std::to_string(ids.size()) +
                                              " documents does not list them: " + body.substr(0, 200)};
   }
-  std::vector<BulkOutcome> outcomes;
+  BulkAnswer answer{{}, milliseconds_at(document, "took"), milliseconds_at(document, "ingest_took")};
+  std::vector<BulkOutcome>& outcomes = answer.outcomes;
   for (const auto& item : items.GetArray()) {
     if (!item.IsObject() || item.MemberCount() != 1 || !is_operation(item.MemberBegin()->name.GetString())) {
       return Error{ErrorCode::unavailable, "an item of a bulk's answer is not an object with one operation"};
@@ -121,7 +132,7 @@ Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, const
     }
     outcomes.push_back(outcome_of(result));
   }
-  return outcomes;
+  return answer;
 }
 
 }  // namespace sightline::ingest

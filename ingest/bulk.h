@@ -1,6 +1,7 @@
 // Elasticsearch's _bulk: what goes in a body, and what its answer says of each document.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,8 +36,9 @@ struct BulkDocument {
   /// Keeps the fields that this load does not bring. Fails with a conflict (409) if the index holds another
   /// version by then.
   void write_over(const StoredDocument& stored);
-  /// Writing it would change an attribute that this load brings, or a picture that `stored` has.
-  bool changes(const StoredDocument& stored) const;
+  /// Writing it would change an attribute that this load brings, or a picture that `stored` has. With
+  /// `needs_pictures` also, if `stored` lacks one of the pictures.
+  bool changes(const StoredDocument& stored, bool needs_pictures = false) const;
 
   std::size_t bytes() const { return action.size() + pictures.size() + fields.size() + (fields.empty() ? 4 : 5); }
   void append_lines(std::string& body) const;
@@ -63,8 +65,15 @@ struct BulkOutcome {
 /// The kind of an HTTP status, of a whole answer or of one item.
 BulkOutcome::Kind kind_of_status(int status);
 
+/// The answer to a bulk.
+struct BulkAnswer {
+  std::vector<BulkOutcome> outcomes;         ///< of its documents, in order
+  std::chrono::milliseconds took{0};         ///< for indexing
+  std::chrono::milliseconds ingest_took{0};  ///< in the pipeline; 0: there was none
+};
+
 /// Reads the answer to a bulk of documents with these ids. Errors: unavailable if it does not list just these, in this
 /// order.
-Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, const std::vector<std::string>& ids);
+Result<BulkAnswer> read_bulk_answer(const std::string& body, const std::vector<std::string>& ids);
 
 }  // namespace sightline::ingest

@@ -129,6 +129,7 @@ std::string_view outermost(std::string_view path) {
 /// What is found of pipelines' processors, also of those within others.
 struct PipelineOutputs {
   std::vector<std::string> fields;     ///< written by `inference`, or renamed from what it writes
+  std::vector<std::string> removed;    ///< by `remove`
   std::vector<std::string> pipelines;  ///< called by `pipeline`
 
   void collect(const rapidjson::Value& value, bool in_inference = false) {
@@ -140,12 +141,18 @@ struct PipelineOutputs {
       const std::string_view name(member.name.GetString(), member.name.GetStringLength());
       if (in_inference && (name == "output_field" || name == "target_field")) add_new(fields, member.value);
       if (name == "rename") collect_rename(member.value);
+      if (name == "remove") collect_removed(json::member(member.value, "field"));
       if (name == "pipeline") add_new(pipelines, json::member(member.value, "name"));
       collect(member.value, in_inference || name == "inference");
     }
   }
 
  private:
+  void collect_removed(const rapidjson::Value& field) {
+    add_new(removed, field);
+    if (!field.IsArray()) return;
+    for (const auto& one : field.GetArray()) add_new(removed, one);
+  }
   /// A vector may be made in a field of its own and then take the old one's place.
   void collect_rename(const rapidjson::Value& rename) {
     if (!json::member(rename, "field").IsString()) return;
@@ -282,8 +289,8 @@ Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& i
   return documents_in(response->body, path, ids);
 }
 
-Result<std::vector<std::string>> Cluster::inferred_fields(const std::string& pipeline) {
-  PipelineOutputs outputs{{}, {pipeline}};
+Result<Cluster::PipelineFields> Cluster::pipeline_fields(const std::string& pipeline) {
+  PipelineOutputs outputs{{}, {}, {pipeline}};
   for (std::size_t at = 0; at < outputs.pipelines.size(); ++at) {
     const std::string name = outputs.pipelines[at];
     const std::string path = std::string("/_ingest/pipeline/").append(http::percent_encode(name));
@@ -293,7 +300,7 @@ Result<std::vector<std::string>> Cluster::inferred_fields(const std::string& pip
     if (!json::read_document(response->body, document)) outputs.collect(document);
   }
   if (!outputs.fields.empty()) outputs.fields.emplace_back("model_id");  // which stands beside the first of them
-  return std::move(outputs.fields);
+  return PipelineFields{std::move(outputs.fields), std::move(outputs.removed)};
 }
 
 Result<std::string> Cluster::mapping(const std::string& index) {
@@ -369,7 +376,9 @@ Result<std::vector<BulkOutcome>> Cluster::bulk(const std::string& index, std::st
   const auto response =
       judged(client_->send_and_wait(bulk_request(index, {}, std::move(body))), path_of(index, "/_bulk"), {200});
   if (!response.ok()) return response.error();
-  return read_bulk_answer(response->body, ids);
+  auto answer = read_bulk_answer(response->body, ids);
+  if (!answer.ok()) return answer.error();
+  return std::move(answer->outcomes);
 }
 
 http::ClientRequest Cluster::bulk_request(const std::string& index, const std::string& pipeline,

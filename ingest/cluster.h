@@ -48,9 +48,13 @@ class Cluster {
   Result<std::vector<StoredDocument>> read_documents(const std::string& index, const std::vector<std::string>& ids,
                                                      const std::vector<std::string>& left_out);
 
-  /// The fields that the inference processors of a pipeline write, also of the pipelines that it calls. Of a
-  /// pipeline that is not there: none. Errors: those of asking, e.g. without the right to read pipelines.
-  Result<std::vector<std::string>> inferred_fields(const std::string& pipeline);
+  /// What a pipeline does to fields, also through the pipelines that it calls.
+  struct PipelineFields {
+    std::vector<std::string> inferred;  ///< written by its inference processors
+    std::vector<std::string> removed;   ///< by `remove` processors, perhaps before they are written again
+  };
+  /// Of a pipeline that is not there: none. Errors: those of asking, e.g. without the right to read pipelines.
+  Result<PipelineFields> pipeline_fields(const std::string& pipeline);
 
   /// The index's mapping as JSON: `{"properties":{...}}`.
   Result<std::string> mapping(const std::string& index);

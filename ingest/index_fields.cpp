@@ -116,7 +116,8 @@ bool is_strict(const Value& mapping) {
 }  // namespace
 
 IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Attributes::Field>& fields,
-                                 const std::vector<std::string>& binary_fields) {
+                                 const std::vector<std::string>& binary_fields,
+                                 const std::vector<std::string>& keyword_fields) {
   IndexFields result;
   rapidjson::Document document;
   if (json::read_document(mapping, document) || !document.IsObject()) return result;
@@ -131,6 +132,9 @@ IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Att
   };
   for (const std::string& name : binary_fields) {
     if (find_field(document, name).field == nullptr) add(name, R"({"type":"binary"})");
+  }
+  for (const std::string& name : keyword_fields) {
+    if (find_field(document, name).field == nullptr) add(name, R"({"type":"keyword"})");
   }
   for (const Attributes::Field& field : fields) {
     const Found found = find_field(document, field.name);

@@ -16,14 +16,15 @@ struct IndexFields {
   std::vector<Note> misfits;   ///< fields whose mapping does not take all their values as they are
 };
 
-/// Compares `fields`, and `binary_fields` that hold pictures, with `mapping` (`{"properties":{...}}`).
+/// Compares `fields`, `binary_fields` that hold pictures, and `keyword_fields` that hold links to them or hashes, with `mapping` (`{"properties":{...}}`).
 ///
 /// A field that the mapping lacks gets the type that Elasticsearch would give it (text with the subfield
 /// `keyword`, long, boolean, date), but decimals `double` where it would say `float`: a float keeps seven
 /// digits, and sums of prices would be wrong. Nothing is added where the mapping decides about new fields
 /// itself (`dynamic` false, strict or runtime, `dynamic_templates`).
 IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Attributes::Field>& fields,
-                                 const std::vector<std::string>& binary_fields);
+                                 const std::vector<std::string>& binary_fields,
+                                 const std::vector<std::string>& keyword_fields = {});
 
 /// The names of the demo models whose vectors an index holds, as `scripts/register_endpoints.sh` notes them in its
 /// mapping's `_meta`. Each once, sorted.

@@ -7,94 +7,154 @@
 #include "ingest/row_matching.h"
 
 namespace sightline::ingest {
-namespace {
+
+LoadPlan::LoadPlan(const std::vector<PictureFile>& pictures, const Attributes* attributes, PlanOptions options)
+    : pictures_(&pictures), attributes_(attributes), options_(std::move(options)) {}
+
+LoadItem LoadPlan::item(std::size_t at) const {
+  const Entry& entry = entries_[at];
+  LoadItem item = options_.one_per_row ? row_item(entry) : picture_item(entry);
+  item.id = id_of(entry);
+  return item;
+}
+
+LoadItem LoadPlan::picture_item(const Entry& entry) const {
+  const PictureFile& picture = (*pictures_)[entry.picture];
+  LoadItem item{picture.name(), {{picture, data_field(options_.file_columns, 0)}}, {}, {}};
+  if (entry.row == k_none) return item;
+  item.attributes = attributes_->rows()[entry.row].members;
+  if (options_.file_columns.size() > 1) {
+    item.attributes =
+        json::Builder().list(item.attributes).member(k_column_field, options_.file_columns[entry.column]).text();
+  }
+  return item;
+}
+
+LoadItem LoadPlan::row_item(const Entry& entry) const {
+  LoadItem item;
+  item.attributes = attributes_->rows()[entry.row].members;
+  for (std::size_t column = 0; column < options_.file_columns.size(); ++column) {
+    const Number at = row_pictures_[entry.picture + column];
+    if (at == k_none) continue;
+    const PictureFile& picture = (*pictures_)[at];
+    if (item.pictures.empty()) item.name = picture.name();
+    // Where the first column's picture is missing, the next one stands in: a document has an `image_data`.
+    const std::size_t place = item.pictures.empty() ? 0 : column;
+    item.pictures.push_back({picture, data_field(options_.file_columns, place)});
+  }
+  return item;
+}
+
+const PictureFile& LoadPlan::first_picture(const Entry& entry) const {
+  if (!options_.one_per_row) return (*pictures_)[entry.picture];
+  auto at = row_pictures_.begin() + entry.picture;
+  while (*at == k_none) ++at;
+  return (*pictures_)[*at];
+}
+
+std::string LoadPlan::id_of(const Entry& entry) const {
+  if (options_.id == PlanOptions::Id::path) return first_picture(entry).name();
+  if (options_.id == PlanOptions::Id::column && entry.row != k_none) return attributes_->rows()[entry.row].id;
+  return {};
+}
 
 class Planner {
  public:
-  Planner(const std::vector<PictureFile>& pictures, const Attributes* attributes, const PlanOptions& options)
-      : pictures_(pictures), attributes_(attributes), options_(options) {}
+  Planner(const std::vector<PictureFile>& pictures, const Attributes* attributes, const PlanOptions& options,
+          FindingSink& found)
+      : pictures_(pictures),
+        attributes_(attributes),
+        options_(options),
+        found_(found),
+        plan_(pictures, attributes, options) {}
 
   LoadPlan run() {
     RowMatches matches;
-    if (attributes_ != nullptr) {
-      matches = match_rows(*attributes_, pictures_);
-      plan_.notes = std::move(matches.notes);
-    }
+    if (attributes_ != nullptr)
+      matches = match_rows(*attributes_, pictures_, [this](Note note) { pass_on(std::move(note)); });
     if (options_.one_per_row) {
-      speak_of_rows();
       for (std::size_t row = 0; row < matches.of_row.size(); ++row) add_row(row, matches.of_row[row]);
     } else {
+      plan_.entries_.reserve(pictures_.size());
       for (std::size_t picture = 0; picture < pictures_.size(); ++picture)
-        add_picture(pictures_[picture], attributes_ ? matches.of_picture[picture] : std::nullopt);
+        add_picture(picture, attributes_ ? matches.of_picture[picture] : std::nullopt);
     }
     return std::move(plan_);
   }
 
  private:
-  /// Two rows may share a picture here, and a file without a row makes no document.
-  void speak_of_rows() {
-    std::erase_if(plan_.notes, [](const Note& note) { return note.kind == Note::Kind::same_file_twice; });
-    for (Note& note : plan_.notes) {
+  using Entry = LoadPlan::Entry;
+  using Number = LoadPlan::Number;
+
+  void pass_on(Note note) {
+    // A list is a part of what a table is about.
+    if (options_.is_from_list && note.kind == Note::Kind::row_without_file) return;
+    if (options_.one_per_row) {
+      // Two rows may share a picture here, and a file without a row makes no document.
+      if (note.kind == Note::Kind::same_file_twice) return;
       if (note.kind == Note::Kind::file_without_row) note.reason += ": it is not loaded";
     }
+    found_.add(note);
   }
 
-  void add_picture(const PictureFile& picture, const std::optional<RowName>& name) {
-    LoadItem item{picture.name, {{picture, data_field(options_.file_columns, 0)}}, {}, {}};
-    const Attributes::Row* const row = name ? &attributes_->rows()[name->row] : nullptr;
-    if (row != nullptr) item.attributes = row->members;
-    if (row != nullptr && options_.file_columns.size() > 1)
-      item.attributes =
-          json::Builder().list(item.attributes).member(k_column_field, options_.file_columns[name->column]).text();
-    add(std::move(item), row);
+  void add_picture(std::size_t picture, const std::optional<RowName>& name) {
+    Entry entry{static_cast<Number>(picture)};
+    if (name) {
+      entry.row = static_cast<Number>(name->row);
+      entry.column = static_cast<Number>(name->column);
+    }
+    add(entry);
   }
 
   void add_row(std::size_t at, const std::vector<std::vector<std::size_t>>& found) {
     const Attributes::Row& row = attributes_->rows()[at];
-    LoadItem item;
-    item.attributes = row.members;
-    bool is_missing = false;
-    for (std::size_t column = 0; column < found.size(); ++column) {
-      is_missing = is_missing || (found[column].empty() && !row.files[column].empty());
-      if (found[column].empty()) continue;
-      const PictureFile& picture = pictures_[found[column].front()];
-      if (item.pictures.empty()) item.name = picture.name;
-      // Where the first column's picture is missing, the next one stands in: a document has an `image_data`.
-      const std::size_t place = item.pictures.empty() ? 0 : column;
-      item.pictures.push_back({picture, data_field(options_.file_columns, place)});
-    }
     const std::string line = "line " + std::to_string(row.line);
-    if (item.pictures.empty()) {
-      plan_.refusals.push_back({line, "none of the pictures that this row names is in the folder"});
+    const auto first = std::find_if(found.begin(), found.end(), [](const auto& pictures) { return !pictures.empty(); });
+    if (first == found.end()) {
+      if (!options_.is_from_list)
+        found_.add(Failure{line, 0, 0, "none of the pictures that this row names is in the folder"});
       return;
     }
-    if (is_missing) {
-      plan_.notes.push_back({Note::Kind::row_without_picture, item.name,
-                             line + " is loaded without the pictures that are not in the folder"});
+    const std::string name = pictures_[first->front()].name();
+    for (std::size_t column = 0; column < found.size(); ++column) {
+      if (!found[column].empty() || row.files[column].empty()) continue;
+      if (options_.is_from_list) {
+        found_.add(Failure{name, 0, 0,
+                           line + " is not loaded: it also names " + row.files[column] +
+                               ", which is not in the list; list all pictures of a row"});
+        return;
+      }
+      found_.add(Note{Note::Kind::row_without_picture, name,
+                      line + " is loaded without the pictures that are not in the folder"});
+      break;
     }
-    add(std::move(item), &row);
+    const Entry entry{static_cast<Number>(plan_.row_pictures_.size()), static_cast<Number>(at)};
+    for (const auto& pictures : found)
+      plan_.row_pictures_.push_back(pictures.empty() ? LoadPlan::k_none : static_cast<Number>(pictures.front()));
+    add(entry);
   }
 
-  void add(LoadItem item, const Attributes::Row* row) {
-    if (options_.id == PlanOptions::Id::path) item.id = item.name;
+  void add(const Entry& entry) {
+    if (options_.id == PlanOptions::Id::hash) return plan_.entries_.push_back(entry);
     if (options_.id == PlanOptions::Id::column) {
-      if (row == nullptr) return refuse(item, "it has no _id: no row of the attributes names this file");
-      if (row->id.empty())
-        return refuse(item, "it has no _id: column " + options_.id_column + " of line " + std::to_string(row->line) +
-                                " is empty");
-      item.id = row->id;
+      if (entry.row == LoadPlan::k_none)
+        return refuse(entry, "it has no _id: no row of the attributes names this file");
+      const Attributes::Row& row = attributes_->rows()[entry.row];
+      if (row.id.empty())
+        return refuse(entry, "it has no _id: column " + options_.id_column + " of line " + std::to_string(row.line) +
+                                 " is empty");
     }
-    if (item.id.size() > k_longest_id_bytes)
-      return refuse(item, "its _id would have " + std::to_string(item.id.size()) + " bytes; Elasticsearch takes " +
-                              std::to_string(k_longest_id_bytes) + " (--id)");
-    if (!item.id.empty()) {
-      const std::string place = item.pictures.front().file.path.string();
-      const auto [known, is_new] = places_.emplace(item.id, place);
-      if (!is_new)
-        return refuse(item, place + " has the same _id, " + item.id + ", as " + known->second + "; " + way_out());
-    }
-    plan_.items.push_back(std::move(item));
+    std::string id = plan_.id_of(entry);
+    if (id.size() > k_longest_id_bytes)
+      return refuse(entry, "its _id would have " + std::to_string(id.size()) + " bytes; Elasticsearch takes " +
+                               std::to_string(k_longest_id_bytes) + " (--id)");
+    const auto [known, is_new] = known_.emplace(std::move(id), plan_.entries_.size());
+    if (is_new) return plan_.entries_.push_back(entry);
+    refuse(entry, place_of(entry) + " has the same _id, " + known->first + ", as " +
+                      place_of(plan_.entries_[known->second]) + "; " + way_out());
   }
+
+  std::string place_of(const Entry& entry) const { return plan_.first_picture(entry).path().string(); }
 
   std::string way_out() const {
     if (options_.id == PlanOptions::Id::column)
@@ -103,23 +163,28 @@ class Planner {
                                 : "give the folder above both instead of two folders";
   }
 
-  void refuse(const LoadItem& item, std::string reason) { plan_.refusals.push_back({item.name, std::move(reason)}); }
+  void refuse(const Entry& entry, std::string reason) {
+    found_.add(Failure{plan_.first_picture(entry).name(), 0, 0, std::move(reason)});
+  }
 
   const std::vector<PictureFile>& pictures_;
   const Attributes* attributes_;
   const PlanOptions& options_;
-  std::unordered_map<std::string, std::string> places_;  // of ids, for messages
+  FindingSink& found_;
+  std::unordered_map<std::string, std::size_t> known_;  // ids, with their place in the plan
   LoadPlan plan_;
 };
-
-}  // namespace
 
 std::string data_field(const std::vector<std::string>& file_columns, std::size_t column) {
   return column == 0 ? "image_data" : file_columns[column] + "_data";
 }
 
-LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes, const PlanOptions& options) {
-  return Planner(pictures, attributes, options).run();
+Result<LoadPlan> plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes,
+                           const PlanOptions& options, FindingSink& found) {
+  const std::size_t names = attributes ? attributes->rows().size() * options.file_columns.size() : 0;
+  if (std::max(pictures.size(), names) >= LoadPlan::k_most)
+    return Error{ErrorCode::too_large, "more than 4 billion pictures or rows: load them in parts (--files-from)"};
+  return Planner(pictures, attributes, options, found).run();
 }
 
 }  // namespace sightline::ingest

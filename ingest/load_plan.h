@@ -1,10 +1,13 @@
 // Which documents a load makes, of which pictures and which rows.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "ingest/attributes.h"
 #include "ingest/note.h"
 #include "ingest/picture_files.h"
@@ -23,18 +26,6 @@ struct LoadItem {
   std::string attributes;         ///< JSON members without braces
 };
 
-/// A document that cannot be made, and why.
-struct LoadRefusal {
-  std::string name;
-  std::string reason;
-};
-
-struct LoadPlan {
-  std::vector<LoadItem> items;
-  std::vector<LoadRefusal> refusals;
-  std::vector<Note> notes;
-};
-
 /// How documents are made.
 struct PlanOptions {
   enum class Id {
@@ -45,6 +36,7 @@ struct PlanOptions {
   Id id = Id::hash;
   std::string id_column;                          ///< its name, for messages
   bool one_per_row = false;                       ///< else one document per picture
+  bool is_from_list = false;                      ///< the pictures are a list's, not all of a folder
   std::vector<std::string> file_columns{"file"};  ///< as in Attributes::Options
 };
 
@@ -58,8 +50,42 @@ constexpr std::string_view k_column_field = "image_column";
 /// others.
 std::string data_field(const std::vector<std::string>& file_columns, std::size_t column);
 
+/// The documents to make, in order. There may be millions: each is a few numbers, and is put together when it is due.
+class LoadPlan {
+ public:
+  std::size_t size() const { return entries_.size(); }
+  /// One of them, `at` < size().
+  LoadItem item(std::size_t at) const;
+  static constexpr std::size_t k_most = UINT32_MAX;  ///< fewer pictures, and names in the rows, than this
+
+ private:
+  friend class Planner;
+  using Number = std::uint32_t;
+  static constexpr Number k_none = UINT32_MAX;
+  /// A picture, its row and the column that names it; with one document per row the place in `row_pictures_` of the
+  /// row's pictures, k_none where a column has none.
+  struct Entry {
+    Number picture = 0, row = k_none, column = 0;
+  };
+
+  LoadPlan(const std::vector<PictureFile>& pictures, const Attributes* attributes, PlanOptions options);
+  LoadItem picture_item(const Entry& entry) const;
+  LoadItem row_item(const Entry& entry) const;
+  const PictureFile& first_picture(const Entry& entry) const;
+  std::string id_of(const Entry& entry) const;
+
+  const std::vector<PictureFile>* pictures_;
+  const Attributes* attributes_;
+  PlanOptions options_;
+  std::vector<Entry> entries_;
+  std::vector<Number> row_pictures_;
+};
+
 /// One document per picture, with the attributes of its row; or one per row, with its pictures. `attributes`
-/// is null if there is no table.
-LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes, const PlanOptions& options);
+/// is null if there is no table. Both must outlive the plan. `found` gets documents that cannot be made, as failures,
+/// and notes. Of a list's pictures, rows that name none of them are left out, and so are those whose pictures the list
+/// names only in part: the document would lose the others. Errors: too_large (more than 4 billion pictures or rows).
+Result<LoadPlan> plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes,
+                           const PlanOptions& options, FindingSink& found);
 
 }  // namespace sightline::ingest

@@ -1,8 +1,10 @@
 #include "ingest/loader.h"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
+#include "base/json/builder.h"
 #include "base/sha256.h"
 #include "ingest/json_members.h"
 #include "ingest/picture_turn.h"
@@ -14,10 +16,53 @@ namespace {
 // a bulk too.
 constexpr std::size_t k_window = 128;
 
+// Documents that wait to be sent again, in bulks of the largest size: while there are more, no more files are read.
+constexpr std::size_t k_waiting_bulks = 8;
+
 // While something is waited for, a terminal is shown where it stands, and `stop` is looked at.
 constexpr std::chrono::milliseconds k_look_again{200};
 
+std::string sibling(const std::string& data_field, const char* ending) {
+  return data_field.substr(0, data_field.rfind("_data")) + ending;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += text;
+  return all;
+}
+
+/// 64 hexadecimal digits, in lower case, as the 32 bytes that they are.
+std::array<char, 32> bytes_of_hex(const std::string& digits) {
+  const auto value = [](char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; };
+  std::array<char, 32> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>(value(digits[2 * i]) * 16 + value(digits[2 * i + 1]));
+  return bytes;
+}
+
+/// `path` as a part of a URL: only its slashes stay.
+std::string encoded_path(const std::string& path) {
+  std::string encoded;
+  for (const char c : path) encoded += c == '/' ? std::string("/") : http::percent_encode({&c, 1});
+  return encoded;
+}
+
 }  // namespace
+
+std::string url_field(const std::string& data_field) {
+  return sibling(data_field, "_url");
+}
+
+std::string hash_field(const std::string& data_field) {
+  return sibling(data_field, "_sha256");
+}
+
+std::size_t Loader::HashOfHash::operator()(const Hash& hash) const {
+  std::size_t first = 0;
+  std::memcpy(&first, hash.data(), sizeof first);
+  return first;
+}
 
 std::size_t Loader::bytes_of(const Batch& batch) {
   std::size_t bytes = 0;
@@ -31,18 +76,18 @@ std::vector<std::string> Loader::ids_of(const Batch& batch) {
   return ids;
 }
 
-Tally Loader::load(const std::vector<LoadItem>& items, Progress& progress, const std::atomic<bool>& stop) {
+Tally Loader::load(const LoadPlan& plan, Progress& progress, const std::atomic<bool>& stop) {
+  plan_ = &plan;
   progress_ = &progress;
   stop_ = &stop;
-  failures_.clear();
-  notes_.clear();
   seen_.clear();
   tally_ = {};
-  tally_.total = items.size();
+  tally_.total = plan.size();
+  times_ = {};
 
-  read_items(items);
+  read_items();
   flush();
-  send_due_retries(/*wait=*/true);
+  send_due_retries(/*most_waiting_bytes=*/0);
 
   std::unique_lock lock(mutex_);
   wait_until(lock, [&] { return in_flight_ == 0; });
@@ -52,10 +97,12 @@ Tally Loader::load(const std::vector<LoadItem>& items, Progress& progress, const
 
 template <class Condition>
 void Loader::wait_until(std::unique_lock<std::mutex>& lock, const Condition& condition) {
+  const auto begun = Clock::now();
   while (!changed_.wait_for(lock, k_look_again, condition)) progress_->show(tally_);
+  times_.add_waiting(Clock::now() - begun);
 }
 
-void Loader::read_items(const std::vector<LoadItem>& items) {
+void Loader::read_items() {
   Batch window;
   std::size_t window_bytes = 0;
   const auto pass_on = [&] {
@@ -63,10 +110,15 @@ void Loader::read_items(const std::vector<LoadItem>& items) {
     window.clear();
     window_bytes = 0;
   };
-  for (const LoadItem& item : items) {
+  for (std::size_t at = 0; at < plan_->size(); ++at) {
     if (stopped()) break;
-    send_due_retries(/*wait=*/false);
-    std::optional<Pending> pending = read_item(item);
+    send_due_retries(k_waiting_bulks * options_.max_bulk_bytes);
+    const auto begun = Clock::now();
+    std::optional<Pending> pending = read_item(at);
+    {
+      const std::lock_guard lock(mutex_);
+      times_.add_reading(Clock::now() - begun);
+    }
     if (!pending) continue;
     if (options_.replace) {
       pending->document.write_anew();
@@ -80,41 +132,58 @@ void Loader::read_items(const std::vector<LoadItem>& items) {
   if (!window.empty() && !stopped()) pass_on();
 }
 
-std::optional<Loader::Pending> Loader::read_item(const LoadItem& item) {
-  std::vector<std::string> contents;
-  std::string hashes;
+std::optional<Loader::Pending> Loader::read_item(std::size_t at) {
+  const LoadItem item = plan_->item(at);
+  std::vector<std::string> contents, hashes;
   for (const LoadItem::Picture& picture : item.pictures) {
-    auto content = read_file(picture.file.path, options_.max_picture_bytes);
+    auto content = read_file(picture.file.path(), options_.max_picture_bytes);
     if (!content.ok()) {
       give_up(item.name, 0, 0, content.error().message);
       return std::nullopt;
     }
-    hashes += sha256_hex(*content);
+    hashes.push_back(sha256_hex(*content));
     if (is_turned(*content)) {
-      notes_.push_back({Note::Kind::turned_picture, picture.file.name,
-                        "its EXIF orientation asks for a turn, which the server makes only with --exif-orientation"});
+      found_.add(Note{Note::Kind::turned_picture, picture.file.name(),
+                      "its EXIF orientation asks for a turn, which the server makes only with --exif-orientation"});
     }
+    const std::lock_guard lock(mutex_);
+    ++tally_.pictures_read;
+    tally_.bytes_read += content->size();
     contents.push_back(std::move(*content));
   }
   Pending pending;
   pending.has_hash_id = item.id.empty();
   std::string id = item.id;
-  if (pending.has_hash_id) id = contents.size() == 1 ? hashes : sha256_hex(hashes);
-  if (pending.has_hash_id && !is_first_of_its_bytes(item, id)) return std::nullopt;
+  if (pending.has_hash_id) id = hashes.size() == 1 ? hashes.front() : sha256_hex(joined(hashes));
+  if (pending.has_hash_id && !is_first_of_its_bytes(at, item, id)) return std::nullopt;
   std::vector<std::pair<std::string, std::string_view>> fields;
   for (std::size_t i = 0; i < contents.size(); ++i) fields.emplace_back(item.pictures[i].data_field, contents[i]);
-  pending.document = make_document(std::move(id), item.name, fields, item.attributes);
+  pending.document = make_document(std::move(id), item.name, fields, attributes_of(item, hashes, pending.has_hash_id));
   return pending;
 }
 
-bool Loader::is_first_of_its_bytes(const LoadItem& item, const std::string& id) {
-  const auto [known, is_new] = seen_.emplace(id, &item);
+/// Links and hashes are attributes, so that `changes` compares them with what is stored.
+std::string Loader::attributes_of(const LoadItem& item, const std::vector<std::string>& hashes,
+                                  bool has_hash_id) const {
+  json::Builder members;
+  members.list(item.attributes);
+  for (std::size_t i = 0; i < item.pictures.size(); ++i) {
+    const auto& [file, data_field] = item.pictures[i];
+    if (!options_.url_prefix.empty())
+      members.member(url_field(data_field), options_.url_prefix + encoded_path(file.below()));
+    if (options_.writes_hashes && !has_hash_id) members.member(hash_field(data_field), hashes[i]);
+  }
+  return members.text();
+}
+
+bool Loader::is_first_of_its_bytes(std::size_t at, const LoadItem& item, const std::string& id) {
+  const auto [known, is_new] = seen_.emplace(bytes_of_hex(id), static_cast<std::uint32_t>(at));
   if (is_new) return true;
-  const LoadItem& first = *known->second;
+  const LoadItem first = plan_->item(known->second);
   if (!same_members(first.attributes, item.attributes)) {
-    notes_.push_back({Note::Kind::same_bytes, item.name,
-                      "has the same bytes as " + first.name + ", but other attributes: one document, with those of " +
-                          first.name + " (--id path or --id column:NAME keeps both)"});
+    found_.add(Note{Note::Kind::same_bytes, item.name,
+                    "has the same bytes as " + first.name + ", but other attributes: one document, with those of " +
+                        first.name + " (--id path or --id column:NAME keeps both)"});
   }
   const std::lock_guard lock(mutex_);
   ++tally_.duplicates;
@@ -125,15 +194,20 @@ void Loader::look_up_and_add(Batch window) {
   std::vector<std::string> left_out = options_.inferred_fields;
   bool compares_pictures = false;
   for (const Pending& pending : window) {
-    compares_pictures = compares_pictures || (options_.resume && !pending.has_hash_id);
+    compares_pictures = compares_pictures || (options_.resume && !pending.has_hash_id && !options_.writes_hashes);
     for (const std::string& field : pending.document.picture_fields) {
       if (std::find(left_out.begin(), left_out.end(), field) == left_out.end()) left_out.push_back(field);
     }
   }
-  // Pictures under an id that is not their hash may have changed: only their bytes tell.
+  // Pictures under an id that is not their hash may have changed: without hashes only their bytes tell.
   if (compares_pictures) left_out = options_.inferred_fields;
   const std::string& index = options_.lookup_index.empty() ? options_.index : options_.lookup_index;
+  const auto begun = Clock::now();
   const auto stored = cluster_.read_documents(index, ids_of(window), left_out);
+  {
+    const std::lock_guard lock(mutex_);
+    times_.add_looking_up(Clock::now() - begun);
+  }
   if (!stored.ok() && stored.error().code == ErrorCode::too_large && window.size() > 1) {
     const auto middle = window.begin() + static_cast<std::ptrdiff_t>(window.size() / 2);
     Batch second(std::make_move_iterator(middle), std::make_move_iterator(window.end()));
@@ -159,7 +233,10 @@ void Loader::look_up_and_add(Batch window) {
 
 void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
   const bool has_other_name = stored.found && !stored.name.empty() && stored.name != pending.document.name;
-  const bool changes = !stored.found || pending.document.changes(stored) || (has_other_name && !pending.has_hash_id);
+  // Of a picture that the index does not hold, only its hash tells whether it has changed.
+  const bool needs_pictures = !pending.has_hash_id && !options_.writes_hashes;
+  const bool changes =
+      !stored.found || pending.document.changes(stored, needs_pictures) || (has_other_name && !pending.has_hash_id);
   if (options_.resume && !changes) {
     const std::lock_guard lock(mutex_);
     ++tally_.skipped;
@@ -167,9 +244,8 @@ void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
     return;
   }
   if (has_other_name && !pending.is_held) {
-    notes_.push_back(
-        {Note::Kind::other_name, pending.document.name,
-         "the index had this document as " + stored.name + "; it has this file's name and attributes now"});
+    found_.add(Note{Note::Kind::other_name, pending.document.name,
+                    "the index had this document as " + stored.name + "; it has this file's name and attributes now"});
   }
   if (!pending.is_held) pending.is_held = stored.found;
   pending.is_stale = false;
@@ -219,8 +295,9 @@ void Loader::send(Batch batch) {
 
 void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::Response>& answer) {
   const std::size_t size = batch.size();
+  const auto elapsed = Clock::now() - sent;
   BulkOutcome whole;  // when the answer is about the bulk as a whole
-  std::vector<BulkOutcome> outcomes;
+  BulkAnswer read_answer;
   if (!answer.ok()) {
     whole = {BulkOutcome::Kind::retry, 0, answer.error().message};
   } else if (answer->status == 413 && size > 1) {
@@ -230,8 +307,9 @@ void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::R
     batch.erase(middle, batch.end());
     for (Batch* half : {&batch, &second}) {
       for (Pending& pending : *half) --pending.attempts;  // its size was refused, not the document
-      retries_.emplace(Clock::now(), std::move(*half));
+      put_back(Clock::now(), std::move(*half));
     }
+    times_.add_bulk(elapsed, {}, {});
     --in_flight_;
     changed_.notify_all();
     return;
@@ -239,12 +317,14 @@ void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::R
     whole = {kind_of_status(answer->status), answer->status, reason_of(answer->body)};
     if (whole.kind == BulkOutcome::Kind::stored) whole.kind = BulkOutcome::Kind::failed;
   } else if (auto read = read_bulk_answer(answer->body, ids_of(batch)); read.ok()) {
-    outcomes = std::move(*read);
+    read_answer = std::move(*read);
   } else {
     whole = {BulkOutcome::Kind::failed, answer->status, read.error().message};
   }
   const std::lock_guard lock(mutex_);
-  bulk_size_.answered(size, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - sent));
+  bulk_size_.answered(size, std::chrono::duration_cast<std::chrono::milliseconds>(elapsed));
+  times_.add_bulk(elapsed, read_answer.ingest_took, read_answer.took);
+  const auto& outcomes = read_answer.outcomes;
   for (std::size_t i = 0; i < size; ++i) settle(std::move(batch[i]), outcomes.empty() ? whole : outcomes[i]);
   --in_flight_;
   progress_->show(tally_);
@@ -269,35 +349,52 @@ void Loader::settle(Pending pending, const BulkOutcome& outcome) {
                       slot->second.size() < options_.max_bulk_documents &&
                       bytes_of(slot->second) + pending.document.bytes() <= options_.max_bulk_bytes;
     if (!fits) slot = retries_.emplace(due, Batch());
+    retry_bytes_ += pending.document.bytes();
     slot->second.push_back(std::move(pending));
     return;
   }
   ++tally_.failed;
-  failures_.push_back({pending.document.name, outcome.status, pending.attempts, outcome.reason});
+  found_.add(Failure{pending.document.name, outcome.status, pending.attempts, outcome.reason});
+}
+
+/// With the lock held.
+void Loader::put_back(Clock::time_point due, Batch batch) {
+  retry_bytes_ += bytes_of(batch);
+  retries_.emplace(due, std::move(batch));
 }
 
 void Loader::give_up(const std::string& name, int status, int attempts, const std::string& reason) {
   const std::lock_guard lock(mutex_);
   ++tally_.failed;
-  failures_.push_back({name, status, attempts, reason});
+  found_.add(Failure{name, status, attempts, reason});
 }
 
-void Loader::send_due_retries(bool wait) {
+/// Until something happens or a retry is due, but not long.
+void Loader::wait_for_change(std::unique_lock<std::mutex>& lock) {
+  const auto begun = Clock::now();
+  const bool is_under_way = in_flight_ > 0;
+  const auto look_again = begun + k_look_again;
+  changed_.wait_until(lock, retries_.empty() ? look_again : std::min(look_again, retries_.begin()->first));
+  const auto waited = Clock::now() - begun;
+  is_under_way ? times_.add_waiting(waited) : times_.add_retrying(waited);
+  progress_->show(tally_);
+}
+
+/// Sends what is due. Waits for it while more bytes than those wait to be sent again; with 0 until nothing waits, and
+/// nothing is under way that could be put back.
+void Loader::send_due_retries(std::size_t most_waiting_bytes) {
   while (true) {
     Batch batch;
     {
       std::unique_lock lock(mutex_);
-      if (wait) {
-        // Until a retry is due, or nothing is left that could make one.
-        while (!stopped() && !(retries_.empty() && in_flight_ == 0) &&
-               (retries_.empty() || retries_.begin()->first > Clock::now())) {
-          const auto look_again = Clock::now() + k_look_again;
-          changed_.wait_until(lock, retries_.empty() ? look_again : std::min(look_again, retries_.begin()->first));
-          progress_->show(tally_);
-        }
-      }
-      if (stopped() || retries_.empty() || retries_.begin()->first > Clock::now()) return;
+      const auto is_due = [&] { return !retries_.empty() && retries_.begin()->first <= Clock::now(); };
+      const auto is_too_much = [&] {
+        return retry_bytes_ > most_waiting_bytes || (most_waiting_bytes == 0 && in_flight_ > 0);
+      };
+      while (!stopped() && !is_due() && is_too_much()) wait_for_change(lock);
+      if (stopped() || !is_due()) return;
       batch = std::move(retries_.begin()->second);
+      retry_bytes_ -= bytes_of(batch);
       retries_.erase(retries_.begin());
     }
     const auto stale =

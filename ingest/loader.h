@@ -1,6 +1,7 @@
 // Loading pictures into an index.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -18,17 +19,15 @@
 #include "ingest/load_plan.h"
 #include "ingest/note.h"
 #include "ingest/progress.h"
+#include "ingest/stage_times.h"
 #include "server/http/retry_policy.h"
 
 namespace sightline::ingest {
 
-/// A document that did not get into the index, or an entry of a folder that could not be read, and why.
-struct Failure {
-  std::string name;
-  int status = 0;  ///< 0: never reached Elasticsearch
-  int attempts = 0;
-  std::string reason;
-};
+/// The field for the link to a picture, and for the SHA-256 of its bytes, beside the field for its bytes: `image_url` and
+/// `image_sha256` beside `image_data`, `NAME_url` and `NAME_sha256` beside `NAME_data`.
+std::string url_field(const std::string& data_field);
+std::string hash_field(const std::string& data_field);
 
 /// Loads pictures through `_bulk`.
 ///
@@ -42,6 +41,10 @@ struct Failure {
 ///       5. Each answered document is stored, failed for good, or put back to be sent again after a growing
 ///          pause; after a conflict with another writer it is looked up again first.
 ///       6. A bulk that Elasticsearch finds too large is halved.
+///
+/// However many documents there are, only a window, the bulks under way and those to be sent again are in memory: the
+/// reader waits while the latter are more than a few bulks. Of every other document a hash is kept, to find files of
+/// the same bytes.
 ///
 /// Whole documents are written, never updates: so the pipeline runs on every document as it will be, in every
 /// version of Elasticsearch, in the embedded store and through a gateway.
@@ -58,21 +61,23 @@ class Loader {
     /// For each document. Waits have their full length, so that documents that failed together go together again.
     http::RetryPolicy retry{8, std::chrono::milliseconds(500), std::chrono::milliseconds(30'000)};
     std::uint64_t max_picture_bytes = 20u << 20;
-    bool resume = false;   ///< send only what the index lacks, or holds with other values
-    bool replace = false;  ///< drop the fields that this load does not bring
+    bool resume = false;     ///< send only what the index lacks, or holds with other values
+    bool replace = false;    ///< drop the fields that this load does not bring
+    std::string url_prefix;  ///< of links to the pictures (`url_field`), before their encoded paths; empty: no links
+    bool writes_hashes = false;  ///< of pictures (`hash_field`), of documents whose id is not made of them
   };
 
-  Loader(Cluster& cluster, const Options& options)
-      : cluster_(cluster), options_(options), bulk_size_(options.max_bulk_documents) {}
+  /// `found` gets documents that are given up, files with the same bytes and other attributes, documents that had
+  /// another name, pictures with a turn. Both must outlive the loader.
+  Loader(Cluster& cluster, const Options& options, FindingSink& found)
+      : cluster_(cluster), options_(options), found_(found), bulk_size_(options.max_bulk_documents) {}
 
   /// Runs to the end, or until `stop` becomes true: then what is in flight is waited for and nothing more is
   /// sent.
-  Tally load(const std::vector<LoadItem>& items, Progress& progress, const std::atomic<bool>& stop);
+  Tally load(const LoadPlan& plan, Progress& progress, const std::atomic<bool>& stop);
 
-  /// Those of the last `load`, in the order in which they were given up.
-  const std::vector<Failure>& failures() const { return failures_; }
-  /// Files with the same bytes and other attributes, documents that had another name, pictures with a turn.
-  const std::vector<Note>& notes() const { return notes_; }
+  /// What the time of the last `load` went to.
+  const StageTimes& times() const { return times_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -88,10 +93,11 @@ class Loader {
   static std::size_t bytes_of(const Batch& batch);
   static std::vector<std::string> ids_of(const Batch& batch);
 
-  void read_items(const std::vector<LoadItem>& items);
+  void read_items();
   /// Nothing if a picture cannot be read, or if another file of this load has the same bytes.
-  std::optional<Pending> read_item(const LoadItem& item);
-  bool is_first_of_its_bytes(const LoadItem& item, const std::string& id);
+  std::optional<Pending> read_item(std::size_t at);
+  bool is_first_of_its_bytes(std::size_t at, const LoadItem& item, const std::string& id);
+  std::string attributes_of(const LoadItem& item, const std::vector<std::string>& hashes, bool has_hash_id) const;
   void look_up_and_add(Batch window);
   void add_or_skip(Pending pending, const StoredDocument& stored);
   void add(Pending pending);
@@ -100,21 +106,28 @@ class Loader {
   void on_answer(Batch batch, Clock::time_point sent, const Result<http::Response>& answer);
   void settle(Pending pending, const BulkOutcome& outcome);
   void give_up(const std::string& name, int status, int attempts, const std::string& reason);
-  void send_due_retries(bool wait);
+  void put_back(Clock::time_point due, Batch batch);
+  void send_due_retries(std::size_t most_waiting_bytes);
+  void wait_for_change(std::unique_lock<std::mutex>& lock);
   template <class Condition>
   void wait_until(std::unique_lock<std::mutex>& lock, const Condition& condition);
   bool stopped() const { return stop_ != nullptr && stop_->load(); }
 
   Cluster& cluster_;
   const Options options_;
+  FindingSink& found_;
+  const LoadPlan* plan_ = nullptr;
   Progress* progress_ = nullptr;
   const std::atomic<bool>* stop_ = nullptr;
 
   // The reader's own.
   Batch filling_;
   std::size_t filling_bytes_ = 0;
-  std::unordered_map<std::string, const LoadItem*> seen_;  ///< by hash
-  std::vector<Note> notes_;
+  using Hash = std::array<char, 32>;
+  struct HashOfHash {
+    std::size_t operator()(const Hash& hash) const;
+  };
+  std::unordered_map<Hash, std::uint32_t, HashOfHash> seen_;  ///< places in the plan, by SHA-256
 
   // Shared with the client's thread, under mutex_.
   std::mutex mutex_;
@@ -122,8 +135,9 @@ class Loader {
   int in_flight_ = 0;
   BulkSize bulk_size_;
   std::multimap<Clock::time_point, Batch> retries_;
+  std::size_t retry_bytes_ = 0;  // of these
   Tally tally_;
-  std::vector<Failure> failures_;
+  StageTimes times_;
 };
 
 }  // namespace sightline::ingest

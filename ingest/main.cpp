@@ -1,16 +1,22 @@
 // sightline-ingest: loads folders of pictures into Elasticsearch.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <iostream>
+#include <memory>
 #include <set>
 #include <unistd.h>
 
+#include "base/readable_file.h"
 #include "base/standard_streams.h"
 #include "ingest/cohere_cost.h"
+#include "ingest/file_list.h"
 #include "ingest/index_fields.h"
 #include "ingest/load_plan.h"
 #include "ingest/loader.h"
 #include "ingest/report.h"
+#include "ingest/stage_times.h"
 
 namespace {
 
@@ -25,6 +31,7 @@ Each picture becomes a document with image_name, image_data (base64) and the att
 the SHA-256 of its bytes, so loading a picture twice leaves one document. Documents that the index
 already has keep the fields that this load does not set.
 What cannot be read (a broken link, a folder without permission, a socket) is named in the report; the rest is loaded.
+With --files-from only the files of a list are loaded, for example of those that find prints.
 Settings from the environment or .env: ELASTICSEARCH_URL, ELASTICSEARCH_API_KEY (else ES_LOCAL_URL, ES_LOCAL_API_KEY),
 ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, ELASTICSEARCH_CA_FILE.
 Exit codes: 0 all indexed; 1 some failed (see the report); 2 wrong usage; 3 no cluster, or no such index; 130 interrupted.)";
@@ -33,6 +40,7 @@ constexpr const char* k_examples =
     R"(Examples:
   sightline-ingest photos --index clip-images --attributes photos.csv
   sightline-ingest photos --index clip-images --attributes photos.csv --column-type zip=text --resume
+  find photos -name '*.jpg' -newer stamp -printf '%P\0' | sightline-ingest photos --index clip-images --files-from - --null
   sightline-ingest houses --index clip-images --attributes houses.csv --file-column kitchen --file-column frontal
   sightline-ingest houses --index clip-images --attributes houses.csv --file-column frontal --file-column kitchen \
       --one-document-per row --id column:house_id)";
@@ -51,8 +59,9 @@ void note(const std::string& message) {
 /// What the command line says.
 struct Command {
   std::vector<std::string> folders, file_columns{"file"}, column_types;
-  std::string attributes_file, url, env_file = ".env", report = "sightline-ingest-report.csv", separator, id = "hash",
-                                    document_per = "picture";
+  std::string files_from, attributes_file, url, env_file = ".env", report = "sightline-ingest-report.csv", separator,
+                                                id = "hash", document_per = "picture";
+  bool null_separated = false;
   Loader::Options load;
   int timeout_s = 600;
   bool quiet = false;
@@ -94,6 +103,10 @@ void add_load_options(CLI::App& app, Command& command) {
   app.add_flag("--replace", load.replace,
                "Replace documents: fields from an earlier load that this one does not have are removed")
       ->excludes(resume);
+  app.add_option("--image-url", load.url_prefix,
+                 "Prefix of the pictures' URLs, such as https://files.example/photos/. Each document gets image_url: "
+                 "the prefix and the percent-encoded path below the folder. For pipelines that do not store the "
+                 "pictures (register_endpoints.sh --drop-image-data)");
   app.add_option("--report", command.report, "File for failures and other notes, created only if there are any")
       ->capture_default_str();
   app.add_option("--bulk-bytes", load.max_bulk_bytes, "Maximum size of one bulk body, in bytes")
@@ -121,6 +134,13 @@ void add_options(CLI::App& app, Command& command) {
   app.add_option("FOLDER", command.folders,
                  "Folders of JPEG, PNG, WebP, GIF, BMP, HEIC and AVIF files, including subfolders")
       ->required();
+  CLI::Option* const list =
+      app.add_option("--files-from", command.files_from,
+                     "Load only the files of this list (-: standard input), one path per line: relative to the one "
+                     "FOLDER, or absolute and inside it");
+  app.add_flag("--null,-0", command.null_separated,
+               "The names in the list end with a NUL byte, as those of find -print0, not with a line feed")
+      ->needs(list);
   app.add_option("--index", command.load.index, "Index to load into, e.g. clip-images")->required();
   app.add_option("--elasticsearch", command.url,
                  "URL of the cluster (default: from the settings, else http://127.0.0.1:9200)");
@@ -132,12 +152,36 @@ void add_options(CLI::App& app, Command& command) {
   app.set_version_flag("--version", "sightline-ingest " SIGHTLINE_VERSION);
 }
 
+/// The fields that hold the pictures' bytes.
+std::vector<std::string> picture_fields(const Command& command) {
+  std::vector<std::string> fields{data_field(command.file_columns, 0)};
+  for (std::size_t column = 1; command.one_per_row() && column < command.file_columns.size(); ++column)
+    fields.push_back(data_field(command.file_columns, column));
+  return fields;
+}
+
+/// A prefix of http(s) URLs, without characters that no URL has.
+bool is_url_prefix(const std::string& prefix) {
+  constexpr std::size_t k_longest = 2048;
+  const bool is_http = prefix.starts_with("https://") || prefix.starts_with("http://");
+  return is_http && prefix.size() <= k_longest &&
+         std::all_of(prefix.begin(), prefix.end(), [](char c) { return c > ' ' && c < '\x7F'; });
+}
+
 /// How documents are made. Errors: invalid_argument (--id, what needs a table).
 Result<PlanOptions> plan_options(const Command& command) {
   constexpr std::string_view k_column = "column:";
   PlanOptions options;
   options.one_per_row = command.one_per_row();
   options.file_columns = command.file_columns;
+  options.is_from_list = !command.files_from.empty();
+  if (options.is_from_list && command.folders.size() > 1)
+    return Error{ErrorCode::invalid_argument,
+                 "--files-from is for one FOLDER, below which the listed files are; give the folder above all of them"};
+  if (!command.load.url_prefix.empty() && !is_url_prefix(command.load.url_prefix))
+    return Error{ErrorCode::invalid_argument, "--image-url " + command.load.url_prefix +
+                                                  " is not the beginning of an http(s) URL (at most 2048 ASCII "
+                                                  "characters without blanks)"};
   if (command.id.starts_with(k_column) && command.id.size() > k_column.size()) {
     options.id = PlanOptions::Id::column;
     options.id_column = command.id.substr(k_column.size());
@@ -162,8 +206,11 @@ Result<Attributes::Options> attribute_options(const Command& command, const Plan
   options.file_columns = plan.file_columns;
   options.keep_file_columns = plan.one_per_row && plan.file_columns.size() > 1;
   options.id_column = plan.id_column;
-  for (std::size_t column = 1; plan.one_per_row && column < plan.file_columns.size(); ++column)
-    options.reserved.push_back(data_field(plan.file_columns, column));
+  for (const std::string& field : picture_fields(command)) {
+    options.reserved.push_back(field);
+    if (!command.load.url_prefix.empty()) options.reserved.push_back(url_field(field));
+    if (plan.id != PlanOptions::Id::hash) options.reserved.push_back(hash_field(field));
+  }
   if (!plan.one_per_row && plan.file_columns.size() > 1) options.reserved.emplace_back(k_column_field);
   for (const std::string& text : command.column_types) {
     const std::size_t equals = text.rfind('=');
@@ -183,13 +230,29 @@ Result<Attributes::Options> attribute_options(const Command& command, const Plan
   return options;
 }
 
+/// The pictures of the list. Errors: those of read_file_list, not_found (there is no such list).
+Result<FoundPictures> find_listed(const Command& command, FindingSink& found) {
+  FileListOptions options;
+  options.null_separated = command.null_separated;
+  const std::string& folder = command.folders.front();
+  if (command.files_from == "-") return read_file_list(folder, std::cin, "standard input", options, found);
+  if (const std::string trouble = trouble_reading(command.files_from); !trouble.empty())
+    return Error{ErrorCode::not_found, "--files-from: cannot read " + command.files_from + ": " + trouble};
+  std::ifstream list(command.files_from, std::ios::binary);
+  return read_file_list(folder, list, command.files_from, options, found);
+}
+
 /// All folders together. Errors: not_found (one of them is no folder).
 Result<FoundPictures> find_all(const std::vector<std::string>& folders) {
   FoundPictures found;
   for (const std::string& folder : folders) {
     auto in_folder = find_pictures(folder);
     if (!in_folder.ok()) return in_folder.error();
-    std::move(in_folder->pictures.begin(), in_folder->pictures.end(), std::back_inserter(found.pictures));
+    if (found.pictures.empty()) {
+      found.pictures = std::move(in_folder->pictures);  // not one by one: there may be millions
+    } else {
+      std::move(in_folder->pictures.begin(), in_folder->pictures.end(), std::back_inserter(found.pictures));
+    }
     std::move(in_folder->unreadable.begin(), in_folder->unreadable.end(), std::back_inserter(found.unreadable));
     std::move(in_folder->linked_folders.begin(), in_folder->linked_folders.end(),
               std::back_inserter(found.linked_folders));
@@ -200,19 +263,21 @@ Result<FoundPictures> find_all(const std::vector<std::string>& folders) {
 
 /// What is known before anything is sent.
 struct Preparation {
+  explicit Preparation(const std::string& report_file) : report(report_file) {}
+
+  Report report;
   FoundPictures found;
   std::optional<Attributes> attributes;
-  LoadPlan plan;
-  Findings findings;  // so far
+  std::optional<LoadPlan> plan;  // of `found` and `attributes`
 };
 
-Result<Preparation> prepare(const Command& command) {
+/// Fills `ready`. Errors: wrong usage, with a message for the user.
+Status prepare(const Command& command, Preparation& ready) {
   const auto plan = plan_options(command);
   if (!plan.ok()) return plan.error();
   const auto table = attribute_options(command, *plan);
   if (!table.ok()) return table.error();
-  Preparation ready;
-  auto found = find_all(command.folders);
+  auto found = plan->is_from_list ? find_listed(command, ready.report) : find_all(command.folders);
   if (!found.ok()) return found.error();
   ready.found = std::move(*found);
   if (!command.attributes_file.empty()) {
@@ -220,20 +285,19 @@ Result<Preparation> prepare(const Command& command) {
     if (!read.ok()) return read.error();
     ready.attributes = std::move(*read);
   }
-  ready.plan = plan_load(ready.found.pictures, ready.attributes ? &*ready.attributes : nullptr, *plan);
-  for (const UnreadableEntry& entry : ready.found.unreadable)
-    ready.findings.failures.push_back({entry.name, 0, 0, entry.reason});
-  for (const LoadRefusal& refusal : ready.plan.refusals)
-    ready.findings.failures.push_back({refusal.name, 0, 0, refusal.reason});
-  ready.findings.notes = ready.plan.notes;
+  for (const UnreadableEntry& entry : ready.found.unreadable) ready.report.add(Failure{entry.name, 0, 0, entry.reason});
   for (const std::string& name : ready.found.linked_folders)
-    ready.findings.notes.push_back({Note::Kind::linked_folder, name,
-                                    "this folder is behind a symbolic link and was not entered; name it as a FOLDER"});
-  if (ready.found.pictures.empty() && ready.findings.failures.empty())
+    ready.report.add(Note{Note::Kind::linked_folder, name,
+                          "this folder is behind a symbolic link and was not entered; name it as a FOLDER"});
+  auto made = plan_load(ready.found.pictures, ready.attributes ? &*ready.attributes : nullptr, *plan, ready.report);
+  if (!made.ok()) return made.error();
+  ready.plan = std::move(*made);
+  // A list may well be empty: of files that are new since yesterday, say.
+  if (ready.found.pictures.empty() && ready.report.failures() == 0 && !plan->is_from_list)
     return Error{ErrorCode::invalid_argument,
                  "no pictures in " + command.folders.front() +
                      " (names must end in .jpg, .jpeg, .png, .webp, .gif, .bmp, .heic, .heif or .avif)"};
-  return ready;
+  return {};
 }
 
 void print_types(const std::vector<Attributes::Field>& fields) {
@@ -247,9 +311,12 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
   const auto mapping = cluster.mapping(command.load.lookup_index);
   if (!mapping.ok())
     return note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
-  std::vector<std::string> binary_fields{data_field(command.file_columns, 0)};
-  for (std::size_t column = 1; command.one_per_row() && column < command.file_columns.size(); ++column)
-    binary_fields.push_back(data_field(command.file_columns, column));
+  const std::vector<std::string> binary_fields = picture_fields(command);
+  std::vector<std::string> keyword_fields;
+  for (const std::string& field : binary_fields) {
+    if (!command.load.url_prefix.empty()) keyword_fields.push_back(url_field(field));
+    if (command.load.writes_hashes) keyword_fields.push_back(hash_field(field));
+  }
   std::vector<Attributes::Field> table_fields;
   if (ready.attributes) table_fields = ready.attributes->fields();
   if (!command.one_per_row() && command.file_columns.size() > 1) table_fields.emplace_back().name = k_column_field;
@@ -258,20 +325,15 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
          " is a demo model, trained only on drawings. On photos its hits are random, whatever their scores "
          "(docs/models.md, \"Which model\")");
   }
-  for (const CohereModel& model : cohere_models(*mapping)) note(cohere_cost(model, ready.plan.items.size()));
-  const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields);
+  for (const CohereModel& model : cohere_models(*mapping)) note(cohere_cost(model, ready.plan.size()));
+  const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields, keyword_fields);
   for (const Note& misfit : fields.misfits) {
     note(misfit.name + ": " + misfit.reason);
-    ready.findings.notes.push_back(misfit);
+    ready.report.add(misfit);
   }
   if (fields.new_properties.empty()) return;
   if (const Status added = cluster.add_to_mapping(command.load.lookup_index, fields.new_properties); !added.ok())
     note("the new fields are not in the mapping, so Elasticsearch decides about them: " + added.error().message);
-}
-
-void append(Findings& findings, const Loader& loader) {
-  findings.failures.insert(findings.failures.end(), loader.failures().begin(), loader.failures().end());
-  findings.notes.insert(findings.notes.end(), loader.notes().begin(), loader.notes().end());
 }
 
 /// "1 picture", "3 pictures"
@@ -280,32 +342,60 @@ std::string counted(std::size_t number, const std::string& one) {
 }
 
 /// Loads what is ready, and says what became of it.
-int load(Cluster& cluster, const Command& command, Preparation ready) {
+int load(Cluster& cluster, const Command& command, Preparation& ready) {
   const auto on_signal = [](int) {
     if (stop.exchange(true)) _exit(k_interrupted);  // asked twice: do not wait for what is in flight
   };
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   std::cout << counted(ready.found.pictures.size(), "picture");
-  if (command.one_per_row()) std::cout << " for " << counted(ready.plan.items.size(), "row");
+  if (command.one_per_row()) std::cout << " for " << counted(ready.plan->size(), "row");
   if (ready.found.ignored > 0) std::cout << " (" << counted(ready.found.ignored, "other file") << " ignored)";
   std::cout << " to " << command.load.index << std::endl;
 
+  const auto begun = std::chrono::steady_clock::now();
   Progress progress(stderr, command.quiet);
-  Loader loader(cluster, command.load);
-  const Tally tally = loader.load(ready.plan.items, progress, stop);
-  append(ready.findings, loader);
+  Loader loader(cluster, command.load, ready.report);
+  const Tally tally = loader.load(*ready.plan, progress, stop);
+  const auto elapsed = std::chrono::steady_clock::now() - begun;
   if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok()) note(refreshed.error().message);
-  print_summary(std::cout, tally, ready.findings, command.report);
-  const bool is_report_due = !ready.findings.failures.empty() || !ready.findings.notes.empty();
-  if (is_report_due && !write_report(command.report, ready.findings)) {
+  print_counts(std::cout, tally, ready.report.failures());
+  if (const std::string speed = speed_line(tally, loader.times(), elapsed); !speed.empty()) std::cout << speed << "\n";
+  ready.report.print(std::cout);
+  if (!ready.report.finish())
     std::cerr << "sightline-ingest: cannot write the report " << command.report << " (--report)\n";
-  }
   if (const auto count = cluster.count(command.load.index); count.ok()) {
     std::cout << command.load.index << " holds " << counted(*count, "document") << "\n";
   }
   if (stop) return refuse(k_interrupted, "interrupted; --resume continues from here");
-  return ready.findings.failures.empty() ? k_all_indexed : k_some_failed;
+  return ready.report.failures() == 0 ? k_all_indexed : k_some_failed;
+}
+
+/// What the pipeline does to the documents' fields, for the loader; notes what a person should know of it.
+void inspect_pipeline(Cluster& cluster, const std::string& pipeline, const Preparation& ready, Command& command) {
+  Loader::Options& load = command.load;
+  if (pipeline.empty()) {
+    return note("index " + load.index +
+                " has no default pipeline and --pipeline is not given: the pictures will not be embedded");
+  }
+  auto fields = cluster.pipeline_fields(pipeline);
+  const std::vector<std::string> pictures = picture_fields(command);
+  const bool drops_pictures =
+      fields.ok() && std::any_of(pictures.begin(), pictures.end(), [&](const auto& field) {
+        return std::find(fields->removed.begin(), fields->removed.end(), field) != fields->removed.end();
+      });
+  // Else what the pipelines of scripts/register_endpoints.sh write.
+  load.inferred_fields = fields.ok() ? std::move(fields->inferred)
+                                     : std::vector<std::string>{"image_embedding", "model_id", "model_fingerprint"};
+  load.writes_hashes = command.id != "hash" && (drops_pictures || !load.url_prefix.empty());
+  const auto is_link = [](const Attributes::Field& field) { return field.name == "image_url"; };
+  const bool has_links =
+      !load.url_prefix.empty() ||
+      (ready.attributes && std::any_of(ready.attributes->fields().begin(), ready.attributes->fields().end(), is_link));
+  if (drops_pictures && !has_links) {
+    note("pipeline " + pipeline +
+         " removes the pictures, and --image-url is not given: the documents will have no picture to show");
+  }
 }
 
 int run(int argc, char** argv) {
@@ -318,8 +408,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? k_all_indexed : k_bad_usage;
   }
-  auto ready = prepare(command);
-  if (!ready.ok()) return refuse(k_bad_usage, ready.error().message);
+  Preparation ready(command.report);
+  if (const Status prepared = prepare(command, ready); !prepared.ok())
+    return refuse(k_bad_usage, prepared.error().message);
 
   auto settings = ClusterSettings::read(command.env_file);
   if (!settings.ok()) return refuse(k_bad_usage, settings.error().message);
@@ -334,18 +425,11 @@ int run(int argc, char** argv) {
     return refuse(k_no_cluster,
                   "no index " + command.load.index + "; scripts/register_endpoints.sh creates those of the models");
   command.load.lookup_index = index->read_from;
-  const std::string pipeline = command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline;
-  if (pipeline.empty()) {
-    note("index " + command.load.index +
-         " has no default pipeline and --pipeline is not given: the pictures will not be embedded");
-  } else if (auto fields = (*cluster)->inferred_fields(pipeline); fields.ok()) {
-    command.load.inferred_fields = std::move(*fields);
-  } else {  // what the pipelines of scripts/register_endpoints.sh write
-    command.load.inferred_fields = {"image_embedding", "model_id", "model_fingerprint"};
-  }
-  if (ready->attributes && !command.quiet) print_types(ready->attributes->fields());
-  prepare_mapping(**cluster, command, *ready);
-  return load(**cluster, command, std::move(*ready));
+  inspect_pipeline(**cluster, command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline, ready,
+                   command);
+  if (ready.attributes && !command.quiet) print_types(ready.attributes->fields());
+  prepare_mapping(**cluster, command, ready);
+  return load(**cluster, command, ready);
 }
 
 }  // namespace

@@ -46,10 +46,23 @@ std::string unseen(const std::error_code& error) {
   return std::string("cannot be inspected: ").append(error.message());
 }
 
+std::string why_unseen(const fs::path& path, bool is_link, const std::error_code& error) {
+  if (error == std::errc::too_many_symbolic_link_levels) return "this link leads in a circle";
+  const bool is_gone = !error || error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
+  if (!is_link) return is_gone ? "this file does not exist" : unseen(error);
+  std::error_code ignored;
+  const std::string target = fs::read_symlink(path, ignored).string();
+  return std::string("this link leads to ")
+      .append(target)
+      .append(", which ")
+      .append(is_gone ? "does not exist" : unseen(error));
+}
+
 /// Walks one folder after the other: what cannot be read is listed, and never ends the walk.
 class Walk {
  public:
-  explicit Walk(const fs::path& root) : root_(root) {}
+  explicit Walk(const fs::path& root)
+      : root_(root), folder_(std::make_shared<const fs::path>(root)), prefix_((root / "").native().size()) {}
 
   FoundPictures run() {
     std::vector<fs::path> folders{root_};
@@ -59,7 +72,8 @@ class Walk {
       list(folder, folders);
     }
     std::sort(found_.pictures.begin(), found_.pictures.end(),
-              [](const PictureFile& a, const PictureFile& b) { return a.name < b.name; });
+              [](const PictureFile& a, const PictureFile& b) { return a.below() < b.below(); });
+    found_.pictures.shrink_to_fit();
     std::sort(found_.unreadable.begin(), found_.unreadable.end(),
               [](const UnreadableEntry& a, const UnreadableEntry& b) { return a.name < b.name; });
     std::sort(found_.linked_folders.begin(), found_.linked_folders.end());
@@ -79,60 +93,33 @@ class Walk {
 
   void look_at(const fs::directory_entry& entry, std::vector<fs::path>& folders) {
     const fs::path& path = entry.path();
-    std::error_code error;
-    const bool is_link = fs::symlink_status(path, error).type() == fs::file_type::symlink;
-    const fs::file_status status = error ? fs::file_status() : fs::status(path, error);
-    if (error || status.type() == fs::file_type::not_found) return refuse(path, why_unseen(path, is_link, error));
-    switch (status.type()) {
-      case fs::file_type::directory:
-        if (is_hidden(path)) return;
-        if (is_link) {
-          found_.linked_folders.push_back(name_of(path));
-        } else {
-          folders.push_back(path);
-        }
-        return;
-      case fs::file_type::regular:
-        if (!is_hidden(path)) add_file(path);
-        return;
-      default:
-        return refuse(path, std::string("this is ").append(kind_of(status.type())).append(", not a file"));
-    }
-  }
-
-  static std::string why_unseen(const fs::path& path, bool is_link, const std::error_code& error) {
-    if (error == std::errc::too_many_symbolic_link_levels) return "this link leads in a circle";
-    if (!is_link && !error) return "was removed after the folder was listed";
-    if (!is_link) return unseen(error);
-    std::error_code ignored;
-    const std::string target = fs::read_symlink(path, ignored).string();
-    const bool broken = !error || error == std::errc::no_such_file_or_directory;
-    return std::string("this link leads to ")
-        .append(target)
-        .append(", which ")
-        .append(broken ? "does not exist" : unseen(error));
-  }
-
-  void add_file(const fs::path& path) {
-    if (!has_picture_name(path)) {
+    const auto kind = inspect_entry(path);
+    if (!kind.ok()) return refuse(path, kind.error().message);
+    if (is_hidden(path)) return;
+    if (*kind == EntryKind::folder) {
+      std::error_code ignored;
+      if (fs::is_symlink(path, ignored)) {
+        found_.linked_folders.push_back(name_of(path));
+      } else {
+        folders.push_back(path);
+      }
+    } else if (has_picture_name(path)) {
+      found_.pictures.emplace_back(folder_, below(path));
+    } else {
       ++found_.ignored;
-      return;
     }
-    std::error_code error;
-    const std::uint64_t bytes = fs::file_size(path, error);
-    if (error) return refuse(path, unseen(error));
-    found_.pictures.push_back({path, name_of(path), bytes});
   }
 
   void refuse(const fs::path& path, std::string reason) {
     found_.unreadable.push_back({name_of(path), std::move(reason)});
   }
 
-  std::string name_of(const fs::path& path) const {
-    return utf8_name(path == root_ ? path.string() : path.lexically_relative(root_).generic_string());
-  }
+  std::string below(const fs::path& path) const { return path.native().substr(prefix_); }
+  std::string name_of(const fs::path& path) const { return utf8_name(path == root_ ? path.string() : below(path)); }
 
   const fs::path& root_;
+  const PictureFile::Folder folder_;
+  const std::size_t prefix_;  // bytes of the paths of entries before what is below the root
   FoundPictures found_;
 };
 
@@ -150,14 +137,36 @@ Error unreadable(const fs::path& path, const std::string& why) {
 
 }  // namespace
 
-Result<FoundPictures> find_pictures(const fs::path& folder) {
+Status check_folder(const fs::path& folder) {
   std::error_code error;
-  if (!fs::is_directory(folder, error)) {
-    const bool is_hidden_from_us = error && error != std::errc::no_such_file_or_directory;
-    const std::string why = is_hidden_from_us ? unseen(error) : "is not a folder";
-    return Error{ErrorCode::not_found, utf8_name(folder.string()).append(" ").append(why)};
-  }
+  if (fs::is_directory(folder, error)) return {};
+  const bool is_hidden_from_us = error && error != std::errc::no_such_file_or_directory;
+  const std::string why = is_hidden_from_us ? unseen(error) : "is not a folder";
+  return Error{ErrorCode::not_found, utf8_name(folder.string()).append(" ").append(why)};
+}
+
+Result<FoundPictures> find_pictures(const fs::path& folder) {
+  if (const Status there = check_folder(folder); !there.ok()) return there.error();
   return Walk(folder).run();
+}
+
+std::string PictureFile::name() const {
+  return utf8_name(below_);
+}
+
+bool has_picture_ending(const fs::path& path) {
+  return has_picture_name(path);
+}
+
+Result<EntryKind> inspect_entry(const fs::path& path) {
+  std::error_code error;
+  const bool is_link = fs::symlink_status(path, error).type() == fs::file_type::symlink;
+  const fs::file_status status = error ? fs::file_status() : fs::status(path, error);
+  if (error || status.type() == fs::file_type::not_found)
+    return Error{ErrorCode::not_found, why_unseen(path, is_link, error)};
+  if (status.type() == fs::file_type::directory) return EntryKind::folder;
+  if (status.type() == fs::file_type::regular) return EntryKind::file;
+  return Error{ErrorCode::not_found, std::string("this is ").append(kind_of(status.type())).append(", not a file")};
 }
 
 Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {

@@ -3,23 +3,36 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace sightline::ingest {
 
-/// A file to load.
-struct PictureFile {
-  std::filesystem::path path;
-  std::string name;  ///< relative to the folder it was found in, with '/', as UTF-8: becomes `image_name`
-  std::uint64_t bytes = 0;
+/// A file to load. There may be millions: each has its path below the folder once, and the folder is shared.
+class PictureFile {
+ public:
+  using Folder = std::shared_ptr<const std::filesystem::path>;
+  PictureFile(Folder folder, std::string below) : folder_(std::move(folder)), below_(std::move(below)) {}
+
+  std::filesystem::path path() const { return *folder_ / below_; }
+  /// Its path relative to the folder, with '/', as the system has it: any bytes.
+  const std::string& below() const { return below_; }
+  /// The same as UTF-8: becomes `image_name`.
+  std::string name() const;
+
+ private:
+  Folder folder_;
+  std::string below_;
 };
 
 /// Something below a folder that cannot be loaded: a broken link, a folder that cannot be read, a socket.
 struct UnreadableEntry {
-  std::string name;  ///< like PictureFile::name
+  std::string name;  ///< like PictureFile::name()
   std::string reason;
 };
 
@@ -35,6 +48,18 @@ struct FoundPictures {
 /// What cannot be looked at, hidden or not, and what is neither file nor folder is listed, and the walk goes
 /// on. Errors: not_found (`folder` is no folder).
 Result<FoundPictures> find_pictures(const std::filesystem::path& folder);
+
+/// Errors: not_found (`folder` is no folder, or cannot be inspected).
+Status check_folder(const std::filesystem::path& folder);
+
+/// Whether a file name ends as a picture's.
+bool has_picture_ending(const std::filesystem::path& path);
+
+/// What `path` is, links followed.
+enum class EntryKind : std::uint8_t { file, folder };
+/// Errors (not_found): why it is neither file nor folder, or cannot be inspected, as words that follow the name:
+/// "this link leads in a circle", "this is a socket, not a file".
+Result<EntryKind> inspect_entry(const std::filesystem::path& path);
 
 /// Reads a whole file of at most `max_bytes`. Errors: too_large, unavailable, each naming the path.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_bytes);

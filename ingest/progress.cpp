@@ -16,12 +16,22 @@ std::string left_text(const Tally& tally, std::chrono::duration<double> elapsed)
   return text;
 }
 
+std::string rate(const char* format, double number, std::chrono::duration<double> elapsed) {
+  char text[48];
+  std::snprintf(text, sizeof text, format, number / elapsed.count());
+  return text;
+}
+
 std::string counts_text(const Tally& tally, std::chrono::duration<double> elapsed) {
   std::string all = std::to_string(tally.done()) + "/" + std::to_string(tally.total);
-  if (tally.indexed > 0 && elapsed.count() > 0) {
-    char rate[48];
-    std::snprintf(rate, sizeof rate, ", %.1f documents/s", static_cast<double>(tally.indexed) / elapsed.count());
-    all += rate + left_text(tally, elapsed);
+  if (elapsed.count() > 0) {
+    if (tally.indexed > 0) {
+      all += rate(", %.1f documents/s", static_cast<double>(tally.indexed), elapsed);
+    } else if (tally.pictures_read > 0) {
+      all += rate(", %.1f files/s", static_cast<double>(tally.pictures_read), elapsed);
+    }
+    if (tally.bytes_read > 0) all += rate(", %.1f MB/s", static_cast<double>(tally.bytes_read) / 1e6, elapsed);
+    if (tally.indexed > 0) all += left_text(tally, elapsed);
   }
   if (tally.failed > 0) all += ", " + std::to_string(tally.failed) + " failed";
   return all;

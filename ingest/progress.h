@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -16,12 +17,14 @@ struct Tally {
   std::size_t skipped = 0;     ///< the index held them already (--resume)
   std::size_t duplicates = 0;  ///< same bytes as another file of this run
   std::size_t failed = 0;
-  std::size_t retried = 0;  ///< times a document was sent again
+  std::size_t retried = 0;        ///< times a document was sent again
+  std::size_t pictures_read = 0;  ///< files, of which a document may have several
+  std::uint64_t bytes_read = 0;   ///< of these
   std::size_t done() const { return indexed + skipped + duplicates + failed; }
 };
 
-/// One line: bar, count, rate of documents indexed per second, time left. `elapsed` is since the start. There
-/// is no rate where none was indexed.
+/// One line: bar, count, documents indexed per second (where none was indexed: files read per second), megabytes read
+/// per second, time left. `elapsed` is since the start.
 std::string progress_bar(const Tally& tally, std::chrono::duration<double> elapsed);
 /// The same as a line of a log.
 std::string progress_line(const Tally& tally, std::chrono::duration<double> elapsed);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <ostream>
 #include <string_view>
+#include <utility>
 
 #include "ingest/file_names.h"
 
@@ -19,7 +19,7 @@ struct Heading {
   const char* one;
   const char* many;
 };
-constexpr std::array<Heading, 9> k_headings{{
+constexpr std::array<Heading, 12> k_headings{{
     {Note::Kind::row_without_file, "1 name in the attributes matches no file",
      " names in the attributes match no file"},
     {Note::Kind::row_without_picture, "1 row lacks some of its pictures", " rows lack some of their pictures"},
@@ -36,6 +36,11 @@ constexpr std::array<Heading, 9> k_headings{{
      "it",
      " pictures lie on their side or are mirrored (EXIF); start sightline-server with --exif-orientation to turn "
      "them"},
+    {Note::Kind::listed_twice, "1 file is in the list more than once", " files are in the list more than once"},
+    {Note::Kind::listed_outside, "1 name in the list is outside of the folder and was not loaded",
+     " names in the list are outside of the folder and were not loaded"},
+    {Note::Kind::listed_other, "1 name in the list is no picture and was not loaded",
+     " names in the list are no pictures and were not loaded"},
 }};
 
 std::string csv_field(const std::string& text) {
@@ -47,15 +52,75 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
-void print_lines(std::ostream& out, const std::vector<std::string>& lines, std::size_t most) {
-  for (std::size_t i = 0; i < std::min(most, lines.size()); ++i) out << "  " << printable(lines[i]) << "\n";
-  if (lines.size() > most) out << "  and " << lines.size() - most << " more\n";
-}
-
 /// The reason of such a note adds nothing.
 bool heading_says_all(Note::Kind kind) {
   return kind == Note::Kind::file_without_row || kind == Note::Kind::turned_picture ||
-         kind == Note::Kind::linked_folder;
+         kind == Note::Kind::linked_folder || kind == Note::Kind::listed_twice;
+}
+
+std::size_t place_of(Note::Kind kind) {
+  const auto heading =
+      std::find_if(k_headings.begin(), k_headings.end(), [&](const Heading& one) { return one.kind == kind; });
+  return static_cast<std::size_t>(heading - k_headings.begin());
+}
+
+void print_lines(std::ostream& out, const std::vector<std::string>& lines, std::size_t count) {
+  for (const std::string& line : lines) out << "  " << printable(line) << "\n";
+  if (count > lines.size()) out << "  and " << count - lines.size() << " more\n";
+}
+
+}  // namespace
+
+void Report::write(const std::string& line) {
+  if (!std::exchange(is_begun_, true)) {
+    out_.open(file_);
+    out_ << "file,status,attempts,reason,kind\n";
+  }
+  out_ << line;
+}
+
+void Report::add(const Failure& failure) {
+  const std::lock_guard lock(mutex_);
+  write(csv_field(failure.name) + ',' + std::to_string(failure.status) + ',' + std::to_string(failure.attempts) + ',' +
+        csv_field(failure.reason) + ",failed\n");
+  if (++failures_.count <= k_failures_shown) failures_.lines.push_back(failure.name + ": " + failure.reason);
+}
+
+void Report::add(const Note& note) {
+  const std::lock_guard lock(mutex_);
+  write(csv_field(note.name) + ",0,0," + csv_field(note.reason) + ",note\n");
+  Shown& shown = notes_[place_of(note.kind)];
+  if (++shown.count <= k_notes_shown)
+    shown.lines.push_back(heading_says_all(note.kind) ? note.name : note.name + ": " + note.reason);
+}
+
+bool Report::is_empty() const {
+  const std::lock_guard lock(mutex_);
+  return !is_begun_;
+}
+
+std::size_t Report::failures() const {
+  const std::lock_guard lock(mutex_);
+  return failures_.count;
+}
+
+bool Report::finish() {
+  const std::lock_guard lock(mutex_);
+  return static_cast<bool>(out_.flush());
+}
+
+void Report::print(std::ostream& out) const {
+  {
+    const std::lock_guard lock(mutex_);
+    print_lines(out, failures_.lines, failures_.count);
+    for (std::size_t at = 0; at < k_headings.size(); ++at) {
+      const Shown& shown = notes_[at];
+      if (shown.count == 0) continue;
+      out << (shown.count == 1 ? k_headings[at].one : std::to_string(shown.count) + k_headings[at].many) << "\n";
+      print_lines(out, shown.lines, shown.count);
+    }
+  }
+  if (!is_empty()) out << "all of these with their reasons: " << file_.string() << "\n";
 }
 
 void print_counts(std::ostream& out, const Tally& tally, std::size_t failed) {
@@ -66,38 +131,6 @@ void print_counts(std::ostream& out, const Tally& tally, std::size_t failed) {
   out << ", " << failed << " failed";
   if (tally.retried > 0) out << ", " << tally.retried << " sent again";
   out << "\n";
-}
-
-}  // namespace
-
-bool write_report(const std::filesystem::path& file, const Findings& findings) {
-  std::ofstream out(file);
-  out << "file,status,attempts,reason,kind\n";
-  for (const Failure& failure : findings.failures) {
-    out << csv_field(failure.name) << ',' << failure.status << ',' << failure.attempts << ','
-        << csv_field(failure.reason) << ",failed\n";
-  }
-  for (const Note& note : findings.notes) out << csv_field(note.name) << ",0,0," << csv_field(note.reason) << ",note\n";
-  return static_cast<bool>(out.flush());
-}
-
-void print_summary(std::ostream& out, const Tally& tally, const Findings& findings, const std::string& report) {
-  print_counts(out, tally, findings.failures.size());
-  std::vector<std::string> lines;
-  for (const Failure& failure : findings.failures) lines.push_back(failure.name + ": " + failure.reason);
-  print_lines(out, lines, k_failures_shown);
-  for (const Heading& heading : k_headings) {
-    lines.clear();
-    for (const Note& note : findings.notes) {
-      if (note.kind != heading.kind) continue;
-      lines.push_back(heading_says_all(note.kind) ? note.name : note.name + ": " + note.reason);
-    }
-    if (lines.empty()) continue;
-    out << (lines.size() == 1 ? heading.one : std::to_string(lines.size()) + heading.many) << "\n";
-    print_lines(out, lines, k_notes_shown);
-  }
-  if (!findings.failures.empty() || !findings.notes.empty())
-    out << "all of these with their reasons: " << report << "\n";
 }
 
 }  // namespace sightline::ingest

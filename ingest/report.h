@@ -1,29 +1,60 @@
 // What became of a load, for people: the report file and the summary.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <filesystem>
+#include <fstream>
 #include <iosfwd>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "ingest/loader.h"
 #include "ingest/note.h"
 #include "ingest/progress.h"
 
 namespace sightline::ingest {
 
-/// What failed and what should be known, all of a load.
-struct Findings {
-  std::vector<Failure> failures;
-  std::vector<Note> notes;
+/// Writes what is found to a CSV file as it is found: `file,status,attempts,reason,kind`; `kind` is `failed` or
+/// `note`. In memory stay only counts and the first few of each kind, however many there are.
+///
+/// The file is created with the first finding. It is UTF-8 with one line each, whatever bytes the names hold: what is
+/// not UTF-8 or not printable becomes `\xE9`.
+/// Thread safety: all members may be called from any thread.
+class Report final : public FindingSink {
+ public:
+  explicit Report(std::filesystem::path file) : file_(std::move(file)) {}
+
+  void add(const Failure& failure) override;
+  void add(const Note& note) override;
+
+  bool is_empty() const;
+  std::size_t failures() const;
+  /// Writes what is buffered. False if the file could not be written, or not wholly.
+  bool finish();
+  /// Prints what failed, then the first few of each kind of note, and where all of them are.
+  void print(std::ostream& out) const;
+
+ private:
+  static constexpr std::size_t k_kinds = 12;  // of notes
+  /// Of one kind: how many there are, and what is printed of the first.
+  struct Shown {
+    std::size_t count = 0;
+    std::vector<std::string> lines;
+  };
+
+  void write(const std::string& line);
+
+  const std::filesystem::path file_;
+  mutable std::mutex mutex_;  // of what follows
+  bool is_begun_ = false;
+  std::ofstream out_;
+  Shown failures_;
+  std::array<Shown, k_kinds> notes_;
 };
 
-/// Writes a CSV file: `file,status,attempts,reason,kind`; `kind` is `failed` or `note`. It is UTF-8 with one
-/// line each, whatever bytes the names hold: what is not UTF-8 or not printable becomes `\xE9`. False if it
-/// cannot be written.
-bool write_report(const std::filesystem::path& file, const Findings& findings);
-
-/// Prints counts, then the first few of each kind of finding. `report` is where all of them are.
-void print_summary(std::ostream& out, const Tally& tally, const Findings& findings, const std::string& report);
+/// Prints the counts of a load.
+void print_counts(std::ostream& out, const Tally& tally, std::size_t failed);
 
 }  // namespace sightline::ingest

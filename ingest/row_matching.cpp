@@ -16,8 +16,8 @@ constexpr std::size_t k_longest_typo = 2;  // edits
 
 class Matcher {
  public:
-  Matcher(const Attributes& attributes, const std::vector<PictureFile>& pictures)
-      : attributes_(attributes), pictures_(pictures) {
+  Matcher(const Attributes& attributes, const std::vector<PictureFile>& pictures, const std::function<void(Note)>& note)
+      : attributes_(attributes), pictures_(pictures), note_(note) {
     matches_.of_picture.resize(pictures.size());
     for (const Attributes::Row& row : attributes.rows()) matches_.of_row.emplace_back(row.files.size());
     names_of_picture_.resize(pictures.size());
@@ -25,12 +25,12 @@ class Matcher {
 
   RowMatches run() {
     const auto as_written = [](std::string_view name) { return std::string(name); };
-    const auto own_path = [](const PictureFile& picture) { return std::vector<std::string>{picture.name}; };
+    const auto own_path = [](const PictureFile& picture) { return std::vector<std::string>{picture.name()}; };
     step(as_written, own_path, false, false);
     step(canonical_path, paths_of, false, false);
     step(folded_path, paths_of, true, false);
     const auto file_name = [](const PictureFile& picture) {
-      return std::vector<std::string>{std::string(file_name_of(picture.name))};
+      return std::vector<std::string>{std::string(file_name_of(picture.name()))};
     };
     step(as_written, file_name, false, true);
     step(canonical_path, file_name, false, true);
@@ -48,8 +48,8 @@ class Matcher {
   /// The ways in which a table can name a picture's place: below its folder, with the folder, absolute.
   static std::vector<std::string> paths_of(const PictureFile& picture) {
     std::error_code error;
-    const std::filesystem::path absolute = std::filesystem::absolute(picture.path, error);
-    std::vector<std::string> paths{picture.name, utf8_name(picture.path.string())};
+    const std::filesystem::path absolute = std::filesystem::absolute(picture.path(), error);
+    std::vector<std::string> paths{picture.name(), utf8_name(picture.path().string())};
     if (!error) paths.push_back(utf8_name(absolute.string()));
     return paths;
   }
@@ -81,8 +81,8 @@ class Matcher {
       const std::vector<RowName>& rows = names[spelled];
       if (one_to_one && (differ(rows, [&](const RowName& name) { return canonical_path(name_at(name)); }) ||
                          differ(pictures, [&](std::size_t picture) {
-                           return canonical_path(bare ? file_name_of(pictures_[picture].name)
-                                                      : std::string_view(pictures_[picture].name));
+                           const std::string name = pictures_[picture].name();
+                           return canonical_path(bare ? file_name_of(name) : std::string_view(name));
                          })))
         continue;
       for (const RowName& name : rows) {
@@ -106,14 +106,17 @@ class Matcher {
   const std::string& name_at(const RowName& name) const { return attributes_.rows()[name.row].files[name.column]; }
   std::size_t line_of(const RowName& name) const { return attributes_.rows()[name.row].line; }
 
-  void note(Note::Kind kind, const std::string& name, std::string reason) {
-    matches_.notes.push_back({kind, name, std::move(reason)});
+  void note(Note::Kind kind, const std::string& name, std::string reason) { note_({kind, name, std::move(reason)}); }
+
+  static bool has_all_files(const std::vector<std::vector<std::size_t>>& of_row) {
+    return std::none_of(of_row.begin(), of_row.end(), [](const auto& found) { return found.empty(); });
   }
 
   void note_rows_without_file() {
+    if (std::all_of(matches_.of_row.begin(), matches_.of_row.end(), has_all_files)) return;
     std::unordered_map<std::string, std::size_t> by_folded;
     for (std::size_t picture = 0; picture < pictures_.size(); ++picture) {
-      folded_.push_back(folded_path(pictures_[picture].name));
+      folded_.push_back(folded_path(pictures_[picture].name()));
       by_folded.emplace(folded_.back(), picture);
     }
     std::size_t suggested = 0;
@@ -140,7 +143,7 @@ class Matcher {
   /// Why the picture whose name differs only in its spelling is not meant.
   std::string why_not(std::size_t picture) const {
     const std::optional<RowName>& other = matches_.of_picture[picture];
-    if (other) return "; " + pictures_[picture].name + " belongs to line " + std::to_string(line_of(*other));
+    if (other) return "; " + pictures_[picture].name() + " belongs to line " + std::to_string(line_of(*other));
     return "; several files or rows are spelled like it, but for capital and small letters";
   }
 
@@ -159,13 +162,13 @@ class Matcher {
         nearest = &pictures_[picture];
       }
     }
-    return nearest == nullptr ? "" : "; did you mean " + nearest->name + "?";
+    return nearest == nullptr ? "" : "; did you mean " + nearest->name() + "?";
   }
 
   void note_files_without_row() {
     for (std::size_t picture = 0; picture < pictures_.size(); ++picture) {
       if (names_of_picture_[picture].empty())
-        note(Note::Kind::file_without_row, pictures_[picture].name, "no row of the attributes names this file");
+        note(Note::Kind::file_without_row, pictures_[picture].name(), "no row of the attributes names this file");
     }
   }
 
@@ -175,7 +178,7 @@ class Matcher {
       if (!differ(names, [](const RowName& name) { return name.row; })) continue;
       std::string lines;
       for (const RowName& name : names) lines += (lines.empty() ? "" : ", ") + std::to_string(line_of(name));
-      note(Note::Kind::same_file_twice, pictures_[picture].name,
+      note(Note::Kind::same_file_twice, pictures_[picture].name(),
            "lines " + lines + " name this file; line " + std::to_string(line_of(*matches_.of_picture[picture])) +
                " counts");
     }
@@ -183,6 +186,7 @@ class Matcher {
 
   const Attributes& attributes_;
   const std::vector<PictureFile>& pictures_;
+  const std::function<void(Note)>& note_;
   std::vector<std::vector<RowName>> names_of_picture_;
   std::vector<std::string> folded_;  // names of pictures, for suggestions
   RowMatches matches_;
@@ -190,8 +194,9 @@ class Matcher {
 
 }  // namespace
 
-RowMatches match_rows(const Attributes& attributes, const std::vector<PictureFile>& pictures) {
-  return Matcher(attributes, pictures).run();
+RowMatches match_rows(const Attributes& attributes, const std::vector<PictureFile>& pictures,
+                      const std::function<void(Note)>& note) {
+  return Matcher(attributes, pictures, note).run();
 }
 
 }  // namespace sightline::ingest

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,8 +25,6 @@ struct RowMatches {
   std::vector<std::optional<RowName>> of_picture;
   /// For each row and each of its file columns the pictures that it means, by position.
   std::vector<std::vector<std::vector<std::size_t>>> of_row;
-  /// Rows without a file, files without a row, files with two rows; in this order.
-  std::vector<Note> notes;
 };
 
 /// Matches names with pictures, the most literal spelling first:
@@ -39,7 +38,8 @@ struct RowMatches {
 ///      to 3.
 ///
 /// A name that found a picture in one step takes no part in the later ones. Where two rows name one picture,
-/// the later row counts.
-RowMatches match_rows(const Attributes& attributes, const std::vector<PictureFile>& pictures);
+/// the later row counts. `note` gets rows without a file, files without a row, files with two rows; in this order.
+RowMatches match_rows(const Attributes& attributes, const std::vector<PictureFile>& pictures,
+                      const std::function<void(Note)>& note);
 
 }  // namespace sightline::ingest

@@ -2,13 +2,15 @@
 # Registers Sightline with Elasticsearch: inference endpoints, ingest pipelines and indices, from es_config/.
 #
 #   scripts/register_endpoints.sh [--models clip,jina-clip,cohere] [--listings] [--dry-run | --console FOLDER]
-#                                 [--accept-model] [--remove [--with-data]] [--env-file FILE]
+#                                 [--drop-image-data] [--accept-model] [--remove [--with-data]] [--env-file FILE]
 #
 #   --models LIST      which models to set up, comma-separated, of clip, jina-clip and cohere (default: clip)
 #   --listings         also the index and pipeline `listings`: the vectors of all these models plus text and numbers
 #   --dry-run          print the requests as text to paste into Kibana's Dev Tools, without keys, and send nothing
 #   --console FOLDER   write the same, with example searches, to FOLDER: one file per model, for the addresses and dimensions of
 #                      this set-up; sends nothing to Elasticsearch
+#   --drop-image-data  pipelines that remove image_data once it is embedded, for pictures that are stored elsewhere
+#                      (sightline-ingest --image-url); without this option the pipelines keep it, as before
 #   --accept-model     continue although an index holds vectors of another model; then embed its documents again
 #   --remove           remove all of it; an index that holds documents is kept
 #   --with-data        with --remove: also delete the indices that hold documents
@@ -34,7 +36,7 @@ set -euo pipefail
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/places.bash"
 config=$shared/es_config
-models=clip listings= dry_run= console= accept_model= remove= with_data= env_file=
+models=clip listings= drop_image_data= dry_run= console= accept_model= remove= with_data= env_file=
 
 program=register_endpoints
 fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }  # until the file below is read
@@ -46,6 +48,7 @@ while [ $# -gt 0 ]; do
     --listings) listings=1 ;;
     --dry-run) dry_run=1 ;;
     --console) console=${2:?--console needs a folder}; dry_run=1; shift ;;
+    --drop-image-data) drop_image_data=1 ;;
     --accept-model) accept_model=1 ;;
     --remove) remove=1 ;;
     --with-data) with_data=1 ;;
@@ -57,6 +60,7 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$with_data" ] || [ -n "$remove" ] || fail "--with-data deletes the documents that --remove would keep; use it together with --remove"
 [ -z "$accept_model" ] || [ -z "$remove$dry_run" ] || fail "--accept-model is for registering; it cannot be combined with --remove, --dry-run or --console"
+[ -z "$drop_image_data" ] || [ -z "$remove" ] || fail "--drop-image-data is for registering pipelines; it cannot be combined with --remove"
 [ -z "$console" ] || [ -z "$remove" ] || fail "--console writes requests that set up; --remove --dry-run prints requests that remove"
 needs="the cluster privileges monitor, manage_inference and manage_pipeline, and all on the indices that are set up"
 . "$shared/scripts/elasticsearch_requests.bash"
@@ -100,13 +104,17 @@ index_body() { # NAME
     | .mappings = {_meta: {sightline: ($vectors | map_values({model: .} + ($served[.] | {fingerprint, demo, cohere} | with_entries(select(.value != null and .value != false)))))}} + .mappings' "$config/indices/$1.json"
 }
 pipeline_body() { # NAME
-  jq --argjson served "$served" '
+  jq --argjson served "$served" --arg drop "$drop_image_data" '
     def root: split(".")[0];
     .processors |= map(select(.inference == null or $served[.inference.model_id | sub("-ingest$"; "")] != null))
     | [.processors[].inference // empty | .input_output[0].output_field | root] as $made
     | .processors |= map(if (.remove.field? | type) == "array" then .remove.field |= map(select(. as $name | $made | index($name))) else . end)
     | .processors |= map(select((.set // .rename) as $step | $step == null or any($made[]; . == ($step.field | root)))
-        | if .set then .set.value |= $served[capture("@FINGERPRINT:(?<model>.*)@").model].fingerprint | select(.set.value != null) else . end)' "$config/pipelines/$1.json"
+        | if .set then .set.value |= $served[capture("@FINGERPRINT:(?<model>.*)@").model].fingerprint | select(.set.value != null) else . end)
+    | if $drop == "" then . else
+        .description += " The picture is then removed: only its vector is stored."
+        | .processors += [{"remove": {"field": "image_data", "ignore_missing": true}}]
+      end' "$config/pipelines/$1.json"
 }
 
 # ---- cluster or gateway

@@ -19,6 +19,7 @@
 #include "models/towers/blas_check.h"
 #include "server/api/api.h"
 #include "server/api/picture_fetcher.h"
+#include "server/api/picture_url.h"
 #include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
 #include "server/elastic/key_guard.h"
@@ -397,6 +398,25 @@ Result<std::unique_ptr<api::PictureFetcher>> picture_fetcher(const ServerOptions
   return api::PictureFetcher::create(std::move(fetcher), timer);
 }
 
+/// For pictures of documents that have only a link to them. `fetcher` is made before the first request.
+pictures::PictureService::Fetch fetch_for_pictures(const std::unique_ptr<api::PictureFetcher>& fetcher) {
+  using Fetched = pictures::PictureService::Fetched;
+  return [&fetcher](const std::string& url, const std::shared_ptr<Cancellation>& cancellation,
+                    std::function<void(Result<Fetched>)> done) {
+    auto link = api::picture_url(url);
+    if (!link)
+      return done(Error{ErrorCode::invalid_argument, "its link is no URL of a picture: " + link.error().message});
+    serving::EmbedOptions options;
+    options.lane = serving::Lane::document;
+    options.cancellation = cancellation;
+    fetcher->fetch({{"its picture", *std::move(link)}}, options, [done = std::move(done)](auto fetched) {
+      if (!fetched) return done(fetched.error());
+      auto memory = std::make_shared<std::list<http::BufferShare>>(std::move(fetched->memory));
+      done(Fetched{std::move(fetched->pictures.front()), std::move(memory)});
+    });
+  };
+}
+
 void tell_of_models(const serving::EmbeddingService& service, api::Metrics& metrics) {
   for (const serving::ModelStatus& status : service.models()) {
     if (!status.info) continue;
@@ -572,6 +592,7 @@ Status Program::make_pictures() {
   options.ask = [this](http::Request request) { return inner_elastic_->ask(std::move(request)); };
   options.answered = [this](pictures::AnswerSource source) { metrics_.picture_answered(pictures::to_string(source)); };
   options.made = [this](double seconds) { metrics_.picture_made(seconds); };
+  if (options_.allow_picture_urls) options.fetch = fetch_for_pictures(fetcher_);
   auto created = pictures::PictureService::create(std::move(options));
   if (!created) return error_of_option("--picture-cache-dir", created.error());
   pictures_ = *std::move(created);

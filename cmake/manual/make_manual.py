@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass, field
 
 PATH_TYPES = ("FILE", "FOLDER", "F")
-PATH_OPTION = re.compile(r"-(file|dir|certificate|key|ca|report|json|html|pictures|attributes|sets|numbers)$|^--(report|json|html|pictures|attributes|sets)$")
+PATH_OPTION = re.compile(r"-(file|dir|certificate|key|ca|report|json|html|pictures|attributes|sets|numbers)$|^--(report|json|html|pictures|attributes|sets|files-from)$")
 
 
 @dataclass

@@ -112,8 +112,9 @@ class Sightline(Program):
     def register(self, *options):
         return run([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null", *options], self.environment())
 
-    def ingest(self, *arguments):
-        return run([BIN / "sightline-ingest", *arguments, "--env-file", "/dev/null", "--quiet"], self.environment())
+    def ingest(self, *arguments, given=""):
+        """`given`: on standard input."""
+        return run([BIN / "sightline-ingest", *arguments, "--env-file", "/dev/null", "--quiet"], self.environment(), given=given)
 
 
 class InferenceServer(Program):
@@ -132,8 +133,8 @@ class StandIn(Program):
         self.url = self.announced("ready ")
 
 
-def run(command, environment, timeout=300):
-    return subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True, timeout=timeout)
+def run(command, environment, timeout=300, given=None):
+    return subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True, timeout=timeout, input=given)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,17 @@
 """sightline-ingest against a running server."""
 
+import base64
 import csv
+import hashlib
+import json
 import os
+import re
 import shutil
 import socket
+import subprocess
 import unicodedata
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -27,8 +34,8 @@ def table_of(tmp_path, text):
     return table
 
 
-def load(server, folder, *options):
-    done = server.ingest(folder, "--index", "clip-images", "--report", folder.parent / "report.csv", *options)
+def load(server, folder, *options, given=""):
+    done = server.ingest(folder, "--index", "clip-images", "--report", folder.parent / "report.csv", *options, given=given)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -312,3 +319,151 @@ def test_an_alias_over_several_indices_is_written_to_where_it_says(registered, d
     assert registered.es("GET", "/new/_count")[1]["count"] == 2
     assert registered.es("GET", "/new/_mapping")[1]["new"]["mappings"]["properties"]["price"]["type"] == "double"
     assert "price" not in registered.es("GET", "/old/_mapping")[1]["old"]["mappings"]["properties"]
+
+
+# ---- lists of files
+
+
+def test_a_list_of_files_is_loaded_as_a_folder_is(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg", "sub/b.jpg", "sub/c.jpg", "d.jpg"])
+    table = table_of(tmp_path, "file,price\na.jpg,1\nsub/b.jpg,2\nsub/c.jpg,3\ngone.jpg,4\n")
+    (folder / "notes.txt").write_text("x")
+    (tmp_path / "outside.jpg").write_bytes(demo_pictures[9].read_bytes())
+    given = f"sub/b.jpg\nabsent.jpg\n./a.jpg\n../outside.jpg\n{folder}/a.jpg\nnotes.txt\n"
+    options = ["--attributes", table, "--id", "path", "--files-from", "-"]
+    status, out, err = load(registered, folder, *options, given=given)
+    assert status == 1 and "2 indexed, 1 failed" in out, out + err
+    report = report_of(folder)
+    assert {name: row["kind"] for name, row in report.items()} == {"absent.jpg": "failed", "../outside.jpg": "note", "a.jpg": "note", "notes.txt": "note"}
+    assert "1 file is in the list more than once\n  a.jpg" in out and "1 name in the list is outside of the folder" in out
+    assert {name: source["price"] for name, source in sources(registered).items()} == {"a.jpg": 1, "sub/b.jpg": 2}
+    (tmp_path / "list").write_bytes(b"a.jpg\0sub/c.jpg\0sub/b.jpg\0")
+    status, out, err = load(registered, folder, *options[:-1], tmp_path / "list", "--null", "--resume")
+    assert status == 0 and "1 indexed, 2 already there, 0 failed" in out, out + err
+
+
+def test_the_files_that_find_prints_are_loaded(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["old.jpg", "new.jpg", "sub/new\nline.jpg"])
+    os.utime(folder / "old.jpg", (1, 1))
+    (tmp_path / "stamp").touch()
+    os.utime(tmp_path / "stamp", (2, 2))
+    printed = subprocess.run(["find", folder, "-name", "*.jpg", "-newer", tmp_path / "stamp", "-printf", "%P\\0"], capture_output=True, text=True, check=True)
+    status, out, err = load(registered, folder, "--files-from", "-", "-0", given=printed.stdout)
+    assert status == 0 and "2 indexed, 0 failed" in out, out + err
+    assert set(sources(registered)) == {"new.jpg", "sub/new\nline.jpg"}
+    status, out, err = load(registered, folder, "--files-from", "-", given="")
+    assert status == 0 and "0 indexed, 0 failed" in out, out + err
+
+
+def test_a_list_that_cannot_be_used_is_refused(server, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    for options, message in ((["--files-from", tmp_path / "absent"], "--files-from: cannot read"), (["--files-from", tmp_path], "it is a folder"),
+                             (["--null"], "--files-from"), ([tmp_path, "--files-from", "-"], "--files-from is for one FOLDER"),
+                             (["--image-url", "photos/"], "--image-url photos/ is not the beginning of an http(s) URL")):
+        status, out, err = load(server, folder, *options)
+        assert status == 2 and message in err, out + err
+    status, _, err = load(server, folder, "--files-from", "/dev/zero")
+    assert status == 2 and "a name does not end" in err
+
+
+# ---- pictures that are stored elsewhere
+
+
+def picture(server, name):
+    """The thumbnail of the document with this picture, or (status, message)."""
+    status, answer = server.es("POST", "/clip-images/_search", {"_source": False, "query": {"term": {"image_name.keyword": name}}})
+    assert status == 200 and len(answer["hits"]["hits"]) == 1, answer
+    try:
+        with urllib.request.urlopen(f"{server.url}/pictures/clip-images/{urllib.request.quote(answer['hits']['hits'][0]['_id'], safe='')}?size=160") as reply:
+            return reply.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_the_index_keeps_vectors_and_links_and_no_pictures(server, demo_pictures, tmp_path):
+    assert server.register("--models", "clip", "--drop-image-data").returncode == 0
+    folder = folder_of(tmp_path, demo_pictures, ["a b.jpg", "sub/ü.jpg", "cut.jpg"])
+    (folder / "cut.jpg").write_bytes(demo_pictures[0].read_bytes()[:400])
+    status, out, err = load(server, folder)
+    assert status == 1 and "the documents will have no picture to show" in err, out + err
+    links = ["--image-url", "https://files.example/photos/"]
+    table = table_of(tmp_path, "file,price\na b.jpg,1\nsub/ü.jpg,2\n")
+    status, out, err = load(server, folder, *links, "--attributes", table)
+    assert status == 1 and "2 indexed (2 of them updated), 1 failed" in out and "no picture to show" not in err, out + err
+    assert "input 0" in report_of(folder)["cut.jpg"]["reason"]
+    for name, link in (("a b.jpg", "a%20b.jpg"), ("sub/ü.jpg", "sub/%C3%BC.jpg")):
+        document = server.es("GET", f"/clip-images/_doc/{hashlib.sha256((folder / name).read_bytes()).hexdigest()}")[1]["_source"]
+        assert document["image_url"] == "https://files.example/photos/" + link and "image_data" not in document and document["model_id"] == "clip-ingest"
+    assert types(server)["image_url"] == "keyword"
+    (folder / "cut.jpg").unlink()
+    status, out, err = load(server, folder, *links, "--resume")
+    assert status == 0 and "0 indexed, 2 already there" in out, out + err
+    # What another load brings is merged, and the picture is embedded again, from the file.
+    status, out, err = load(server, folder, *links, "--attributes", table_of(tmp_path, "file,city\na b.jpg,Lyon\n"), "--resume")
+    assert status == 0 and "1 indexed (1 of them updated), 1 already there" in out, out + err
+    assert sources(server)["a b.jpg"] == {"image_name": "a b.jpg", "image_url": "https://files.example/photos/a%20b.jpg", "price": 1, "city": "Lyon", "model_id": "clip-ingest"}
+    assert len(nearest(server, "image_embedding", "a house")) == 1
+    assert "--allow-picture-urls" in picture(server, "a b.jpg")[1]
+    # The vector is enough for "more like this".
+    like = {"field": "image_embedding", "k": 2, "num_candidates": 10, "query_vector_builder": {
+        "lookup": {"index": "clip-images", "id": hashlib.sha256((folder / "a b.jpg").read_bytes()).hexdigest(), "path": "image_embedding"}}}
+    assert [hit["_source"]["image_name"] for hit in server.es("POST", "/clip-images/_search", {"knn": like})[1]["hits"]["hits"]] == ["a b.jpg", "sub/ü.jpg"]
+    assert server.register("--models", "clip").returncode == 0  # the pipeline keeps pictures again
+    status, out, err = load(server, folder)
+    assert status == 0 and "image_data" in server.es("POST", "/clip-images/_search", {"size": 1})[1]["hits"]["hits"][0]["_source"], out + err
+
+
+def test_without_stored_pictures_a_changed_file_is_found_by_its_hash(server, demo_pictures, tmp_path):
+    assert server.register("--models", "clip", "--drop-image-data").returncode == 0
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg", "b.jpg"])
+    options = ["--id", "path", "--image-url", "https://files.example/"]
+    assert load(server, folder, *options)[0] == 0
+    status, out, err = load(server, folder, *options, "--resume")
+    assert status == 0 and "0 indexed, 2 already there" in out, out + err
+    shutil.copyfile(demo_pictures[2], folder / "b.jpg")
+    status, out, err = load(server, folder, *options, "--resume")
+    assert status == 0 and "1 indexed (1 of them updated), 1 already there" in out, out + err
+    assert types(server)["image_sha256"] == "keyword"
+    assert server.es("GET", "/clip-images/_doc/b.jpg")[1]["_source"]["image_sha256"] == hashlib.sha256((folder / "b.jpg").read_bytes()).hexdigest()
+
+
+def test_a_row_has_a_link_to_each_of_its_pictures(registered, houses, tmp_path):
+    status, out, err = load(registered, houses, "--attributes", table_of(tmp_path, HOUSES), "--file-column", "front", "--file-column", "kitchen",
+                            "--one-document-per", "row", "--id", "column:id", "--image-url", "https://files.example/")
+    assert status == 1 and "2 indexed, 1 failed" in out, out + err
+    house = sources(registered)["2f.jpg"]
+    assert (house["image_url"], house["kitchen_url"]) == ("https://files.example/2f.jpg", "https://files.example/2k.jpg")
+    assert {"image_sha256", "kitchen_sha256"} <= set(house)
+    assert {name: types(registered)[name] for name in ("image_url", "kitchen_url", "kitchen_sha256")} == dict.fromkeys(("image_url", "kitchen_url", "kitchen_sha256"), "keyword")
+
+
+# ---- speed
+
+
+def test_the_summary_has_the_speed_and_the_slowest_stage(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, [f"{i}.jpg" for i in range(40)])
+    status, out, err = load(registered, folder)
+    assert status == 0, out + err
+    lines = []
+    for number in range(16):  # bytes after a JPEG's end are not decoded, but no vector of theirs is cached
+        data = demo_pictures[number].read_bytes() + b"%d" % number
+        lines += [{"index": {"_index": "clip-images"}}, {"image_data": base64.b64encode(data).decode()}]
+    answer = registered.es("POST", "/_bulk", "\n".join(map(json.dumps, lines)) + "\n", content_type="application/x-ndjson")[1]
+    assert not answer["errors"] and answer["took"] >= 0 and answer["ingest_took"] > 0, answer  # what the stages are told apart by
+    assert re.search(r"^40 pictures in [\d.]+ s \([\d.]+ per second, [\d.]+ MB per second\); slowest: .+, \d+ % of the time$", out, re.MULTILINE), out
+
+
+# ---- several models in one pass
+
+
+def test_one_pass_makes_the_vectors_of_two_of_three_models(server, demo_pictures, tmp_path):
+    assert server.register("--models", "clip,jina-clip", "--listings").returncode == 0
+    folder = folder_of(tmp_path, demo_pictures, ["1.jpg", "2.jpg", "3.jpg"])
+    table = table_of(tmp_path, "file,title,price\n1.jpg,red house,1\n2.jpg,blue house,2\n3.jpg,garden,3\n")
+    for options in ([], [], ["--resume"]):
+        done = server.ingest(folder, "--index", "listings", "--attributes", table, *options)
+        assert done.returncode == 0 and "0 failed" in done.stdout, done.stdout + done.stderr
+    assert "3 already there" in done.stdout
+    for field in ("clip_embedding", "jina_embedding", "clip_fingerprint", "jina_fingerprint", "title"):
+        assert server.es("POST", "/listings/_count", {"query": {"exists": {"field": field}}})[1]["count"] == 3, field
+    assert "cohere_embedding" not in server.es("GET", "/listings")[1]["listings"]["mappings"]["properties"]

@@ -57,13 +57,26 @@ TEST_CASE("a document changes what is stored if an attribute or a picture differ
   CHECK(document.changes(stored(R"("garden":true,"price":3,"image_data":"b2xk")")));
 }
 
+TEST_CASE("a picture that the index does not hold is a change where only its bytes can tell") {
+  const BulkDocument document =
+      make_document("i", "a.jpg", {{"image_data", "foobar"}, {"kitchen_data", "foo"}}, R"("price":3)");
+  CHECK_FALSE(document.changes(stored(R"("price":3)")));
+  CHECK(document.changes(stored(R"("price":3)"), /*needs_pictures=*/true));
+  CHECK(document.changes(stored(R"("price":3,"image_data":"Zm9vYmFy")"), /*needs_pictures=*/true));
+  CHECK_FALSE(
+      document.changes(stored(R"("price":3,"image_data":"Zm9vYmFy","kitchen_data":"Zm9v")"), /*needs_pictures=*/true));
+}
+
 TEST_CASE("each item of an answer is stored, to be sent again, or failed with its reason and cause") {
-  const auto outcomes = read_bulk_answer(
-      R"({"errors":true,"took":1,"items":[{"create":{"_id":"1","status":201}},{"index":{"_id":"2","status":429,"error":{"type":"t","reason":"full"}}},
+  const auto answer = read_bulk_answer(
+      R"({"errors":true,"took":17,"ingest_took":420,"items":[{"create":{"_id":"1","status":201}},{"index":{"_id":"2","status":429,"error":{"type":"t","reason":"full"}}},
           {"index":{"_id":"3","status":400,"error":{"type":"t","reason":"bad field","caused_by":{"type":"u","reason":"too short"}}}},
           {"index":{"_id":"4","status":409,"error":{"type":"t","reason":"version conflict"}}}]})",
       {"1", "2", "3", "4"});
-  REQUIRE(outcomes.ok());
+  REQUIRE(answer.ok());
+  CHECK(answer->took == std::chrono::milliseconds(17));
+  CHECK(answer->ingest_took == std::chrono::milliseconds(420));
+  const auto* const outcomes = &answer->outcomes;
   CHECK((*outcomes)[0].kind == BulkOutcome::Kind::stored);
   CHECK((*outcomes)[1].kind == BulkOutcome::Kind::retry);
   CHECK((*outcomes)[1].reason == "full");

@@ -12,8 +12,8 @@ namespace {
 
 using Fields = std::vector<std::string>;
 
-/// The fields that the loader takes for the pipeline's own, if the cluster has these pipelines.
-Fields inferred(const std::map<std::string, std::string>& pipelines, const std::string& pipeline) {
+/// What a pipeline does to fields, if the cluster has these pipelines.
+Cluster::PipelineFields fields_of(const std::map<std::string, std::string>& pipelines, const std::string& pipeline) {
   auto server = http::Server::start({}, [&](http::Request&& request, http::Reply reply) {
     const auto found = pipelines.find(request.path.substr(request.path.rfind('/') + 1));
     http::Response response;
@@ -27,13 +27,27 @@ Fields inferred(const std::map<std::string, std::string>& pipelines, const std::
   settings.url = "http://127.0.0.1:" + std::to_string((*server)->port());
   const auto cluster = Cluster::connect(settings);
   REQUIRE(cluster.ok());
-  const auto fields = (*cluster)->inferred_fields(pipeline);
+  const auto fields = (*cluster)->pipeline_fields(pipeline);
   REQUIRE(fields.ok());
   (*server)->stop();
   return *fields;
 }
 
+/// The fields that the loader takes for the pipeline's own.
+Fields inferred(const std::map<std::string, std::string>& pipelines, const std::string& pipeline) {
+  return fields_of(pipelines, pipeline).inferred;
+}
+
 }  // namespace
+
+TEST_CASE("the fields that a pipeline removes are found, single ones and lists, also in pipelines that it calls") {
+  const Cluster::PipelineFields fields =
+      fields_of({{"p", R"({"remove":{"field":"new","ignore_missing":true}},{"pipeline":{"name":"q"}})"},
+                 {"q", R"({"remove":{"field":["image_data","kitchen_data"]}},{"set":{"field":"remove","value":"x"}})"}},
+                "p");
+  CHECK(fields.removed == Fields{"new", "image_data", "kitchen_data"});
+  CHECK(fields.inferred == Fields());
+}
 
 TEST_CASE("what a pipeline's inference processors write is found, also in pipelines that it calls") {
   CHECK(inferred({{"p", R"({"set":{"field":"a","value":1}})"}}, "p") == Fields());

@@ -3,25 +3,42 @@
 #include <doctest/doctest.h>
 
 #include "tests/base/temporary_folder.h"
+#include "tests/ingest/found.h"
 
 using namespace sightline;
 using namespace sightline::ingest;
 
 namespace {
 
+struct Plan {
+  std::vector<LoadItem> items;
+  std::vector<Failure> refusals;
+  std::vector<Note> notes;
+};
+
+Plan plan_of(const std::vector<PictureFile>& pictures, const Attributes* attributes, const PlanOptions& options) {
+  Found found;
+  const auto made = plan_load(pictures, attributes, options, found);
+  REQUIRE(made.ok());
+  Plan plan{{}, std::move(found.failures), std::move(found.notes)};
+  for (std::size_t i = 0; i < made->size(); ++i) plan.items.push_back(made->item(i));
+  return plan;
+}
+
 struct Houses {
   Houses() {
     options.file_columns = reading.file_columns = {"front", "kitchen"};
     for (const char* name : {"1f.jpg", "1k.jpg", "2k.jpg", "other.jpg"})
-      pictures.push_back({std::filesystem::path("photos") / name, name, 1});
+      pictures.push_back(picture_file("photos", name));
   }
-  LoadPlan plan(const std::string& table = "house,front,kitchen\nA,1f.jpg,1k.jpg\nB,2f.jpg,2k.jpg\nC,3f.jpg,\n") {
+  /// The documents of the plan, and what is found on the way.
+  Plan plan(const std::string& table = "house,front,kitchen\nA,1f.jpg,1k.jpg\nB,2f.jpg,2k.jpg\nC,3f.jpg,\n") {
     const TemporaryFolder folder;
     reading.keep_file_columns = options.one_per_row;
     reading.id_column = options.id_column;
     auto read = Attributes::read(folder.write("a.csv", table), reading);
     REQUIRE(read.ok());
-    return plan_load(pictures, &*read, options);
+    return plan_of(pictures, &*read, options);
   }
 
   std::vector<PictureFile> pictures;
@@ -32,7 +49,7 @@ struct Houses {
 }  // namespace
 
 TEST_CASE("one document per picture has its row's attributes and says which column named it") {
-  const LoadPlan plan = Houses().plan();
+  const Plan plan = Houses().plan();
   REQUIRE(plan.items.size() == 4);
   CHECK(plan.items[0].name == "1f.jpg");
   CHECK(plan.items[0].attributes == R"("house":"A","image_column":"front")");
@@ -47,14 +64,14 @@ TEST_CASE("one document per picture has its row's attributes and says which colu
 TEST_CASE("one document per row has the row's pictures, each in its field") {
   Houses houses;
   houses.options.one_per_row = true;
-  const LoadPlan plan = houses.plan();
+  const Plan plan = houses.plan();
   REQUIRE(plan.items.size() == 2);
   CHECK(plan.items[0].name == "1f.jpg");
   CHECK(plan.items[0].attributes == R"("house":"A","front":"1f.jpg","kitchen":"1k.jpg")");
   REQUIRE(plan.items[0].pictures.size() == 2);
   CHECK(plan.items[0].pictures[0].data_field == "image_data");
   CHECK(plan.items[0].pictures[1].data_field == "kitchen_data");
-  CHECK(plan.items[0].pictures[1].file.name == "1k.jpg");
+  CHECK(plan.items[0].pictures[1].file.name() == "1k.jpg");
   // The first column's picture is missing: the next one stands in, and the row is named.
   CHECK(plan.items[1].name == "2k.jpg");
   CHECK(plan.items[1].pictures[0].data_field == "image_data");
@@ -72,7 +89,7 @@ TEST_CASE("ids come from paths or from a column, and one that cannot be is refus
   houses.options.one_per_row = true;
   houses.options.id = PlanOptions::Id::column;
   houses.options.id_column = "house";
-  LoadPlan plan = houses.plan();
+  Plan plan = houses.plan();
   CHECK(plan.items[0].id == "A");
   plan = houses.plan("house,front,kitchen\nA,1f.jpg,\nA,1k.jpg,\n,2k.jpg,\n" + std::string(513, 'x') + ",other.jpg,\n" +
                      std::string(512, 'y') + ",1f.jpg,\n");
@@ -89,10 +106,28 @@ TEST_CASE("ids come from paths or from a column, and one that cannot be is refus
 TEST_CASE("two folders with the same path below them cannot share an id") {
   PlanOptions options;
   options.id = PlanOptions::Id::path;
-  const LoadPlan plan = plan_load({{"x/a.jpg", "a.jpg", 1}, {"y/a.jpg", "a.jpg", 1}}, nullptr, options);
+  const std::vector<PictureFile> pictures{picture_file("x", "a.jpg"), picture_file("y", "a.jpg")};
+  const Plan plan = plan_of(pictures, nullptr, options);
   CHECK(plan.items.size() == 1);
   REQUIRE(plan.refusals.size() == 1);
   CHECK(plan.refusals[0].reason ==
         "y/a.jpg has the same _id, a.jpg, as x/a.jpg; give the folder above both instead of two folders");
-  CHECK(plan_load({{"x/a.jpg", "a.jpg", 1}, {"y/a.jpg", "a.jpg", 1}}, nullptr, {}).items.size() == 2);
+  CHECK(plan_of(pictures, nullptr, {}).items.size() == 2);
+}
+
+TEST_CASE("of a list's pictures only whole rows are loaded, and rows of other pictures are not mentioned") {
+  Houses houses;
+  houses.options.one_per_row = true;
+  houses.options.is_from_list = true;
+  const Plan plan = houses.plan();
+  REQUIRE(plan.items.size() == 1);
+  CHECK(plan.items[0].name == "1f.jpg");
+  REQUIRE(plan.refusals.size() == 1);
+  CHECK(plan.refusals[0].name == "2k.jpg");
+  CHECK(plan.refusals[0].reason ==
+        "line 3 is not loaded: it also names 2f.jpg, which is not in the list; list all pictures of a row");
+  REQUIRE(plan.notes.size() == 1);
+  CHECK(plan.notes[0].name == "other.jpg");
+  houses.options.one_per_row = false;
+  CHECK(houses.plan().notes.size() == 1);
 }

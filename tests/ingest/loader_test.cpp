@@ -8,6 +8,7 @@
 
 #include "server/http/server.h"
 #include "tests/base/temporary_folder.h"
+#include "tests/ingest/found.h"
 
 using namespace sightline;
 using namespace sightline::ingest;
@@ -135,10 +136,13 @@ struct Fixture {
   Tally load() {
     const auto found = find_pictures(folder.path());
     REQUIRE(found.ok());
-    loader.emplace(*cluster, options);
-    const LoadPlan plan = plan_load(found->pictures, attributes ? &*attributes : nullptr, plan_options);
+    sink.failures.clear();
+    sink.notes.clear();
+    loader.emplace(*cluster, options, sink);
+    const auto plan = plan_load(found->pictures, attributes ? &*attributes : nullptr, plan_options, sink);
+    REQUIRE(plan.ok());
     Progress progress(stderr, /*quiet=*/true);
-    return loader->load(plan.items, progress, stop);
+    return loader->load(*plan, progress, stop);
   }
 
   ScriptedCluster elasticsearch;
@@ -160,6 +164,7 @@ struct Fixture {
   std::optional<Attributes> attributes;
   PlanOptions plan_options;
   Loader::Options options;
+  Found sink;
   std::optional<Loader> loader;
   std::atomic<bool> stop{false};
 };
@@ -204,10 +209,10 @@ TEST_CASE("a document that fails for what it is fails alone, once, with its reas
   fixture.elasticsearch.bad["101.jpg"] = "input 0: JPEG ends after 9 bytes";
   const Tally tally = fixture.load();
   CHECK(tally.indexed == 4);
-  REQUIRE(fixture.loader->failures().size() == 1);
-  CHECK(fixture.loader->failures()[0].name == "101.jpg");
-  CHECK(fixture.loader->failures()[0].attempts == 1);
-  CHECK(fixture.loader->failures()[0].reason == "input 0: JPEG ends after 9 bytes");
+  REQUIRE(fixture.sink.failures.size() == 1);
+  CHECK(fixture.sink.failures[0].name == "101.jpg");
+  CHECK(fixture.sink.failures[0].attempts == 1);
+  CHECK(fixture.sink.failures[0].reason == "input 0: JPEG ends after 9 bytes");
 }
 
 TEST_CASE("a document refused too often is given up") {
@@ -216,8 +221,8 @@ TEST_CASE("a document refused too often is given up") {
   fixture.options.retry.max_attempts = 3;
   fixture.elasticsearch.refusals["100.jpg"] = 1000;
   CHECK(fixture.load().failed == 1);
-  CHECK(fixture.loader->failures()[0].attempts == 3);
-  CHECK(fixture.loader->failures()[0].status == 429);
+  CHECK(fixture.sink.failures[0].attempts == 3);
+  CHECK(fixture.sink.failures[0].status == 429);
 }
 
 TEST_CASE("a bulk that is too large for the cluster is halved until it fits") {
@@ -243,7 +248,7 @@ TEST_CASE("a cluster that is gone is reported for every picture") {
   fixture.cluster = std::move(Cluster::connect(nowhere).value());
   fixture.options.retry.max_attempts = 2;
   CHECK(fixture.load().failed == 3);
-  CHECK(fixture.loader->failures().front().reason.find("connection failed") != std::string::npos);
+  CHECK(fixture.sink.failures.front().reason.find("connection failed") != std::string::npos);
 }
 
 TEST_CASE("with resume only what the index lacks is sent, and nothing at all the second time") {
@@ -399,10 +404,10 @@ TEST_CASE("files of the same bytes with other attributes are one document, and n
   fixture.folder.write("c.jpg", "same");
   fixture.table("file,price\na.jpg,1\nb.jpg,2\nc.jpg,1\n");
   CHECK(fixture.load().duplicates == 2);
-  REQUIRE(fixture.loader->notes().size() == 1);
-  CHECK(fixture.loader->notes()[0].kind == Note::Kind::same_bytes);
-  CHECK(fixture.loader->notes()[0].name == "b.jpg");
-  CHECK(fixture.loader->notes()[0].reason.find("a.jpg") != std::string::npos);
+  REQUIRE(fixture.sink.notes.size() == 1);
+  CHECK(fixture.sink.notes[0].kind == Note::Kind::same_bytes);
+  CHECK(fixture.sink.notes[0].name == "b.jpg");
+  CHECK(fixture.sink.notes[0].reason.find("a.jpg") != std::string::npos);
   CHECK(fixture.source("a.jpg").find("\"price\":1") != std::string::npos);
 }
 
@@ -428,9 +433,9 @@ TEST_CASE("the same bytes under a new name are named, and so is a picture with a
   fixture.load();
   std::filesystem::rename(fixture.folder.path() / "a.jpg", fixture.folder.path() / "b.jpg");
   fixture.load();
-  REQUIRE(fixture.loader->notes().size() == 1);
-  CHECK(fixture.loader->notes()[0].kind == Note::Kind::other_name);
-  CHECK(fixture.loader->notes()[0].name == "b.jpg");
+  REQUIRE(fixture.sink.notes.size() == 1);
+  CHECK(fixture.sink.notes[0].kind == Note::Kind::other_name);
+  CHECK(fixture.sink.notes[0].name == "b.jpg");
 }
 
 TEST_CASE("a file that vanishes or becomes something else fails alone") {
@@ -438,15 +443,125 @@ TEST_CASE("a file that vanishes or becomes something else fails alone") {
   fixture.write(4);
   const auto found = find_pictures(fixture.folder.path());
   REQUIRE(found.ok());
-  const LoadPlan plan = plan_load(found->pictures, nullptr, {});
+  const auto plan = plan_load(found->pictures, nullptr, {}, fixture.sink);
+  REQUIRE(plan.ok());
   std::filesystem::remove(fixture.folder.path() / "101.jpg");
   std::filesystem::remove(fixture.folder.path() / "102.jpg");
   REQUIRE(::mkfifo((fixture.folder.path() / "102.jpg").c_str(), 0600) == 0);
-  Loader loader(*fixture.cluster, fixture.options);
+  Loader loader(*fixture.cluster, fixture.options, fixture.sink);
   Progress progress(stderr, /*quiet=*/true);
-  const Tally tally = loader.load(plan.items, progress, fixture.stop);
+  const Tally tally = loader.load(*plan, progress, fixture.stop);
   CHECK(tally.indexed == 2);
-  REQUIRE(loader.failures().size() == 2);
-  CHECK(loader.failures()[0].reason.find("No such file") != std::string::npos);
-  CHECK(loader.failures()[1].reason.find("no longer a file") != std::string::npos);
+  REQUIRE(fixture.sink.failures.size() == 2);
+  CHECK(fixture.sink.failures[0].reason.find("No such file") != std::string::npos);
+  CHECK(fixture.sink.failures[1].reason.find("no longer a file") != std::string::npos);
+}
+
+TEST_CASE("each picture has a link: the prefix and its path, with all bytes encoded that a URL does not take") {
+  Fixture fixture;
+  fixture.folder.write("a b/caf\xE9 50%.jpg", "one");
+  fixture.folder.write("ü#?.jpg", "two");
+  fixture.options.url_prefix = "https://files.example/photos/";
+  CHECK(fixture.load().indexed == 2);
+  CHECK(fixture.source("ü#?.jpg").find(R"("image_url":"https://files.example/photos/%C3%BC%23%3F.jpg")") !=
+        std::string::npos);
+  CHECK(fixture.source("a b/caf\\\\xE9 50%.jpg")
+            .find(R"("image_url":"https://files.example/photos/a%20b/caf%E9%2050%25.jpg")") != std::string::npos);
+  // With the same prefix nothing changes, and with another one the links do.
+  fixture.options.resume = true;
+  CHECK(fixture.load().skipped == 2);
+  fixture.options.url_prefix = "https://other.example/";
+  CHECK(fixture.load().updated == 2);
+}
+
+TEST_CASE("files of the same bytes do not differ by their links") {
+  Fixture fixture;
+  fixture.folder.write("a.jpg", "same");
+  fixture.folder.write("b.jpg", "same");
+  fixture.options.url_prefix = "https://files.example/";
+  CHECK(fixture.load().duplicates == 1);
+  CHECK(fixture.sink.notes.empty());
+  CHECK(fixture.source("a.jpg").find(R"("image_url":"https://files.example/a.jpg")") != std::string::npos);
+}
+
+TEST_CASE("where the index keeps no pictures, their hashes show which have changed") {
+  Fixture fixture;
+  fixture.write(3);
+  fixture.plan_options.id = PlanOptions::Id::path;
+  fixture.options.url_prefix = "https://files.example/";
+  fixture.options.writes_hashes = true;
+  const auto drop_pictures = [&] {  // as a pipeline does
+    for (auto& [id, source] : fixture.elasticsearch.stored) {
+      const std::size_t begin = source.find("\"image_data\":");
+      if (begin != std::string::npos) source.erase(begin, source.find(',', begin) + 1 - begin);
+    }
+  };
+  CHECK(fixture.load().indexed == 3);
+  drop_pictures();
+  CHECK(fixture.source("100.jpg").find("image_data") == std::string::npos);
+  fixture.options.resume = true;
+  CHECK(fixture.load().skipped == 3);
+  fixture.folder.write("101.jpg", "other bytes");
+  const Tally tally = fixture.load();
+  CHECK(tally.updated == 1);
+  CHECK(tally.skipped == 2);
+  CHECK(fixture.source("101.jpg").find(R"("image_sha256":")") != std::string::npos);
+  // Without hashes, what is not stored may have changed: it is sent.
+  drop_pictures();
+  fixture.options.writes_hashes = false;
+  CHECK(fixture.load().updated == 3);
+}
+
+TEST_CASE("the pictures of a row have their links and hashes beside them") {
+  Fixture fixture;
+  fixture.folder.write("1f.jpg", "front");
+  fixture.folder.write("sub/1k.jpg", "kitchen");
+  Attributes::Options reading;
+  reading.file_columns = fixture.plan_options.file_columns = {"front", "kitchen"};
+  reading.keep_file_columns = fixture.plan_options.one_per_row = true;
+  reading.id_column = fixture.plan_options.id_column = "house";
+  fixture.plan_options.id = PlanOptions::Id::column;
+  auto read = Attributes::read(fixture.tables.write("a.csv", "house,front,kitchen\nA,1f.jpg,sub/1k.jpg\n"), reading);
+  REQUIRE(read.ok());
+  fixture.attributes = std::move(*read);
+  fixture.options.url_prefix = "https://files.example/";
+  fixture.options.writes_hashes = true;
+  CHECK(fixture.load().indexed == 1);
+  const std::string source = fixture.elasticsearch.stored["A"];
+  CHECK(source.find(R"("image_url":"https://files.example/1f.jpg","image_sha256":")") != std::string::npos);
+  CHECK(source.find(R"("kitchen_url":"https://files.example/sub/1k.jpg","kitchen_sha256":")") != std::string::npos);
+}
+
+TEST_CASE("while many documents wait to be sent again, no more files are read") {
+  Fixture fixture;
+  fixture.write(200);
+  fixture.options.replace = true;
+  fixture.options.max_bulk_bytes = 1000;
+  fixture.options.retry.first_wait = fixture.options.retry.longest_wait = std::chrono::milliseconds(200);
+  for (int i = 0; i < 200; ++i) fixture.elasticsearch.refusals[std::to_string(100 + i) + ".jpg"] = 1;
+  std::ptrdiff_t waiting = 0;  // the most that were refused before any was sent again
+  fixture.elasticsearch.before_bulk = [&] {
+    if (!fixture.elasticsearch.stored.empty()) return;
+    const auto& refusals = fixture.elasticsearch.refusals;
+    waiting = std::max(waiting, std::count_if(refusals.begin(), refusals.end(),
+                                              [](const auto& refusal) { return refusal.second == 0; }));
+  };
+  CHECK(fixture.load().indexed == 200);
+  CHECK(waiting < 100);
+}
+
+TEST_CASE("the time of a load goes to its stages, and what was read is counted") {
+  Fixture fixture;
+  fixture.write(5);
+  const Tally tally = fixture.load();
+  CHECK(tally.pictures_read == 5);
+  CHECK(tally.bytes_read == 5 * std::string("picture 0").size());
+  const StageTimes& times = fixture.loader->times();
+  CHECK(times.of(StageTimes::Stage::reading).count() > 0);
+  CHECK(times.of(StageTimes::Stage::looking_up).count() > 0);
+  CHECK(times.of(StageTimes::Stage::retrying).count() == 0);
+  fixture.elasticsearch.failures_of_all = 3;
+  fixture.options.retry.first_wait = std::chrono::milliseconds(30);
+  fixture.load();
+  CHECK(fixture.loader->times().of(StageTimes::Stage::retrying).count() > 0);
 }

@@ -22,7 +22,7 @@ TEST_CASE("pictures are found by name in all folders below, in order, hidden one
   const auto found = find_pictures(folder.path());
   REQUIRE(found.ok());
   std::vector<std::string> names;
-  for (const auto& picture : found->pictures) names.push_back(picture.name);
+  for (const auto& picture : found->pictures) names.push_back(picture.name());
   CHECK(names == std::vector<std::string>{"a.png", "b.JPG", "d.HEIC", "deep/er/c.webp", "e.avif"});
   CHECK(found->ignored == 2);
 }
@@ -85,7 +85,7 @@ TEST_CASE("what cannot be loaded is named, hidden or not, and the rest is found"
   const auto found = find_pictures(root);
   REQUIRE(found.ok());
   std::vector<std::string> names;
-  for (const auto& picture : found->pictures) names.push_back(picture.name);
+  for (const auto& picture : found->pictures) names.push_back(picture.name());
   CHECK(names == std::vector<std::string>{"a.jpg", "deep/b.jpg", "good-link.jpg"});
   CHECK(unreadable_in(*found) ==
         std::vector<std::string>{".hidden-link: this link leads to /nowhere, which does not exist",
@@ -137,6 +137,6 @@ TEST_CASE("a name that is not UTF-8 becomes readable") {
   const auto found = find_pictures(folder.path());
   REQUIRE(found.ok());
   REQUIRE(found->pictures.size() == 1);
-  CHECK(found->pictures[0].name == "caf\\xE9.jpg");
-  CHECK(read_file(found->pictures[0].path, 5).value() == "x");
+  CHECK(found->pictures[0].name() == "caf\\xE9.jpg");
+  CHECK(read_file(found->pictures[0].path(), 5).value() == "x");
 }

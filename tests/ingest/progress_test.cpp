@@ -18,7 +18,18 @@ TEST_CASE("the bar shows share, count, rate and time left") {
   CHECK(progress_line(tally, std::chrono::seconds(9)) == "indexing: 200/200, 10.0 documents/s, 100 failed");
 }
 
-TEST_CASE("where nothing was indexed there is no rate") {
+TEST_CASE("the bytes that were read have a rate, and the files have one where nothing was indexed") {
+  Tally tally;
+  tally.total = 200;
+  tally.skipped = tally.pictures_read = 100;
+  tally.bytes_read = 5'000'000;
+  CHECK(progress_line(tally, std::chrono::seconds(10)) == "indexing: 100/200, 10.0 files/s, 0.5 MB/s");
+  tally.skipped = 0;
+  tally.indexed = 100;
+  CHECK(progress_line(tally, std::chrono::seconds(10)) == "indexing: 100/200, 10.0 documents/s, 0.5 MB/s, 0:10 left");
+}
+
+TEST_CASE("where nothing was read there is no rate") {
   CHECK(progress_bar({}, std::chrono::seconds(0)) == "[##############################] 0/0");
   Tally tally;
   tally.total = tally.skipped = 7;

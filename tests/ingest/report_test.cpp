@@ -13,8 +13,14 @@ using namespace sightline::ingest;
 TEST_CASE("the report is a table of readable lines, whatever the names hold") {
   const TemporaryFolder folder;
   const auto file = folder.path() / "report.csv";
-  CHECK(write_report(file, {{{"caf\xE9.jpg", 400, 1, "a \"bad\"\nreason"}, {"a,b.jpg", 0, 0, "x"}},
-                            {{Note::Kind::file_without_row, "n\x1B.jpg", "no row"}}}));
+  Report report(file);
+  CHECK(report.is_empty());
+  CHECK_FALSE(std::filesystem::exists(file));
+  report.add(Failure{"caf\xE9.jpg", 400, 1, "a \"bad\"\nreason"});
+  report.add(Failure{"a,b.jpg", 0, 0, "x"});
+  report.add(Note{Note::Kind::file_without_row, "n\x1B.jpg", "no row"});
+  CHECK(report.finish());
+  CHECK(report.failures() == 2);
   const auto table = read_csv(file);
   if (!table.ok()) FAIL(table.error().message);
   CHECK(table->names == std::vector<std::string>{"file", "status", "attempts", "reason", "kind"});
@@ -23,7 +29,10 @@ TEST_CASE("the report is a table of readable lines, whatever the names hold") {
         std::vector<std::string>{"caf\\xE9.jpg", "400", "1", "a \"bad\"\\x0Areason", "failed"});
   CHECK(table->rows[1].fields[0] == "a,b.jpg");
   CHECK(table->rows[2].fields == std::vector<std::string>{"n\\x1B.jpg", "0", "0", "no row", "note"});
-  CHECK_FALSE(write_report("/nowhere/report.csv", {}));
+  Report nowhere("/nowhere/report.csv");
+  CHECK(nowhere.finish());  // nothing to write
+  nowhere.add(Failure{"a.jpg", 0, 0, "x"});
+  CHECK_FALSE(nowhere.finish());
 }
 
 TEST_CASE("the summary counts, names what failed, and gives examples of the rest") {
@@ -31,14 +40,17 @@ TEST_CASE("the summary counts, names what failed, and gives examples of the rest
   tally.indexed = 9;
   tally.updated = 2;
   tally.skipped = 1;
-  Findings findings;
-  findings.failures.push_back({"broken.jpg", 0, 0, "this link leads in a circle"});
+  const TemporaryFolder folder;
+  const std::string file = (folder.path() / "r.csv").string();
+  Report report(file);
+  report.add(Failure{"broken.jpg", 0, 0, "this link leads in a circle"});
   for (int i = 0; i < 7; ++i)
-    findings.notes.push_back(
-        {Note::Kind::file_without_row, std::to_string(i) + ".jpg", "no row of the attributes names this file"});
-  findings.notes.push_back({Note::Kind::row_without_file, "typo.jpg", "line 2 names a file that is not in the folder"});
+    report.add(
+        Note{Note::Kind::file_without_row, std::to_string(i) + ".jpg", "no row of the attributes names this file"});
+  report.add(Note{Note::Kind::row_without_file, "typo.jpg", "line 2 names a file that is not in the folder"});
   std::ostringstream out;
-  print_summary(out, tally, findings, "r.csv");
+  print_counts(out, tally, report.failures());
+  report.print(out);
   CHECK(out.str() ==
         "9 indexed (2 of them updated), 1 already there, 1 failed\n"
         "  broken.jpg: this link leads in a circle\n"
@@ -46,8 +58,24 @@ TEST_CASE("the summary counts, names what failed, and gives examples of the rest
         "  typo.jpg: line 2 names a file that is not in the folder\n"
         "7 files have no row in the attributes\n"
         "  0.jpg\n  1.jpg\n  2.jpg\n  3.jpg\n  4.jpg\n  and 2 more\n"
-        "all of these with their reasons: r.csv\n");
+        "all of these with their reasons: " +
+            file + "\n");
   out.str("");
-  print_summary(out, Tally(), {}, "r.csv");
+  print_counts(out, Tally(), 0);
+  Report("none.csv").print(out);
   CHECK(out.str() == "0 indexed, 0 failed\n");
+}
+
+TEST_CASE("of many failures the first are shown and all are in the file") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "report.csv";
+  Report report(file);
+  for (int i = 0; i < 100; ++i) report.add(Failure{std::to_string(i) + ".jpg", 0, 0, "x"});
+  CHECK(report.finish());
+  std::ostringstream out;
+  report.print(out);
+  CHECK(out.str().find("  19.jpg: x\n  and 80 more\n") != std::string::npos);
+  const auto table = read_csv(file);
+  REQUIRE(table.ok());
+  CHECK(table->rows.size() == 100);
 }

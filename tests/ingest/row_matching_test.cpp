@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/base/temporary_folder.h"
+#include "tests/ingest/found.h"
 
 using namespace sightline;
 using namespace sightline::ingest;
@@ -23,15 +24,16 @@ Matched match(const std::vector<std::string>& pictures, const std::vector<std::s
   const auto attributes = Attributes::read(folder.write("a.csv", table));
   REQUIRE(attributes.ok());
   std::vector<PictureFile> files;
-  for (const std::string& name : pictures) files.push_back({std::filesystem::path("photos") / name, name, 1});
-  const RowMatches matches = match_rows(*attributes, files);
+  for (const std::string& name : pictures) files.push_back(picture_file("photos", name));
+  std::vector<Note> notes;
+  const RowMatches matches = match_rows(*attributes, files, [&](const Note& note) { notes.push_back(note); });
   Matched matched;
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (matches.of_picture[i])
-      matched.lines.push_back(files[i].name + "=" +
+      matched.lines.push_back(files[i].name() + "=" +
                               std::to_string(attributes->rows()[matches.of_picture[i]->row].line));
   }
-  for (const Note& note : matches.notes) {
+  for (const Note& note : notes) {
     if (note.kind == Note::Kind::file_without_row) {
       ++matched.files_without_row;
     } else {

@@ -94,6 +94,22 @@ void collect(const Value& value, std::string_view path, std::vector<const Value*
   }
 }
 
+/// The field that may hold a link to the picture that `field` does not hold; empty: none.
+std::string link_field(const std::string& field) {
+  constexpr std::string_view k_ending = "_data";
+  if (!field.ends_with(k_ending)) return {};
+  return field.substr(0, field.size() - k_ending.size()) + "_url";
+}
+
+/// Other schemes are no links to pictures: only what the fetcher can fetch.
+std::string link_in(const Value& source, const std::string& field, std::size_t position) {
+  std::vector<const Value*> values;
+  if (!field.empty()) collect(source, field, values);
+  if (position >= values.size()) return {};
+  const std::string_view link = json::text_or_empty(*values[position]);
+  return link.starts_with("http://") || link.starts_with("https://") ? std::string(link) : std::string();
+}
+
 const char* kind_of(const Value& value) {
   if (value.IsObject()) return "an object";
   if (value.IsNumber()) return "a number";
@@ -128,8 +144,11 @@ std::string DocumentPictures::index_uuid(const PictureRequest& request, const st
 
 Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureRequest& request) const {
   const std::string routing = request.routing.empty() ? "" : "&routing=" + http::percent_encode(request.routing);
-  const http::Response answer = get(request, "/_doc/" + http::percent_encode(request.id),
-                                    "_source_includes=" + http::percent_encode(request.field) + routing);
+  const std::string links = link_field(request.field);
+  const std::string fields =
+      http::percent_encode(request.field) + (links.empty() ? "" : "," + http::percent_encode(links));
+  const http::Response answer =
+      get(request, "/_doc/" + http::percent_encode(request.id), "_source_includes=" + fields + routing);
   rapidjson::Document body;
   auto version = version_in(request, answer, body);
   if (!version) return version.error();
@@ -138,6 +157,10 @@ Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureReq
     return not_found(place_of(request) + " has no _source to read a picture from: its index does not store it");
   std::vector<const Value*> values;
   collect(source, request.field, values);
+  if (values.empty()) {
+    if (std::string link = link_in(source, links, request.position); !link.empty())
+      return Found{*std::move(version), {}, std::move(link)};
+  }
   if (values.empty()) return not_found(place_of(request) + " has no value in field [" + request.field + "]");
   const std::string place = "field [" + request.field + "] of " + place_of(request);
   if (request.position >= values.size()) {

@@ -41,8 +41,10 @@ class DocumentPictures {
   struct Found {
     DocumentVersion version;
     EncodedPicture picture;  ///< as the document has it, surely of no other kind than base/file_kind.h's five
+    std::string url = {};    ///< instead of the picture, where the document has only a link to it: http(s)://...
   };
-  /// The picture itself. Refusals: as `look`; 404 where the field or its value is missing, or is nothing that
+  /// The picture itself. Where a field `NAME_data` has no value (or `image_data`, the default), a link in `NAME_url` of
+  /// the same object stands for it. Refusals: as `look`; 404 where the field or its value is missing, or is nothing that
   /// could be a picture; 422 where it is none of the five kinds.
   Result<Found, Refusal> read(const PictureRequest& request) const;
 

@@ -63,6 +63,15 @@ Refusal refusal_of_exception() {
   }
 }
 
+/// Of a picture behind a link: nothing that its sender does is the client's fault.
+Refusal refusal_of_fetch(const std::string& place, const Error& error) {
+  int status = 502;
+  if (error.code == ErrorCode::invalid_argument || error.code == ErrorCode::too_large) status = 422;
+  if (error.code == ErrorCode::overloaded) status = 429;
+  if (error.code == ErrorCode::cancelled) status = 503;
+  return {status, to_string(error.code), place + ": " + error.message};
+}
+
 /// `failure`: a code, a blank, and a message of the picture alone.
 Refusal kept_refusal(const PictureRequest& request, const std::string& failure) {
   const auto blank = failure.find(' ');
@@ -127,8 +136,10 @@ struct PictureService::Flight {
   std::vector<std::shared_ptr<Waiting>> waiting;
   std::size_t staying = 0;  // of these, who have not left
   // Between `read` and `make`.
+  DocumentVersion version;
   EncodedPicture picture;
-  std::string thumbnail;  // its key
+  std::shared_ptr<const void> memory;  // counts a picture that was fetched
+  std::string thumbnail;               // its key
 };
 
 Result<std::unique_ptr<PictureService>> PictureService::create(Options options) {
@@ -323,14 +334,37 @@ void PictureService::post(const FlightPtr& flight, serving::Lane lane, models::P
 void PictureService::read(const FlightPtr& flight) {
   auto found = documents_.read(flight->request);
   if (!found) return finish(flight, found.error());
-  const std::string content = sha256_hex(found->picture.bytes);
+  flight->version = std::move(found->version);
+  if (!found->url.empty()) return fetch(flight, found->url);
+  flight->picture = std::move(found->picture);
+  take(flight);
+}
+
+void PictureService::fetch(const FlightPtr& flight, const std::string& url) {
+  const std::string place = "document [" + flight->request.id + "] of index [" + flight->request.index + "]";
+  if (!options_.fetch) {
+    return finish(flight, Refusal{404, "not_found",
+                                  place + " has only a link to its picture: Sightline downloads "
+                                          "pictures only with --allow-picture-urls"});
+  }
+  options_.fetch(url, flight->cancellation, [this, flight, place](Result<Fetched> fetched) {
+    if (!fetched) return finish(flight, refusal_of_fetch(place, fetched.error()));
+    flight->picture.bytes = std::move(fetched->bytes);
+    flight->memory = std::move(fetched->memory);
+    post(flight, serving::Lane::document, {flight->picture.bytes.size(), 0}, &PictureService::take);
+  });
+}
+
+void PictureService::take(const FlightPtr& flight) {
+  EncodedPicture& picture = flight->picture;
+  const std::string content = sha256_hex(picture.bytes);
   if (!flight->uuid.empty()) {
-    seen_.put(seen_key(flight->request, flight->uuid, found->version), std::make_shared<const std::string>(content),
+    seen_.put(seen_key(flight->request, flight->uuid, flight->version), std::make_shared<const std::string>(content),
               content.size());
   }
   if (flight->request.edge == 0) {
-    const std::string type(media_type_of(*picture_format(found->picture.bytes)));
-    auto bytes = std::make_shared<const std::string>(std::move(found->picture.bytes));
+    const std::string type(media_type_of(*picture_format(picture.bytes)));
+    auto bytes = std::make_shared<const std::string>(std::move(picture.bytes));
     return finish(flight, Answer{std::move(bytes), type, etag_of(content), AnswerSource::original});
   }
   flight->thumbnail = thumbnail_key(content, flight->request.edge);
@@ -340,12 +374,11 @@ void PictureService::read(const FlightPtr& flight) {
   if (const Texts::Shared kept = kept_thumbnail(flight->thumbnail, source))
     return finish(flight, Answer{kept, k_thumbnail_type, etag_of(flight->thumbnail), source});
 
-  models::PictureCost cost = models::cost_of_thumbnail(found->picture.bytes, flight->request.edge, options_.limits);
+  models::PictureCost cost = models::cost_of_thumbnail(picture.bytes, flight->request.edge, options_.limits);
   const Status fits =
       serving::check_cost(cost, options_.max_decode_bytes, cost.pixels, std::numeric_limits<std::uint64_t>::max());
   if (!fits) return fail(flight, fits.error());
-  cost.bytes += found->picture.bytes.size();
-  flight->picture = std::move(found->picture);
+  cost.bytes += picture.bytes.size();
   // Before any other document is read: so few of them are in memory at once.
   post(flight, serving::Lane::query, cost, &PictureService::make);
 }
@@ -354,6 +387,7 @@ void PictureService::make(const FlightPtr& flight) {
   auto made = models::make_thumbnail(flight->picture.bytes, flight->request.edge, options_.limits);
   if (!made) return fail(flight, made.error());
   flight->picture = {};
+  flight->memory.reset();
   const auto text = std::make_shared<const std::string>(*std::move(made));
   thumbnails_.put(flight->thumbnail, text, text->size());
   if (disk_) disk_->put(flight->thumbnail, *text);

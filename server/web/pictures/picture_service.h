@@ -46,13 +46,24 @@ const char* to_string(AnswerSource source);
 ///       3. Otherwise the document's field is read and the thumbnail made, on a few threads of low priority:
 ///          reading and decoding for a gallery leaves searches and embeddings their time. Requests for the
 ///          same at the same time are one piece of work, which ends when the last of their clients has disconnected.
+/// A document may have a link to its picture instead (DocumentPictures::read): then `fetch` gets the picture. It is
+/// cached in the same way, so it is fetched again only when the document has changed.
 /// A picture that cannot be decoded is cached as a failure, so that each is tried once.
 /// Thread safety: all members may be called from any thread. `stop` once, after the server of its requests
 /// has stopped.
 class PictureService {
  public:
+  /// A picture from a link. `memory` counts its bytes as long as it exists.
+  struct Fetched {
+    std::string bytes;
+    std::shared_ptr<const void> memory;
+  };
+  /// Calls `done` once, from any thread, perhaps at once, and at the latest when `cancellation` is cancelled.
+  using Fetch = std::function<void(const std::string& url, const std::shared_ptr<Cancellation>& cancellation,
+                                   std::function<void(Result<Fetched>)> done)>;
   struct Options {
     Ask ask;
+    Fetch fetch = {};                           ///< of pictures that are given by URL; empty: those are refused
     models::ImageLimits limits;                 ///< of decoding; `max_bytes` also for pictures sent as they are
     std::size_t max_decode_bytes = 512u << 20;  ///< memory of pictures being read and decoded at the same time
     int threads = 1;                            ///< that read and decode; one more only decodes
@@ -96,6 +107,8 @@ class PictureService {
   void take_off(const FlightPtr& flight);
   void post(const FlightPtr& flight, serving::Lane lane, models::PictureCost cost, Step step);
   void read(const FlightPtr& flight);
+  void fetch(const FlightPtr& flight, const std::string& url);
+  void take(const FlightPtr& flight);
   void make(const FlightPtr& flight);
   void fail(const FlightPtr& flight, const Error& error);
   void finish(const FlightPtr& flight, const Result<Answer, Refusal>& answer);

@@ -25,13 +25,14 @@ struct Answered {
 
 /// A service over a real store, in which certain callers may read certain documents.
 struct Bench {
-  explicit Bench(std::filesystem::path cache = {}, models::ImageLimits limits = {}) {
+  explicit Bench(std::filesystem::path cache = {}, models::ImageLimits limits = {}, PictureService::Fetch fetch = {}) {
     auto opened = elastic::open_embedded_store(folder.path() / "store");
     REQUIRE(opened);
     store = *std::move(opened);
     PictureService::Options options;
     options.ask = [this](http::Request request) { return asked(std::move(request)); };
     options.limits = limits;
+    options.fetch = std::move(fetch);
     options.folder = std::move(cache);
     options.answered = [this](AnswerSource source) { ++sources[static_cast<std::size_t>(source)]; };
     auto created = PictureService::create(std::move(options));
@@ -379,6 +380,96 @@ TEST_CASE("thumbnails on disk outlive the server, for those who may read the doc
   CHECK(bench.get("2", "size=160").response.body == body);
   CHECK(bench.count(AnswerSource::disk) == 1);
   CHECK(bench.count(AnswerSource::made) == 0);
+}
+
+TEST_CASE("a document that has only a link to its picture is shown by it, and the picture is fetched once") {
+  std::vector<std::string> urls;
+  const std::string file = models::bmp_file(800, 400, 120);
+  Bench bench({}, {}, [&](const std::string& url, const std::shared_ptr<Cancellation>&, const auto& done) {
+    urls.push_back(url);
+    done(PictureService::Fetched{file, nullptr});
+  });
+  bench.put("/houses/_doc/1",
+            R"({"image_url":"https://files.example/1.bmp","kitchen_url":["http://x/k0","http://x/k1"]})");
+  for (int i = 0; i < 2; ++i) {
+    const auto answered = bench.get("1", "size=160");
+    REQUIRE(answered.response.status == 200);
+    CHECK(decoded(answered.response.body).width() == 160);
+  }
+  CHECK(bench.get("1").response.body == file);
+  CHECK(bench.get("1", "field=kitchen_data&position=1&size=160").response.status == 200);
+  CHECK(urls == std::vector<std::string>{"https://files.example/1.bmp", "https://files.example/1.bmp", "http://x/k1"});
+  CHECK(bench.count(AnswerSource::memory) == 2);  // the kitchen's has the same bytes
+  // A document that is written again may have another picture.
+  bench.put("/houses/_doc/1", R"({"image_url":"https://files.example/2.bmp"})");
+  CHECK(bench.get("1", "size=160").response.status == 200);
+  CHECK(urls.back() == "https://files.example/2.bmp");
+}
+
+TEST_CASE("a picture in the document comes before a link to one") {
+  bool fetched = false;
+  Bench bench({}, {}, [&](const std::string&, const std::shared_ptr<Cancellation>&, const auto& done) {
+    fetched = true;
+    done(Error{ErrorCode::unavailable, "no"});
+  });
+  bench.put("/houses/_doc/1",
+            R"({"image_url":"https://x/1","image_data":")" + base64_encode(models::bmp_file(80, 40, 120)) + R"("})");
+  CHECK(bench.get("1", "size=160").response.status == 200);
+  CHECK_FALSE(fetched);
+}
+
+TEST_CASE("what is behind a link and no picture is refused for this document, and asked for again") {
+  std::optional<Error> failure = Error{ErrorCode::unavailable, "files.example answered 503 instead of a picture"};
+  Bench bench({}, {}, [&](const std::string&, const std::shared_ptr<Cancellation>&, const auto& done) {
+    failure ? done(*failure) : done(PictureService::Fetched{models::bmp_file(80, 40, 120), nullptr});
+  });
+  bench.put("/houses/_doc/1", R"({"image_url":"https://files.example/1.jpg"})");
+  for (const auto& [code, status] : {std::pair(ErrorCode::unavailable, 502),
+                                     {ErrorCode::invalid_argument, 422},
+                                     {ErrorCode::too_large, 422},
+                                     {ErrorCode::overloaded, 429}}) {
+    failure->code = code;
+    const auto answered = bench.get("1", "size=160");
+    REQUIRE(answered.refusal);
+    CHECK(answered.refusal->status == status);
+    CHECK(answered.refusal->message ==
+          "document [1] of index [houses]: files.example answered 503 instead of a picture");
+  }
+  failure.reset();
+  CHECK(bench.get("1", "size=160").response.status == 200);
+}
+
+TEST_CASE("without downloads a link is no picture, and other values of that field never are") {
+  Bench bench;
+  bench.put("/houses/_doc/1", R"({"image_url":"https://files.example/1.jpg"})");
+  auto answered = bench.get("1", "size=160");
+  REQUIRE(answered.refusal);
+  CHECK(answered.refusal->status == 404);
+  CHECK(answered.refusal->message.find("--allow-picture-urls") != std::string::npos);
+  for (const char* const value : {"\"file:///etc/passwd\"", "7", "\"\"", "[]"}) {
+    bench.put("/houses/_doc/2", R"({"image_url":)" + std::string(value) + "}");
+    answered = bench.get("2", "size=160");
+    REQUIRE(answered.refusal);
+    CHECK(answered.refusal->message == "document [2] of index [houses] has no value in field [image_data]");
+  }
+}
+
+TEST_CASE("the last client that leaves ends the download") {
+  std::function<void(Result<PictureService::Fetched>)> kept;
+  std::promise<std::shared_ptr<Cancellation>> asked;
+  Bench bench({}, {}, [&](const std::string&, const std::shared_ptr<Cancellation>& cancellation, const auto& done) {
+    kept = done;
+    asked.set_value(cancellation);
+  });
+  bench.put("/houses/_doc/1", R"({"image_url":"https://files.example/1.jpg"})");
+  const auto client = std::make_shared<Cancellation>();
+  auto answered = bench.start("1", "size=160", {}, client);
+  const auto cancellation = asked.get_future().get();
+  CHECK_FALSE(cancellation->requested());
+  client->cancel(CancelReason::client_left);
+  CHECK(cancellation->requested());
+  kept(Error{ErrorCode::cancelled, "the client disconnected"});
+  CHECK(answered.get().refusal->status == 503);
 }
 
 TEST_CASE("after stop a request is told that the server stops") {

@@ -2,12 +2,13 @@
 import { html } from "/page/vendored/preact-htm.js";
 import { Icon } from "../parts/icon.js";
 import { Picture } from "../pictures/picture.js";
+import { k_links } from "../server/collections.js";
 import { likeLink } from "./state.js";
 
 /** The longer side of a hit's picture, in pixels of the screen. */
 const k_side = 300;
 
-const k_hidden = new Set(["model_id", "model_fingerprint"]);
+const k_hidden = new Set(["model_id", "model_fingerprint", ...k_links]);
 
 /** The attributes that are worth a line: short values, not the name, not what the pipeline keeps. */
 function attributesOf(hit, nameField) {

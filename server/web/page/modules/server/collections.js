@@ -4,6 +4,9 @@ import { elasticsearch } from "./elasticsearch.js";
 
 const k_titles = { clip: "CLIP", "jina-clip": "jina-clip", cohere: "Cohere", siglip: "SigLIP" };
 
+/** Fields that sightline-ingest writes and that differ for each document: no use as filters, groups, orders or lines of a hit. */
+export const k_links = ["image_url", "image_sha256"];
+
 /** The columns that every installation should have, in their order, and how to get one that is missing. */
 export const k_expected = [
   { model: "clip", help: "scripts/register_endpoints.sh --models clip" },
