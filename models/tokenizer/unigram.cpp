@@ -114,8 +114,16 @@ std::string Unigram::normalize(std::string_view text) const {
 }
 
 std::vector<std::int32_t> Unigram::encode(std::string_view text) const {
-  const std::string normalized = normalize(text);
-  const std::string_view all = normalized;
+  return segment(normalize(text));
+}
+
+std::vector<std::int32_t> Unigram::encode_marked(std::string_view text) const {
+  std::string normalized = normalize(text);
+  if (!normalized.empty() && !normalized.starts_with(k_space_mark)) normalized.insert(0, k_space_mark);
+  return segment(normalized);
+}
+
+std::vector<std::int32_t> Unigram::segment(std::string_view all) const {
   /// The best segmentation found so far that ends before this byte.
   struct Way {
     float score = 0;

@@ -47,6 +47,10 @@ class Unigram {
   /// `text` is well-formed UTF-8.
   std::vector<std::int32_t> encode(std::string_view text) const;
 
+  /// The same with a mark before the mapped text if it does not begin with one, as transformers' fast tokenizers for T5
+  /// have it. No ids for a text without characters.
+  std::vector<std::int32_t> encode_marked(std::string_view text) const;
+
  private:
   struct Entry {
     std::int32_t id;
@@ -55,6 +59,7 @@ class Unigram {
 
   explicit Unigram(CharacterMap map) : map_(std::move(map)) {}
   std::string normalize(std::string_view text) const;
+  std::vector<std::int32_t> segment(std::string_view normalized) const;
 
   CharacterMap map_;
   StringMap<Entry> pieces_;
