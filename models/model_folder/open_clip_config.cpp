@@ -14,8 +14,56 @@ namespace {
 
 using rapidjson::Value;
 
-/// CLIP's id of <end_of_text> in OpenCLIP's own vocabulary is the largest, so that "argmax" finds it.
+/// Where a text's vector is read: at the end token, at the largest id (which the end token has in CLIP's vocabulary), at
+/// the last position.
 constexpr std::string_view k_end_pool = "eos", k_largest_pool = "argmax", k_last_pool = "last";
+
+/// The fields of CLIPTextCfg.
+const std::initializer_list<std::string_view> k_text_keys{"context_length", "vocab_size",       "hf_tokenizer_name",
+                                                          "tokenizer_mode", "tokenizer_kwargs", "width",
+                                                          "heads",          "layers",           "mlp_ratio",
+                                                          "ls_init_value",  "embed_cls",        "pad_id",
+                                                          "eos_id",         "no_causal_mask",   "final_ln_after_pool",
+                                                          "pool_type",      "proj_bias",        "proj_type",
+                                                          "output_tokens",  "act_kwargs",       "norm_kwargs",
+                                                          "block_type",     "qk_norm",          "scaled_cosine_attn",
+                                                          "scale_heads",    "scale_attn_inner", "scale_attn",
+                                                          "scale_fc",       "hf_model_name",    "hf_model_pretrained",
+                                                          "hf_proj_type",   "hf_pooler_type"};
+
+/// The fields of CLIPVisionCfg.
+const std::initializer_list<std::string_view> k_vision_keys{"layers",
+                                                            "width",
+                                                            "head_width",
+                                                            "mlp_ratio",
+                                                            "patch_size",
+                                                            "image_size",
+                                                            "ls_init_value",
+                                                            "patch_dropout",
+                                                            "attentional_pool",
+                                                            "attn_pooler_queries",
+                                                            "attn_pooler_heads",
+                                                            "no_ln_pre",
+                                                            "pos_embed_type",
+                                                            "final_ln_after_pool",
+                                                            "pool_type",
+                                                            "output_tokens",
+                                                            "act_kwargs",
+                                                            "norm_kwargs",
+                                                            "block_type",
+                                                            "qk_norm",
+                                                            "scaled_cosine_attn",
+                                                            "scale_heads",
+                                                            "scale_attn_inner",
+                                                            "scale_attn",
+                                                            "scale_fc",
+                                                            "timm_model_name",
+                                                            "timm_model_pretrained",
+                                                            "timm_pool",
+                                                            "timm_proj",
+                                                            "timm_proj_bias",
+                                                            "timm_drop",
+                                                            "timm_drop_path"};
 
 /// A key that OpenCLIP does not have would make it fail; here it might be a new one that changes the arithmetic.
 void refuse_unknown_keys(ObjectReader& reader, const Value* object, std::initializer_list<std::string_view> known) {
@@ -98,6 +146,14 @@ std::uint32_t read_edge(ObjectReader& reader, const char* key, std::uint32_t fal
   return fallback;
 }
 
+std::uint32_t read_vocabulary_size(ObjectReader& reader) {
+  return reader.integer("vocab_size", 49'408, 1, k_max_vocabulary);
+}
+
+std::uint32_t read_tokens(ObjectReader& reader) {
+  return reader.integer("context_length", 77, 2, k_max_tokens);
+}
+
 class ConfigReader {
  public:
   explicit ConfigReader(const JsonFile& file) : file_(file), place_(file.path().string() + ": model_cfg") {}
@@ -129,6 +185,8 @@ class ConfigReader {
 
  private:
   Status read_text(const Value& object);
+  SiglipTextConfig read_unmasked_text(ObjectReader& reader, const TransformerConfig& sizes) const;
+  ClipTextConfig read_causal_text(ObjectReader& reader, const TransformerConfig& sizes) const;
   Status read_vision(const Value& object);
   ClipVisionConfig read_vit(ObjectReader& reader, const std::string& place) const;
   void read_timm(ObjectReader& reader, const Value& object);
@@ -145,17 +203,7 @@ class ConfigReader {
 Status ConfigReader::read_text(const Value& object) {
   const std::string place = place_ + ".text_cfg";
   ObjectReader reader(&object, place);
-  refuse_unknown_keys(reader, &object, {"context_length", "vocab_size",       "hf_tokenizer_name",
-                                        "tokenizer_mode", "tokenizer_kwargs", "width",
-                                        "heads",          "layers",           "mlp_ratio",
-                                        "ls_init_value",  "embed_cls",        "pad_id",
-                                        "eos_id",         "no_causal_mask",   "final_ln_after_pool",
-                                        "pool_type",      "proj_bias",        "proj_type",
-                                        "output_tokens",  "act_kwargs",       "norm_kwargs",
-                                        "block_type",     "qk_norm",          "scaled_cosine_attn",
-                                        "scale_heads",    "scale_attn_inner", "scale_attn",
-                                        "scale_fc",       "hf_model_name",    "hf_model_pretrained",
-                                        "hf_proj_type",   "hf_pooler_type"});
+  refuse_unknown_keys(reader, &object, k_text_keys);
   if (const std::string name = reader.string("hf_model_name", ""); !name.empty()) {
     reader.refuse("hf_model_name", ErrorCode::unsupported,
                   "is \"" + name + "\"; text towers of transformers are not supported, only OpenCLIP's own");
@@ -173,75 +221,53 @@ Status ConfigReader::read_text(const Value& object) {
   sizes.activation = read_activation(reader, place, quick_gelu_);
   sizes.layer_norm_eps = read_layer_norm_eps(reader, place);
   check_heads(reader, "heads", sizes.width, sizes.heads);
-  const std::uint32_t vocabulary = reader.integer("vocab_size", 49'408, 1, k_max_vocabulary);
-  const std::uint32_t tokens = reader.integer("context_length", 77, 2, k_max_tokens);
-  const std::string pool = reader.string("pool_type", k_largest_pool);
-  const bool has_bias = reader.boolean("proj_bias", false);
-  const std::uint32_t end = reader.integer("eos_id", 2, 0, k_max_vocabulary);
   if (reader.boolean("no_causal_mask", false)) {
-    if (pool != k_last_pool) {
-      reader.refuse("pool_type", ErrorCode::unsupported,
-                    "is \"" + pool + "\" while no_causal_mask is true; such towers are supported if it is \"last\"");
-    } else if (!has_bias) {
-      reader.refuse("proj_bias", ErrorCode::unsupported,
-                    "is false while no_causal_mask is true; such towers are supported if it is true");
-    }
-    config_.text = SiglipTextConfig{sizes, vocabulary, tokens, config_.dims};
+    config_.text = read_unmasked_text(reader, sizes);
   } else {
-    if (pool != k_largest_pool && pool != k_end_pool) {
-      reader.refuse("pool_type", ErrorCode::unsupported,
-                    "is \"" + pool + "\" while texts have a causal mask; argmax and eos are supported");
-    } else if (has_bias) {
-      reader.refuse("proj_bias", ErrorCode::unsupported,
-                    "is true while texts have a causal mask; such towers are supported if it is false");
-    }
-    if (pool == k_end_pool && end >= vocabulary) {
-      reader.refuse("eos_id", ErrorCode::corrupt_data,
-                    "is " + std::to_string(end) + ", not below vocab_size " + std::to_string(vocabulary));
-    }
-    ClipTextConfig text{sizes, vocabulary, tokens, {}};
-    if (pool == k_end_pool) text.eos_token_id = static_cast<std::int32_t>(end);
-    config_.text = text;
+    config_.text = read_causal_text(reader, sizes);
   }
   return reader.status();
+}
+
+/// SigLIP's kind: read at the last position, by a linear layer with a bias.
+SiglipTextConfig ConfigReader::read_unmasked_text(ObjectReader& reader, const TransformerConfig& sizes) const {
+  if (const std::string pool = reader.string("pool_type", k_largest_pool); pool != k_last_pool) {
+    reader.refuse("pool_type", ErrorCode::unsupported,
+                  "is \"" + pool + "\" while no_causal_mask is true; such towers are supported if it is \"last\"");
+  }
+  if (!reader.boolean("proj_bias", false)) {
+    reader.refuse("proj_bias", ErrorCode::unsupported,
+                  "is false while no_causal_mask is true; such towers are supported if it is true");
+  }
+  return {sizes, read_vocabulary_size(reader), read_tokens(reader), config_.dims};
+}
+
+/// CLIP's kind: read at the end token, by a matrix.
+ClipTextConfig ConfigReader::read_causal_text(ObjectReader& reader, const TransformerConfig& sizes) const {
+  const std::string pool = reader.string("pool_type", k_largest_pool);
+  if (pool != k_largest_pool && pool != k_end_pool) {
+    reader.refuse("pool_type", ErrorCode::unsupported,
+                  "is \"" + pool + "\" while texts have a causal mask; argmax and eos are supported");
+  }
+  if (reader.boolean("proj_bias", false)) {
+    reader.refuse("proj_bias", ErrorCode::unsupported,
+                  "is true while texts have a causal mask; such towers are supported if it is false");
+  }
+  ClipTextConfig text{sizes, read_vocabulary_size(reader), read_tokens(reader), {}};
+  if (pool != k_end_pool) return text;
+  const std::uint32_t end = reader.integer("eos_id", 2, 0, k_max_vocabulary);
+  if (end >= text.vocabulary_size) {
+    reader.refuse("eos_id", ErrorCode::corrupt_data,
+                  "is " + std::to_string(end) + ", not below vocab_size " + std::to_string(text.vocabulary_size));
+  }
+  text.eos_token_id = static_cast<std::int32_t>(end);
+  return text;
 }
 
 Status ConfigReader::read_vision(const Value& object) {
   const std::string place = place_ + ".vision_cfg";
   ObjectReader reader(&object, place);
-  refuse_unknown_keys(reader, &object,
-                      {"layers",
-                       "width",
-                       "head_width",
-                       "mlp_ratio",
-                       "patch_size",
-                       "image_size",
-                       "ls_init_value",
-                       "patch_dropout",
-                       "attentional_pool",
-                       "attn_pooler_queries",
-                       "attn_pooler_heads",
-                       "no_ln_pre",
-                       "pos_embed_type",
-                       "final_ln_after_pool",
-                       "pool_type",
-                       "output_tokens",
-                       "act_kwargs",
-                       "norm_kwargs",
-                       "block_type",
-                       "qk_norm",
-                       "scaled_cosine_attn",
-                       "scale_heads",
-                       "scale_attn_inner",
-                       "scale_attn",
-                       "scale_fc",
-                       "timm_model_name",
-                       "timm_model_pretrained",
-                       "timm_pool",
-                       "timm_proj",
-                       "timm_proj_bias",
-                       "timm_drop",
-                       "timm_drop_path"});
+  refuse_unknown_keys(reader, &object, k_vision_keys);
   if (reader.string("timm_model_name", "").empty()) {
     config_.vision = read_vit(reader, place);
   } else {
