@@ -134,7 +134,7 @@ void rename_blocks(Renaming& names, const std::string& from, const std::string& 
 /// OpenCLIP accepts the older names without it, too.
 std::string rename_text(Renaming& names, const OpenClipConfig& config, const TransformerConfig& sizes,
                         std::uint32_t vocabulary, std::uint32_t tokens) {
-  const std::string text = config.custom_text && !names.has("positional_embedding") ? "text." : "";
+  std::string text = config.custom_text && !names.has("positional_embedding") ? "text." : "";
   const std::int64_t width = sizes.width;
   names.move(text + "token_embedding.weight", {vocabulary, width}, "text_model.embeddings.token_embedding.weight");
   names.move(text + "positional_embedding", {tokens, width}, "text_model.embeddings.position_embedding.weight");
