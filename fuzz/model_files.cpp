@@ -1,5 +1,6 @@
 // config.json, preprocessor_config.json, open_clip_config.json and tokenizer.json: the same bytes as each of them, and
 // as a text that OpenCLIP cleans.
+#include "base/json/utf8.h"
 #include "fuzz/target.h"
 #include "models/files/json_file.h"
 #include "models/model_folder/model_config.h"
@@ -7,7 +8,6 @@
 #include "models/model_folder/preprocessor_config.h"
 #include "models/tokenizer/text_cleaning.h"
 #include "models/tokenizer/tokenizer.h"
-#include "models/tokenizer/unicode.h"
 #include "models/tokenizer/unigram.h"
 #include "models/tokenizer/unigram_json.h"
 #include "tests/base/temporary_folder.h"
@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       if (const auto unigram = models::Unigram::create(*pieces)) unigram->encode_marked("a red house");
     }
   }
-  if (!models::first_invalid_utf8(text)) models::cleaned(text, models::Cleaning::canonicalize);
+  if (!json::find_invalid_utf8(text)) models::cleaned(text, models::Cleaning::canonicalize);
   if (const auto tokenizer = models::load_tokenizer(folder.path()))
     (*tokenizer)->encode("A red house, caf\xC3\xA9 42", 16, models::Truncate::end);
   return 0;
