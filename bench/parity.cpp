@@ -29,7 +29,7 @@
 #include "base/sha256.h"
 #include "models/embedder.h"
 #include "models/image/preprocess.h"
-#include "models/model_folder/hugging_face_folder.h"
+#include "models/model_folder/model_folder.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/towers/towers.h"
 
@@ -204,7 +204,7 @@ Result<std::vector<float>> unit_of(const Result<std::vector<float>>& raw) {
 /// For a folder without a tokenizer, whose goldens have ids instead of strings: runs the towers directly, which must
 /// accept the ids.
 ModelReport compare_towers(const fs::path& path, const rapidjson::Document& expected, const fs::path& images) {
-  const auto folder = read_hugging_face_folder(path);
+  const auto folder = read_model_folder(path);
   if (!folder) throw std::runtime_error(folder.error().message);
   const PreprocessConfig& preprocess = folder->preprocess.value();
   const auto towers = Towers::load(folder->checkpoint, folder->config,

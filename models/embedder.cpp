@@ -4,10 +4,11 @@
 #include <utility>
 
 #include "models/image/preprocess.h"
-#include "models/model_folder/hugging_face_folder.h"
 #include "models/model_folder/logit_scale.h"
+#include "models/model_folder/model_folder.h"
 #include "models/model_folder/preprocessor_config.h"
 #include "models/precision_check.h"
+#include "models/tokenizer/open_clip_tokenizer.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/towers/towers.h"
 
@@ -17,7 +18,7 @@ namespace {
 const std::string k_exact_dtype = "float32";
 
 /// Everything except what depends on the precision.
-ModelInfo describe_model(const HuggingFaceFolder& folder, const ModelShape& shape) {
+ModelInfo describe_model(const ModelFolder& folder, const ModelShape& shape) {
   ModelInfo info;
   info.architecture = shape.architecture;
   info.folder = folder.path.string();
@@ -179,15 +180,17 @@ Status TowerEmbedder::warm_up() {
   return {};
 }
 
-Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const std::filesystem::path& folder, const TextInput& text) {
+Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const ModelFolder& model, const TextInput& text) {
+  const std::filesystem::path& folder = model.path;
   const std::size_t rows = text.vocabulary_size;
-  Result<std::unique_ptr<Tokenizer>> tokenizer = load_tokenizer(folder);
+  Result<std::unique_ptr<Tokenizer>> tokenizer =
+      model.layout == FolderLayout::open_clip ? load_open_clip_tokenizer(folder) : load_tokenizer(folder);
   if (!tokenizer) return tokenizer.error();
   const std::size_t ids = (*tokenizer)->vocabulary_size();
   if (ids > rows) {
     return Error{ErrorCode::corrupt_data, folder.string() + ": the tokenizer has " + std::to_string(ids) +
-                                              " ids, but config.json's vocab_size is " + std::to_string(rows) +
-                                              "; the files are of different models"};
+                                              " ids, but vocab_size of " + model.checkpoint.config_file() + " is " +
+                                              std::to_string(rows) + "; the files are of different models"};
   }
   if (text.padded && !(*tokenizer)->padding()) {
     return Error{ErrorCode::unsupported, folder.string() +
@@ -211,7 +214,7 @@ Result<std::uint32_t> token_limit(const std::string& folder, const TextInput& te
 /// The parts from which `load` makes embedders, one per precision.
 struct Parts {
   const Embedder::Options& options;
-  const HuggingFaceFolder& folder;
+  const ModelFolder& folder;
   ModelInfo info;  ///< everything except what depends on the precision
   PixelScale pixels;
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -271,7 +274,7 @@ Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
 }  // namespace
 
 Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
-  const Result<HuggingFaceFolder> folder = read_hugging_face_folder(options.folder);
+  const Result<ModelFolder> folder = read_model_folder(options.folder);
   if (!folder) return folder.error();
   const ModelShape shape = shape_of(folder->config);
   std::unique_ptr<Tokenizer> tokenizer;
@@ -282,7 +285,7 @@ Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
     const Result<std::uint32_t> limit = token_limit(options.folder, *shape.text, options.max_tokens);
     if (!limit) return limit.error();
     max_tokens = *limit;
-    Result<std::unique_ptr<Tokenizer>> loaded = load_matching_tokenizer(folder->path, *shape.text);
+    Result<std::unique_ptr<Tokenizer>> loaded = load_matching_tokenizer(*folder, *shape.text);
     if (!loaded) return loaded.error();
     tokenizer = std::move(*loaded);
   }

@@ -25,7 +25,7 @@ struct PrecisionCheck {
 
 /// The properties of a loaded model.
 struct ModelInfo {
-  std::string architecture;                       ///< "clip", "jina-clip", "siglip"
+  std::string architecture;                       ///< "clip", "eva-clip", "jina-clip", "siglip"
   std::string folder;                             ///< the folder it was read from
   std::string description;                        ///< the model card's first sentence, or empty
   std::string license;                            ///< from the model card's front matter ("license: ..."), else empty
@@ -49,7 +49,7 @@ struct ModelInfo {
 
 /// A loaded model.
 ///
-/// Flow: 1. `load` reads a Hugging Face folder; a missing or unknown tensor is an error that names it.
+/// Flow: 1. `load` reads a folder in Hugging Face's or OpenCLIP's layout; a missing or unknown tensor is an error that names it.
 ///       2. `prepare_text` / `prepare_image` tokenize, decode, resize and crop: pure CPU work on the caller's
 ///       thread.
 ///       3. `embed` runs the towers over a batch in any mixture of texts and pictures.
@@ -58,7 +58,7 @@ struct ModelInfo {
 class Embedder {
  public:
   struct Options {
-    std::string folder;          ///< Hugging Face folder: config.json, *.safetensors, ...
+    std::string folder;          ///< config.json or open_clip_config.json, *.safetensors, ...
     std::string device = "cpu";  ///< "cpu" or "cuda[:N]"
     /// What the towers compute in: "float32", "bfloat16", "int8" (on the CPU) or "float16". A lower precision than
     /// float32 is compared with float32 when the model is loaded, and refused if a cosine is below 0.99.

@@ -2,11 +2,13 @@
 # Downloads a model that Sightline supports from the Hugging Face hub: only the files it reads, each checked with the hub's
 # checksum. Run it again after an interruption: it continues where it stopped.
 #
-#   scripts/download_model.sh NAME [FOLDER] [--revision REV] [--accept-license] [--dry-run]
+#   scripts/download_model.sh NAME [FOLDER] [--open-clip] [--revision REV] [--accept-license] [--dry-run]
 #   scripts/download_model.sh --list
 #
 #   NAME               a name of --list, or any OWNER/REPOSITORY of the hub
 #   FOLDER             where to put it (default: checkpoints/NAME in the current folder)
+#   --open-clip        OpenCLIP's files (open_clip_config.json, open_clip_model.safetensors) instead of those of transformers;
+#                      not needed for the models of --list, nor if a repository has no config.json
 #   --revision REV     branch, tag or commit (default: main); all files are taken from that commit
 #   --accept-license   you have read the model's licence and accept it; required if this script does not know the licence
 #   --dry-run          print the addresses and download nothing
@@ -17,7 +19,7 @@
 # Needs bash, curl, jq and sha256sum.
 set -euo pipefail
 
-# name | repository | licence, for any purpose | what it is
+# name | repository | licence, for any purpose | what it is | open_clip: in OpenCLIP's layout
 known="\
 clip-b32|openai/clip-vit-base-patch32|MIT|CLIP ViT-B/32, 512 numbers, 0.6 GB
 clip-b16|openai/clip-vit-base-patch16|MIT|CLIP ViT-B/16, 512 numbers, 0.6 GB
@@ -27,9 +29,15 @@ laion-h14|laion/CLIP-ViT-H-14-laion2B-s32B-b79K|MIT|OpenCLIP ViT-H/14, 1024 numb
 laion-g14|laion/CLIP-ViT-g-14-laion2B-s12B-b42K|MIT|OpenCLIP ViT-g/14, 1024 numbers, 5.5 GB
 jina-clip-v1|jinaai/jina-clip-v1|Apache-2.0|jina-clip-v1, 768 numbers, 0.9 GB
 siglip-b16|google/siglip-base-patch16-224|Apache-2.0|SigLIP base, 768 numbers, 0.8 GB
-siglip2-b16|google/siglip2-base-patch16-224|Apache-2.0|SigLIP 2 base, 768 numbers, 1.5 GB"
-# The files that the server reads. The first two are required; weights are looked up after these.
+siglip2-b16|google/siglip2-base-patch16-224|Apache-2.0|SigLIP 2 base, 768 numbers, 1.5 GB
+eva02-b16|timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k|MIT|EVA02-CLIP base, 512 numbers, 0.6 GB|open_clip
+marqo-b|Marqo/marqo-ecommerce-embeddings-B|Apache-2.0|SigLIP base trained on products, 768 numbers, 0.8 GB|open_clip
+marqo-l|Marqo/marqo-ecommerce-embeddings-L|Apache-2.0|SigLIP large trained on products, 1024 numbers, 2.6 GB|open_clip
+marqo-fashion|Marqo/marqo-fashionSigLIP|Apache-2.0|SigLIP base trained on fashion, 768 numbers, 0.8 GB|open_clip"
+# The files that the server reads. The first ones are required; weights are looked up after these.
 must=(config.json preprocessor_config.json)
+open_clip_must=(open_clip_config.json)
+open_clip_weights=(open_clip_model.safetensors open_clip_pytorch_model.safetensors model.safetensors)
 may=(tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model README.md)
 attempts=5
 
@@ -38,12 +46,13 @@ fail()  { printf 'download_model: %s\n' "$*" >&2; exit 1; }
 usage() { printf 'download_model: %s\n' "$*" >&2; exit 2; }
 
 unknown_licence="not known to this script"
-name= folder= revision=main accepted= dry_run=
+name= folder= revision=main accepted= dry_run= layout=
 while [ $# -gt 0 ]; do
   case $1 in
-    --list) printf '%s\n' "$known" | awk -F'|' '{ printf "%-14s %-40s %-12s %s\n", $1, $2, $3, $4 }'; exit 0 ;;
+    --list) printf '%s\n' "$known" | awk -F'|' '{ printf "%-14s %-52s %-12s %s\n", $1, $2, $3, $4 }'; exit 0 ;;
     --revision) revision=${2:?--revision needs one}; shift ;;
     --accept-license) accepted=1 ;;
+    --open-clip) layout=open_clip ;;
     --dry-run) dry_run=1 ;;
     -h|--help) sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
     -*) usage "unknown option $1 (see --help)" ;;
@@ -58,7 +67,8 @@ done
 
 entry=$(printf '%s\n' "$known" | awk -F'|' -v name="$name" '$1 == name || $2 == name')
 if [ -n "$entry" ]; then
-  IFS='|' read -r name repository licence _ <<<"$entry"
+  IFS='|' read -r name repository licence _ known_layout <<<"$entry"
+  : "${layout:=$known_layout}"
 elif [[ $name =~ ^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$ && $name != *..* ]]; then
   repository=$name licence=$unknown_licence name=${name#*/}
 else
@@ -71,10 +81,15 @@ commit=
 
 say "$repository, licence: $licence; its terms: $hub/$repository"
 if [ -n "$dry_run" ]; then
+  [ "$layout" != open_clip ] || must=("${open_clip_must[@]}")
   for file in "${must[@]}"; do address "$file"; echo; done
   for file in "${may[@]}"; do say "$(address "$file")  (if there is one)"; done
-  say "$(address model.safetensors)"
-  say "$(address model.safetensors.index.json)  (with its shards, if there is no model.safetensors)"
+  if [ "$layout" = open_clip ]; then
+    for file in "${open_clip_weights[@]}"; do say "$(address "$file")  (the first that there is)"; done
+  else
+    say "$(address model.safetensors)"
+    say "$(address model.safetensors.index.json)  (with its shards, if there is no model.safetensors)"
+  fi
   exit 0
 fi
 if [ "$licence" = "$unknown_licence" ] && [ -z "$accepted" ]; then
@@ -157,6 +172,8 @@ fetch() {  # FILE, after look_up
   mv "$part" "$target"
 }
 
+if [ -z "$layout" ] && ! look_up config.json && look_up open_clip_config.json; then layout=open_clip; fi
+[ "$layout" != open_clip ] || must=("${open_clip_must[@]}")
 mkdir -p "$folder"
 for file in "${must[@]}"; do
   look_up "$file" || fail "$repository has no $file at revision $revision"
@@ -169,8 +186,19 @@ for file in "${may[@]}"; do
     case $file in tokenizer.json|vocab.json|vocab.txt|spiece.model|tokenizer.model) tokenizer=1 ;; esac
   fi
 done
-[ -n "$tokenizer" ] || fail "$repository has no tokenizer that the server reads"
-if look_up model.safetensors; then
+if [ -z "$tokenizer" ] && [ "$layout" = open_clip ]; then
+  say "note: $repository has no tokenizer. If its open_clip_config.json has no hf_tokenizer_name, put tokenizer.json of
+  openai/clip-vit-base-patch32 into $folder; else the tokenizer of the repository that it names"
+elif [ -z "$tokenizer" ]; then
+  fail "$repository has no tokenizer that the server reads"
+fi
+if [ "$layout" = open_clip ]; then
+  weights=
+  for file in "${open_clip_weights[@]}"; do
+    if [ -z "$weights" ] && look_up "$file"; then fetch "$file"; weights=$file; fi
+  done
+  [ -n "$weights" ] || fail "$repository has no ${open_clip_weights[0]} at revision $revision, nor ${open_clip_weights[2]}"
+elif look_up model.safetensors; then
   fetch model.safetensors
 elif look_up model.safetensors.index.json; then
   fetch model.safetensors.index.json
@@ -183,4 +211,8 @@ else
   fail "$repository has no model.safetensors at revision $revision. See $hub/$repository/tree/main and its pull requests: the hub's
   converter offers one as --revision refs/pr/NUMBER for many repositories that have only pytorch_model.bin"
 fi
-say "$folder is complete. Compare it with published numbers: scripts/verify_model.sh $folder"
+if [ "$layout" = open_clip ]; then
+  say "$folder is complete"
+else
+  say "$folder is complete. Compare it with published numbers: scripts/verify_model.sh $folder"
+fi

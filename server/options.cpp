@@ -215,7 +215,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
 
   table.group("Models");
   table.named_values("--model", models, "FOLDER",
-                     "A model: any name, and its Hugging Face folder; repeatable. A name has up to 96 letters, digits, "
+                     "A model: any name, and its folder in Hugging Face's or OpenCLIP's layout; repeatable. A name has "
+                     "up to 96 letters, digits, "
                      "'.', '_' and '-', with slashes allowed inside: google/siglip2-base-patch16-224");
   table.named_values("--labels", labels, "FILE",
                      "Labels for classification: any name, and a file with one label per line; repeatable");

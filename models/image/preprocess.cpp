@@ -17,7 +17,15 @@ struct Size {
   std::uint64_t width = 0, height = 0;
 };
 
-/// The size a picture is resized to. The long edge is rounded down, as CLIPImageProcessor does.
+/// The size for which the longer edge is `edge`, in OpenCLIP's order of float64 operations; halves round to even.
+Size size_of_longest(const Size& source, std::uint32_t edge) {
+  const auto width = static_cast<double>(source.width), height = static_cast<double>(source.height);
+  const double ratio = std::max(height / edge, width / edge);
+  return {static_cast<std::uint64_t>(std::nearbyint(width / ratio)),
+          static_cast<std::uint64_t>(std::nearbyint(height / ratio))};
+}
+
+/// The size a picture is resized to. For the shortest edge the other one is rounded down, as CLIPImageProcessor does.
 Size resized_size(const Picture& picture, const PreprocessConfig& config) {
   const Size source{picture.width(), picture.height()};
   switch (config.resize) {
@@ -25,6 +33,8 @@ Size resized_size(const Picture& picture, const PreprocessConfig& config) {
       return source;
     case Resize::exact:
       return {config.resize_width, config.resize_height};
+    case Resize::longest_edge:
+      return size_of_longest(source, config.resize_width);
     case Resize::shortest_edge:
       break;
   }
@@ -53,6 +63,11 @@ AxisWindow centre_crop(std::uint64_t resized, std::uint64_t crop, CropRule rule)
 
 Result<PreparedImage> window_of(const Picture& picture, const PreprocessConfig& config) {
   const Size resized = resized_size(picture, config);
+  if (resized.width == 0 || resized.height == 0) {
+    return Error{ErrorCode::invalid_argument,
+                 "picture of " + grouped(picture.width()) + " x " + grouped(picture.height()) +
+                     " pixels is too narrow: its shorter edge would be resized to nothing"};
+  }
   AxisWindow columns{{0, resized.width}, 0, resized.width}, rows{{0, resized.height}, 0, resized.height};
   if (config.crop) {
     columns = centre_crop(resized.width, config.crop_width, config.crop_rule);
@@ -75,7 +90,7 @@ Result<PreparedImage> window_of(const Picture& picture, const PreprocessConfig& 
   prepared.source_width = picture.width();
   prepared.source_height = picture.height();
   const std::size_t stride = columns.size * 3;
-  prepared.rgb.resize(stride * rows.size);
+  prepared.rgb.resize(stride * rows.size, config.fill);
   resample(picture, resized.width, resized.height, columns.kept, rows.kept, config.filter,
            prepared.rgb.data() + rows.zeros_before * stride + columns.zeros_before * 3, stride);
   return prepared;

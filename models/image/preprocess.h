@@ -15,7 +15,7 @@ namespace sightline::models {
 
 /// The settings of preprocessor_config.json, with the class defaults filled in.
 struct PreprocessConfig {
-  enum class Resize { shortest_edge, exact, none };
+  enum class Resize { shortest_edge, longest_edge, exact, none };
   /// Pillow's codes in `resample`.
   enum class Filter { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3, box = 4, hamming = 5 };
   /// Start of the crop for an odd margin d: floor(d/2) (Hugging Face), or round-half-even(d/2) (torchvision,
@@ -23,12 +23,13 @@ struct PreprocessConfig {
   enum class CropRule { floor, half_even };
 
   Resize resize = Resize::shortest_edge;
-  std::uint32_t resize_width = 224, resize_height = 224;  ///< equal for shortest_edge
+  std::uint32_t resize_width = 224, resize_height = 224;  ///< equal for shortest_edge and longest_edge
   Filter filter = Filter::bicubic;
   bool crop = true;
   std::uint32_t crop_width = 224, crop_height = 224;
   CropRule crop_rule = CropRule::floor;
-  double rescale_factor = 1.0 / 255;                                ///< 1 if do_rescale is false
+  std::uint8_t fill = 0;              ///< of all channels, beside a picture that is smaller than the crop
+  double rescale_factor = 1.0 / 255;  ///< 1 if do_rescale is false
   std::array<float, 3> mean{0.48145466f, 0.4578275f, 0.40821073f};  ///< 0,0,0 if do_normalize is false
   std::array<float, 3> std{0.26862954f, 0.26130258f, 0.27577711f};  ///< 1,1,1 if do_normalize is false
 };

@@ -23,9 +23,9 @@ bool is_there(const std::filesystem::path& file) {
 Error open_clip_layout(const std::string& found) {
   return {ErrorCode::unsupported,
           found +
-              ", which is OpenCLIP's layout; use model.safetensors and config.json with Hugging Face's names "
-              "(text_model..., vision_model...) of the same model: the repositories openai/clip-vit-... and "
-              "laion/CLIP-ViT-... have them, timm/... do not"};
+              ", which is OpenCLIP's layout, but open_clip_config.json, which describes such a model, is missing: "
+              "download it from the model's page at Hugging Face, or use config.json and model.safetensors with "
+              "Hugging Face's names (text_model..., vision_model...) of the same model"};
 }
 
 /// The folder inside a sentence-transformers folder (which has a modules.json) that has the model itself, such as
@@ -49,8 +49,8 @@ Error no_weights(const std::filesystem::path& folder) {
                                       " is not a readable folder; a model is a Hugging Face folder with "
                                       "config.json and model.safetensors"};
   }
-  for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
-                           "open_clip_pytorch_model.bin", "open_clip_config.json"}) {
+  for (const char* name :
+       {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin"}) {
     if (is_there(folder / name)) return open_clip_layout(where + " holds only " + name);
   }
   if (const std::string part = sentence_transformers_part(folder); !part.empty()) {
@@ -139,6 +139,23 @@ Status Checkpoint::add_file(const std::string& name) {
     place->second = std::move(tensor);
   }
   return {};
+}
+
+Result<Checkpoint> Checkpoint::open_file(const std::filesystem::path& folder, const std::string& name) {
+  Checkpoint checkpoint;
+  checkpoint.folder_ = folder;
+  if (Status added = checkpoint.add_file(name); !added) return added.error();
+  return checkpoint;
+}
+
+Checkpoint Checkpoint::without_tensors() const {
+  Checkpoint empty = *this;
+  empty.tensors_.clear();
+  return empty;
+}
+
+void Checkpoint::add(const std::string& name, TensorView tensor) {
+  tensors_.emplace(name, std::move(tensor));
 }
 
 Result<Checkpoint> Checkpoint::open(const std::filesystem::path& folder) {

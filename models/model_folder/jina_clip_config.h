@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/result.h"
 #include "models/files/json_file.h"
@@ -19,9 +20,17 @@ struct JinaTextConfig {
 /// EVA02: class token, learned positions and 2-D rotary embedding, SwiGLU, LayerNorms inside attention and
 /// MLP.
 struct EvaVisionConfig {
+  /// A linear layer from the class token to the vector.
+  struct Head {
+    std::uint32_t dims = 0;  ///< floats per vector
+    bool has_bias = false;
+    bool is_classifier = false;  ///< in timm's names: of the trunk itself, else added by OpenCLIP
+  };
+
   TransformerConfig transformer;
   PatchGrid grid;
-  double rotary_step = 1;  ///< rotary positions advance by this from patch to patch
+  double rotary_step = 1;      ///< rotary positions advance by this from patch to patch
+  std::optional<Head> head{};  ///< absent in jina-clip, whose vector is the class token
   std::uint32_t tokens() const { return grid.patches() + 1; }
 };
 

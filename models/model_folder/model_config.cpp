@@ -5,11 +5,17 @@
 namespace sightline::models {
 namespace {
 
+TextInput text_input(const ClipTextConfig& text) {
+  return {text.vocabulary_size, text.max_tokens, text.max_tokens, false};
+}
+
+TextInput text_input(const SiglipTextConfig& text) {
+  return {text.vocabulary_size, text.tokens, text.tokens, true};
+}
+
 ModelShape shape(const ClipConfig& config) {
   ModelShape shape{"clip", config.projection_dim, {}, {}};
-  if (config.text) {
-    shape.text = {config.text->vocabulary_size, config.text->max_tokens, config.text->max_tokens, false};
-  }
+  if (config.text) shape.text = text_input(*config.text);
   if (config.vision) shape.image_size = config.vision->grid.image_size;
   return shape;
 }
@@ -22,11 +28,15 @@ ModelShape shape(const JinaClipConfig& config) {
 
 ModelShape shape(const SiglipConfig& config) {
   ModelShape shape{"siglip", config.dims, {}, {}};
-  if (config.text) {
-    shape.text = {config.text->vocabulary_size, config.text->tokens, config.text->tokens, true};
-  }
+  if (config.text) shape.text = text_input(*config.text);
   if (config.vision) shape.image_size = config.vision->grid.image_size;
   return shape;
+}
+
+ModelShape shape(const OpenClipConfig& config) {
+  constexpr const char* k_names[] = {"clip", "siglip", "eva-clip"};  // in the order of the variant of vision towers
+  return {k_names[config.vision.index()], config.dims,
+          std::visit([](const auto& text) { return text_input(text); }, config.text), config.image_size()};
 }
 
 template <class Config>

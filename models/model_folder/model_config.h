@@ -1,4 +1,4 @@
-// config.json of any model family that can be served.
+// The configuration of any model family that can be served.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,12 @@
 #include "models/files/json_file.h"
 #include "models/model_folder/clip_config.h"
 #include "models/model_folder/jina_clip_config.h"
+#include "models/model_folder/open_clip_config.h"
 #include "models/model_folder/siglip_config.h"
 
 namespace sightline::models {
 
-using ModelConfig = std::variant<ClipConfig, JinaClipConfig, SiglipConfig>;
+using ModelConfig = std::variant<ClipConfig, JinaClipConfig, SiglipConfig, OpenClipConfig>;
 
 /// Reads config.json by its model_type. Errors: unsupported (another model_type, with an explanation);
 /// those of the family's reader.

@@ -10,7 +10,8 @@
 namespace sightline::models {
 
 /// 16 hexadecimal digits that change with anything that affects vectors: a SHA-256 over the bytes of config.json, of
-/// the preprocessor's and the tokenizer's files and of all weights, and over how they are used. Vectors of equal
+/// the preprocessor's and the tokenizer's files (in OpenCLIP's layout of open_clip_config.json and the tokenizer's files)
+/// and of all weights, and over how they are used. Vectors of equal
 /// fingerprints are comparable; others may not be. The model card is not included, nor are settings that do not change
 /// vectors: the device, threads, limits.
 ///

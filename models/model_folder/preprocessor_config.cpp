@@ -233,10 +233,13 @@ Result<PreprocessConfig> read_preprocessor_config(const std::filesystem::path& f
 std::string describe(const PreprocessConfig& config) {
   std::string text = "RGB";
   if (config.resize != PreprocessConfig::Resize::none) {
-    text += config.resize == PreprocessConfig::Resize::exact ? ", resized to " : ", shortest edge ";
+    text += config.resize == PreprocessConfig::Resize::exact          ? ", resized to "
+            : config.resize == PreprocessConfig::Resize::longest_edge ? ", longest edge "
+                                                                      : ", shortest edge ";
     text += extent_text(config.resize_width, config.resize_height) + " " + name_of(config.filter) + " (Pillow)";
   }
   if (config.crop) text += ", centre crop " + extent_text(config.crop_width, config.crop_height);
+  if (config.resize == PreprocessConfig::Resize::longest_edge) text += " on " + std::to_string(config.fill);
   char values[160];
   std::snprintf(values, sizeof values, ", mean %g %g %g, std %g %g %g", config.mean[0], config.mean[1], config.mean[2],
                 config.std[0], config.std[1], config.std[2]);

@@ -27,11 +27,13 @@ std::size_t bytes_per_element(Dtype dtype);
 
 /// One tensor, whose bytes stay in the file.
 struct TensorView {
-  std::string name;
+  std::string name;  ///< in the file
   Dtype dtype = Dtype::f32;
   std::vector<std::int64_t> shape;          ///< empty: a scalar
   std::uint64_t begin = 0, size_bytes = 0;  ///< of its bytes in `file`
   std::shared_ptr<const File> file;
+  /// Its bytes are those of the transposed matrix, so of [shape[1], shape[0]]. Never set by read_safetensors.
+  bool transposed = false;
 
   std::uint64_t elements() const { return size_bytes / bytes_per_element(dtype); }
   /// Copies its bytes; `into` must have exactly that size. Errors: those of File::read.

@@ -39,9 +39,7 @@ void check_heads(ObjectReader& reader, const char* heads_key, std::uint32_t widt
                 "makes " + std::to_string(heads) + " heads, which does not divide the width " + std::to_string(width));
 }
 
-PatchGrid read_patch_grid(ObjectReader& reader, const PatchGrid& defaults) {
-  const PatchGrid grid{reader.integer("image_size", defaults.image_size, 1, k_max_image_size),
-                       reader.integer("patch_size", defaults.patch_size, 1, k_max_image_size)};
+void check_patch_grid(ObjectReader& reader, const PatchGrid& grid) {
   if (grid.patch_size > grid.image_size) {
     reader.refuse("patch_size", ErrorCode::corrupt_data,
                   "is " + std::to_string(grid.patch_size) + ", above image_size " + std::to_string(grid.image_size));
@@ -50,6 +48,12 @@ PatchGrid read_patch_grid(ObjectReader& reader, const PatchGrid& defaults) {
                   "is " + std::to_string(grid.patch_size) + ", which gives " + std::to_string(grid.patches()) +
                       " patches per picture; at most " + std::to_string(k_max_patches) + " are allowed");
   }
+}
+
+PatchGrid read_patch_grid(ObjectReader& reader, const PatchGrid& defaults) {
+  const PatchGrid grid{reader.integer("image_size", defaults.image_size, 1, k_max_image_size),
+                       reader.integer("patch_size", defaults.patch_size, 1, k_max_image_size)};
+  check_patch_grid(reader, grid);
   if (const auto channels = reader.integer("num_channels", 3, 1, 1024); channels != 3) {
     reader.refuse("num_channels", ErrorCode::unsupported, "is " + std::to_string(channels) + "; pictures have 3");
   }

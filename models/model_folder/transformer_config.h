@@ -50,6 +50,9 @@ TransformerConfig read_transformer(ObjectReader& reader, const TransformerConfig
 /// Records an error in `reader` unless `heads` divides `width`; the error names `heads_key`.
 void check_heads(ObjectReader& reader, const char* heads_key, std::uint32_t width, std::uint32_t heads);
 
+/// Records an error in `reader` unless the patches fit into a picture and are not too many.
+void check_patch_grid(ObjectReader& reader, const PatchGrid& grid);
+
 /// Reads image_size, patch_size and num_channels.
 PatchGrid read_patch_grid(ObjectReader& reader, const PatchGrid& defaults);
 

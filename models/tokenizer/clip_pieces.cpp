@@ -46,6 +46,11 @@ std::string clip_normalize(std::string_view text) {
 }
 
 void for_each_clip_piece(std::string_view text, const std::function<void(std::string_view)>& take) {
+  for_each_clip_piece(text, take, {});
+}
+
+void for_each_clip_piece(std::string_view text, const std::function<void(std::string_view)>& take,
+                         std::span<const std::string> literals) {
   std::size_t at = 0;
   // Moves past the code points of `kind` that begin at `at`.
   const auto skip_run = [&](Kind kind) {
@@ -55,7 +60,11 @@ void for_each_clip_piece(std::string_view text, const std::function<void(std::st
   };
   while (at < text.size()) {
     const std::size_t start = at;
-    if (const std::size_t length = contraction_length(text.substr(at)); length > 0) {
+    const auto literal = std::find_if(literals.begin(), literals.end(),
+                                      [&](const std::string& content) { return text.substr(at).starts_with(content); });
+    if (literal != literals.end()) {
+      at += literal->size();
+    } else if (const std::size_t length = contraction_length(text.substr(at)); length > 0) {
       at += length;
     } else {
       const Kind kind = kind_of(next_code_point(text, at));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,10 @@ std::string clip_normalize(std::string_view text);
 /// matches, in order. What it does not match (whitespace) is dropped. Letters and numbers are those of ICU's
 /// Unicode version: 15.0 on Debian 12, where the reference has 16.0.
 void for_each_clip_piece(std::string_view normalized, const std::function<void(std::string_view)>& take);
+
+/// The same with each of `literals` as a further alternative before all others: where a piece begins with one, the piece
+/// is that literal.
+void for_each_clip_piece(std::string_view normalized, const std::function<void(std::string_view)>& take,
+                         std::span<const std::string> literals);
 
 }  // namespace sightline::models

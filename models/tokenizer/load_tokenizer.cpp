@@ -44,16 +44,18 @@ Loaded named(Loaded loaded, const std::filesystem::path& file) {
 
 }  // namespace
 
+Result<std::unique_ptr<Tokenizer>> load_tokenizer_json(const std::filesystem::path& folder) {
+  const Result<JsonFile> json = JsonFile::read(folder / "tokenizer.json", k_max_tokenizer_bytes);
+  if (!json) return json.error();
+  return named(from_json(json->root(), folder), json->path());
+}
+
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& folder) {
   if (!has_unicode_tables()) {
     return Error{ErrorCode::internal, "ICU's Unicode tables cannot be loaded; reinstall libicu"};
   }
   if (std::filesystem::exists(folder / "spiece.model")) return load_siglip_tokenizer(folder);
-  if (std::filesystem::exists(folder / "tokenizer.json")) {
-    const Result<JsonFile> json = JsonFile::read(folder / "tokenizer.json", k_max_tokenizer_bytes);
-    if (!json) return json.error();
-    return named(from_json(json->root(), folder), json->path());
-  }
+  if (std::filesystem::exists(folder / "tokenizer.json")) return load_tokenizer_json(folder);
   if (std::filesystem::exists(folder / "vocab.json")) {
     const Result<BytePairFiles> files = read_vocabulary_files(folder);
     if (!files) return files.error();

@@ -14,11 +14,6 @@
 namespace sightline::models {
 namespace {
 
-/// Python's str.isspace, which counts four separators as whitespace that Unicode does not.
-bool is_white(UChar32 c) {
-  return u_isUWhiteSpace(c) || (c >= 0x1C && c <= 0x1F);
-}
-
 bool is_ascii_punctuation(UChar32 c) {
   return c < 0x80 && u_isgraph(c) && !u_isalnum(c);
 }
@@ -140,7 +135,7 @@ std::string siglip_canonical(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const UChar32 c = next_code_point(text, at);
     if (is_ascii_punctuation(c)) continue;
-    if (is_white(c)) {
+    if (is_python_space(c)) {
       blank = !out.empty();
       continue;
     }

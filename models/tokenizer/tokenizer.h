@@ -40,4 +40,7 @@ class Tokenizer {
 /// byte-level BPE, BERT's WordPiece and Gemma's BPE), each naming file and place.
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& folder);
 
+/// Reads tokenizer.json of `folder`, whatever other files there are. Errors: as above.
+Result<std::unique_ptr<Tokenizer>> load_tokenizer_json(const std::filesystem::path& folder);
+
 }  // namespace sightline::models

@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <unicode/bytestream.h>
+#include <unicode/casemap.h>
 #include <unicode/normalizer2.h>
 #include <unicode/stringpiece.h>
 #include <unicode/uchar.h>
@@ -38,6 +39,18 @@ std::string normalized(const icu::Normalizer2* form, std::string_view text) {
   icu::StringByteSink<std::string> sink(&out);
   UErrorCode status = form == nullptr ? U_INTERNAL_PROGRAM_ERROR : U_ZERO_ERROR;
   if (U_SUCCESS(status)) form->normalizeUTF8(0, text, sink, nullptr, status);
+  return U_SUCCESS(status) ? out : std::string(text);
+}
+
+using Casing = void (*)(const char*, std::uint32_t, icu::StringPiece, icu::ByteSink&, icu::Edits*, UErrorCode&);
+
+/// `text` in the casing of no language in particular.
+std::string cased(Casing casing, std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  icu::StringByteSink<std::string> sink(&out);
+  UErrorCode status = U_ZERO_ERROR;
+  casing("", 0, text, sink, nullptr, status);
   return U_SUCCESS(status) ? out : std::string(text);
 }
 
@@ -129,6 +142,30 @@ std::string to_nfc(std::string_view text) {
 std::string to_nfd(std::string_view text) {
   static const auto form = reference_normalizer(&icu::Normalizer2::getNFDInstance);
   return normalized(form.get(), text);
+}
+
+std::string to_current_nfc(std::string_view text) {
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::Normalizer2* const form = icu::Normalizer2::getNFCInstance(status);
+  return normalized(U_SUCCESS(status) ? form : nullptr, text);
+}
+
+std::string to_current_nfkc(std::string_view text) {
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::Normalizer2* const form = icu::Normalizer2::getNFKCInstance(status);
+  return normalized(U_SUCCESS(status) ? form : nullptr, text);
+}
+
+std::string to_lower(std::string_view text) {
+  return cased(&icu::CaseMap::utf8ToLower, text);
+}
+
+std::string to_upper(std::string_view text) {
+  return cased(&icu::CaseMap::utf8ToUpper, text);
+}
+
+bool is_python_space(UChar32 c) {
+  return u_isUWhiteSpace(c) || (c >= 0x1C && c <= 0x1F);
 }
 
 void append_lower(std::string& out, UChar32 c) {

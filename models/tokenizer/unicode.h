@@ -26,6 +26,17 @@ UChar32 next_code_point(std::string_view text, std::size_t& at);
 std::string to_nfc(std::string_view text);
 std::string to_nfd(std::string_view text);
 
+/// The normal form by ICU's own tables, as Python's unicodedata has it by its own.
+std::string to_current_nfc(std::string_view text);
+std::string to_current_nfkc(std::string_view text);
+
+/// Python's str.lower and str.upper: with context (a capital sigma at the end of a word becomes ς), by ICU's tables.
+std::string to_lower(std::string_view text);
+std::string to_upper(std::string_view text);
+
+/// Python's str.isspace, which counts four separators as whitespace that Unicode does not.
+bool is_python_space(UChar32 c);
+
 /// Appends `c` in lower case, without context, possibly as several code points: a capital sigma at the end of a word
 /// becomes σ, as in Rust's char::to_lowercase, which the reference uses. The mappings are those of Unicode 17.0, as in
 /// the reference's Rust, whatever ICU has.

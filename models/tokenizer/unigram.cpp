@@ -82,7 +82,7 @@ Result<Unigram> Unigram::create(const SentencePieceFile& file) {
     unigram.longest_piece_ = std::max(unigram.longest_piece_, piece.text.size());
   }
   if (unigram.pieces_.empty()) return Error{ErrorCode::corrupt_data, "it has no pieces"};
-  unigram.unknown_score_ = worst - k_unknown_penalty;
+  unigram.worst_score_ = worst;
   return unigram;
 }
 
@@ -113,23 +113,21 @@ std::string Unigram::normalize(std::string_view text) const {
   return out;
 }
 
-std::vector<std::int32_t> Unigram::encode(std::string_view text) const {
-  const std::string normalized = normalize(text);
-  const std::string_view all = normalized;
+template <class Score>
+std::vector<std::int32_t> Unigram::segment(std::string_view all) const {
+  const Score unknown_score = static_cast<Score>(worst_score_) - k_unknown_penalty;
   /// The best segmentation found so far that ends before this byte.
   struct Way {
-    float score = 0;
+    Score score = 0;
     std::int32_t id = 0;
     std::size_t from = std::string::npos;  ///< npos: none yet
   };
   std::vector<Way> ways(all.size() + 1);
   for (std::size_t begin = 0; begin < all.size();) {
-    const float so_far = ways[begin].score;
-    const auto offer = [&](std::size_t end, const Entry& entry) {
-      const float score = entry.score + so_far;
-      if (ways[end].from == std::string::npos || score > ways[end].score) {
-        ways[end] = {score, entry.id, begin};
-      }
+    const Score so_far = ways[begin].score;
+    const auto offer = [&](std::size_t end, std::int32_t id, Score own) {
+      const Score score = own + so_far;
+      if (ways[end].from == std::string::npos || score > ways[end].score) ways[end] = {score, id, begin};
     };
     std::size_t end = begin;
     next_code_point(all, end);
@@ -138,13 +136,13 @@ std::vector<std::int32_t> Unigram::encode(std::string_view text) const {
     while (end - begin <= longest_piece_) {
       const auto piece = pieces_.find(all.substr(begin, end - begin));
       if (piece != pieces_.end()) {
-        offer(end, piece->second);
+        offer(end, piece->second.id, piece->second.score);
         has_character = has_character || end == next;
       }
       if (end == all.size()) break;
       next_code_point(all, end);
     }
-    if (!has_character) offer(next, {unknown_id_, unknown_score_});
+    if (!has_character) offer(next, unknown_id_, unknown_score);
     begin = next;
   }
   std::vector<std::int32_t> ids;
@@ -154,6 +152,16 @@ std::vector<std::int32_t> Unigram::encode(std::string_view text) const {
   }
   std::reverse(ids.begin(), ids.end());
   return ids;
+}
+
+std::vector<std::int32_t> Unigram::encode(std::string_view text) const {
+  return segment<float>(normalize(text));
+}
+
+std::vector<std::int32_t> Unigram::encode_marked(std::string_view text) const {
+  std::string normalized = normalize(text);
+  if (!normalized.empty() && !normalized.starts_with(k_space_mark)) normalized.insert(0, k_space_mark);
+  return segment<double>(normalized);
 }
 
 }  // namespace sightline::models

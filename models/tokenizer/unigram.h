@@ -38,7 +38,8 @@ class CharacterMap {
 ///       2. Viterbi's algorithm finds the pieces whose scores have the greatest sum; a character without a
 ///          piece costs 10 more than the worst of them.
 ///       3. Neighbouring unknown characters become one unknown id.
-/// Sums are float32, as SentencePiece's are, so that ties break in the same way. Thread safety: immutable once made.
+/// Sums are float32 in `encode`, as SentencePiece's are, and float64 in `encode_marked`, as those of Hugging Face's
+/// tokenizers are, so that ties break in the same way. Thread safety: immutable once made.
 class Unigram {
  public:
   /// Errors: corrupt_data, without the file's name.
@@ -46,6 +47,10 @@ class Unigram {
 
   /// `text` is well-formed UTF-8.
   std::vector<std::int32_t> encode(std::string_view text) const;
+
+  /// The same with a mark before the mapped text if it does not begin with one, as transformers' fast tokenizers for T5
+  /// have it. No ids for a text without characters.
+  std::vector<std::int32_t> encode_marked(std::string_view text) const;
 
  private:
   struct Entry {
@@ -55,12 +60,14 @@ class Unigram {
 
   explicit Unigram(CharacterMap map) : map_(std::move(map)) {}
   std::string normalize(std::string_view text) const;
+  template <class Score>
+  std::vector<std::int32_t> segment(std::string_view normalized) const;
 
   CharacterMap map_;
   StringMap<Entry> pieces_;
   std::size_t longest_piece_ = 0;  ///< bytes
   std::int32_t unknown_id_ = 0;
-  float unknown_score_ = 0;
+  float worst_score_ = 0;
 };
 
 }  // namespace sightline::models

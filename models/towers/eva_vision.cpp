@@ -1,4 +1,4 @@
-// EVA02's vision tower in jina-clip (Y. Fang et al., "EVA-02"; baaivision/EVA, eva_vit_model.py and
+// EVA02's vision tower in jina-clip and in EVA02-CLIP (Y. Fang et al., "EVA-02"; baaivision/EVA, eva_vit_model.py and
 // rope.py).
 #include <cmath>
 #include <string>
@@ -94,14 +94,17 @@ class EvaVisionTower final : public VisionTower {
   EvaVisionTower(WeightBinder& weights, const EvaVisionConfig& config, const PixelScale& pixels, const Compute& compute)
       : embedding_(take_embedding(weights, config), config.grid, pixels, compute),
         transformer_(eva_transformer(weights, config, compute)),
-        norm_(LayerNorm::bind(weights, "vision_model.norm", config.transformer.width,
-                              config.transformer.layer_norm_eps)) {}
+        norm_(
+            LayerNorm::bind(weights, "vision_model.norm", config.transformer.width, config.transformer.layer_norm_eps)),
+        head_(take_head(weights, config)),
+        compute_(compute) {}
 
   at::Tensor run(std::span<const std::uint8_t* const> pictures, const Steps& steps) const override {
     const std::vector<Sequence> sequences = embedding_.sequences(pictures.size());
     std::vector<std::int64_t> pooled;
     for (const Sequence& picture : sequences) pooled.push_back(picture.begin);  // the class token
-    return norm_(transformer_.run_pooled(embedding_.run(pictures), sequences, pooled, {}, steps));
+    const at::Tensor x = norm_(transformer_.run_pooled(embedding_.run(pictures), sequences, pooled, {}, steps));
+    return head_.defined() ? head_(x, compute_) : x;
   }
 
   std::int64_t tokens_per_picture() const override { return embedding_.tokens(); }
@@ -117,9 +120,18 @@ class EvaVisionTower final : public VisionTower {
     };
   }
 
+  static Linear take_head(WeightBinder& weights, const EvaVisionConfig& config) {
+    if (!config.head) return {};
+    const std::int64_t width = config.transformer.width, dims = config.head->dims;
+    return config.head->has_bias ? Linear::with_bias(weights, "vision_model.head", width, dims, Linear::Place::last)
+                                 : Linear::projection(weights, "vision_model.head", width, dims);
+  }
+
   PatchEmbedding embedding_;
   Transformer transformer_;
   LayerNorm norm_;
+  Linear head_;  ///< not defined(): none
+  Compute compute_;
 };
 
 }  // namespace

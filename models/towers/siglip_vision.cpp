@@ -17,9 +17,7 @@ class AttentionPooling {
                    const Compute& compute)
       : heads_(config.heads),
         compute_(compute),
-        projections_(
-            Projections::of(weights.take(name + ".attention.in_proj_weight", {3 * width(config), width(config)}),
-                            weights.take(name + ".attention.in_proj_bias", {3 * width(config)}), true, compute)),
+        projections_(take_projections(weights, name + ".attention.", config.width, compute)),
         out_(Linear::with_bias(weights, name + ".attention.out_proj", config.width, config.width)),
         norm_(LayerNorm::bind(weights, name + ".layernorm", config.width, config.layer_norm_eps)),
         mlp_{.up = Linear::with_bias(weights, name + ".mlp.fc1", config.width, config.mlp_width),
@@ -48,11 +46,21 @@ class AttentionPooling {
   }
 
  private:
-  static std::int64_t width(const TransformerConfig& config) { return config.width; }
+  /// Query, key and value are one matrix in torch's MultiheadAttention; in timm's pooling the query is separate.
+  static Projections take_projections(WeightBinder& weights, const std::string& name, std::int64_t width,
+                                      const Compute& compute) {
+    if (!weights.has(name + "q_proj.weight")) {
+      return Projections::of(weights.take(name + "in_proj_weight", {3 * width, width}),
+                             weights.take(name + "in_proj_bias", {3 * width}), true, compute);
+    }
+    return {.all = {},
+            .query = Linear::with_bias(weights, name + "q_proj", width, width),
+            .key_value = Linear::with_bias(weights, name + "kv_proj", width, 2 * width)};
+  }
 
   std::int64_t heads_;
   Compute compute_;
-  Projections projections_;  ///< torch's MultiheadAttention stores them in one matrix
+  Projections projections_;
   Linear out_;
   LayerNorm norm_;
   Mlp mlp_;

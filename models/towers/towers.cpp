@@ -69,6 +69,27 @@ Pair make_pair(WeightBinder& weights, const SiglipConfig& config, const PixelSca
   return pair;
 }
 
+Pair make_pair(WeightBinder& weights, const OpenClipConfig& config, const PixelScale& pixels, const Compute& compute) {
+  Pair pair;
+  if (const auto* clip_text = std::get_if<ClipTextConfig>(&config.text)) {
+    pair.text = make_clip_text(weights, *clip_text, config.dims, compute);
+  } else {
+    pair.text = make_siglip_text(weights, std::get<SiglipTextConfig>(config.text), compute);
+  }
+  if (const auto* clip_vision = std::get_if<ClipVisionConfig>(&config.vision)) {
+    pair.vision = make_clip_vision(weights, *clip_vision, config.dims, pixels, compute);
+  } else if (const auto* siglip_vision = std::get_if<SiglipVisionConfig>(&config.vision)) {
+    pair.vision = make_siglip_vision(weights, *siglip_vision, pixels, compute);
+  } else {
+    pair.vision = make_eva_vision(weights, std::get<EvaVisionConfig>(config.vision), pixels, compute);
+  }
+  return pair;
+}
+
+bool may_have_logit_bias(const ModelConfig& config) {
+  return std::holds_alternative<SiglipConfig>(config) || std::holds_alternative<OpenClipConfig>(config);
+}
+
 class TorchTowers final : public Towers {
  public:
   TorchTowers(const Compute& compute, WeightBinder& weights, const ModelConfig& config, const PixelScale& pixels)
@@ -79,7 +100,7 @@ class TorchTowers final : public Towers {
     vision_ = std::move(vision);
     // For scores between vectors, not for vectors.
     weights.ignore("logit_scale");
-    if (std::holds_alternative<SiglipConfig>(config)) weights.ignore("logit_bias");
+    if (may_have_logit_bias(config)) weights.ignore("logit_bias");
     parameters_ = weights.parameters();
     products_ = compute.products ? kernels::describe(*compute.products) : "libtorch";
     if (const LoadState& load = *compute.load; load.float_layers > 0) {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <utility>
+
+#include "models/model_folder/name_list.h"
 
 namespace sightline::models {
 namespace {
-
-/// Further names are counted, not listed, so that a message stays readable.
-constexpr std::size_t k_max_listed = 60;
 
 at::ScalarType torch_type(Dtype dtype) {
   switch (dtype) {
@@ -28,14 +28,6 @@ at::ScalarType torch_type(Dtype dtype) {
 bool all_finite(const at::Tensor& tensor) {
   if (!tensor.is_floating_point()) return true;
   return std::isfinite(tensor.sum(at::kFloat).item<float>()) || at::isfinite(tensor).all().item<bool>();
-}
-
-std::string listed(const char* what, const std::vector<std::string>& names) {
-  if (names.empty()) return {};
-  std::string text = std::string("\n  ") + what + " (" + std::to_string(names.size()) + "): ";
-  for (std::size_t i = 0; i < std::min(names.size(), k_max_listed); ++i) text += (i > 0 ? ", " : "") + names[i];
-  if (names.size() > k_max_listed) text += ", and " + std::to_string(names.size() - k_max_listed) + " more";
-  return text;
 }
 
 }  // namespace
@@ -67,23 +59,31 @@ const TensorView* WeightBinder::find(const std::string& name, std::initializer_l
     return nullptr;
   }
   if (view->dtype == Dtype::i64 || !std::equal(shape.begin(), shape.end(), view->shape.begin(), view->shape.end())) {
-    misshapen_.push_back(name + " is " + to_string(view->dtype) + " " + shape_text(view->shape) +
-                         ", config.json requires a float " + shape_text(std::vector<std::int64_t>(shape)));
+    misshapen_.push_back(name + " is " + to_string(view->dtype) + " " + shape_text(view->shape) + ", " +
+                         checkpoint_.config_file() + " requires a float " +
+                         shape_text(std::vector<std::int64_t>(shape)));
     return nullptr;
   }
   return view;
 }
 
 at::Tensor WeightBinder::place(const TensorView& view, at::ScalarType dtype) {
-  const at::Tensor stored = at::empty(view.shape, torch_type(view.dtype));
+  std::vector<std::int64_t> shape = view.shape;
+  if (view.transposed) std::swap(shape.front(), shape.back());
+  at::Tensor stored = at::empty(shape, torch_type(view.dtype));
   const Status read = view.read({static_cast<std::byte*>(stored.data_ptr()), view.size_bytes});
   if (!read && read_) read_ = read;
   if (read && !all_finite(stored)) reject(view.name, "contains numbers that are not finite");
+  if (view.transposed) stored = stored.t().contiguous();
   const at::Tensor placed = stored.to(compute_.device, dtype);  // the same tensor if nothing changes
   if (read && dtype == at::kHalf && stored.scalar_type() != at::kHalf && !all_finite(placed)) {
     reject(view.name, "contains numbers beyond the range of float16: use bfloat16 or float32");
   }
   return placed;
+}
+
+bool WeightBinder::has(std::string_view name) const {
+  return checkpoint_.find(name) != nullptr;
 }
 
 std::vector<std::string> WeightBinder::names(std::string_view begin, std::string_view end) const {
@@ -103,9 +103,10 @@ Status WeightBinder::finish() const {
   std::vector<std::string> wrong;
   for (const auto& [name, why] : rejected_) wrong.push_back(name + " " + why);
   if (missing_.empty() && misshapen_.empty() && rejected_.empty() && unknown.empty()) return {};
-  return Error{ErrorCode::corrupt_data, checkpoint_.folder().string() + ": the tensors do not match config.json" +
-                                            listed("missing", missing_) + listed("of another shape", misshapen_) +
-                                            listed("wrong", wrong) + listed("unknown", unknown)};
+  return Error{ErrorCode::corrupt_data, checkpoint_.folder().string() + ": the tensors do not match " +
+                                            checkpoint_.config_file() + name_list("missing", missing_) +
+                                            name_list("of another shape", misshapen_) + name_list("wrong", wrong) +
+                                            name_list("unknown", unknown)};
 }
 
 std::uint64_t WeightBinder::parameters() const {

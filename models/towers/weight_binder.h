@@ -38,6 +38,9 @@ class WeightBinder {
   /// Accepts a tensor that may exist but is not used.
   void ignore(std::string_view name) { taken_.emplace(name); }
 
+  /// Whether the checkpoint has a tensor of this name.
+  bool has(std::string_view name) const;
+
   /// Names of the checkpoint that begin and end so, for a tensor with several possible names.
   std::vector<std::string> names(std::string_view begin, std::string_view end) const;
 

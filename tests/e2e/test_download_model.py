@@ -207,3 +207,21 @@ def test_a_dry_run_prints_addresses_and_sends_nothing(hub, tmp_path):
     done = download(hub, "clip-l14", tmp_path / "m", "--dry-run", "--revision", "refs/pr/7")
     assert done.returncode == 0 and f"{hub.url}/openai/clip-vit-large-patch14/resolve/refs%2Fpr%2F7/config.json\n" in done.stdout
     assert hub.log == [] and not (tmp_path / "m").exists()
+
+
+def test_a_repository_in_openclips_layout_gives_openclips_files(hub, tmp_path):
+    weights = hub.files.pop("model.safetensors")
+    hub.files |= {"open_clip_config.json": b'{"model_cfg": {}}', "open_clip_model.safetensors": weights}
+    done = download(hub, CLIP, tmp_path / "m", "--open-clip")
+    assert done.returncode == 0, done.stdout + done.stderr
+    expected = {name: content for name, content in hub.files.items() if name not in ("config.json", "preprocessor_config.json")}
+    assert held(tmp_path / "m") == expected
+    del hub.files["config.json"]
+    detected = download(hub, CLIP, tmp_path / "n")
+    assert detected.returncode == 0 and held(tmp_path / "n") == expected, detected.stdout + detected.stderr
+    known = download(hub, "marqo-b", tmp_path / "o", "--dry-run")
+    assert "/Marqo/marqo-ecommerce-embeddings-B/resolve/main/open_clip_config.json\n" in known.stdout
+    assert "preprocessor_config.json" not in known.stdout
+    del hub.files["open_clip_model.safetensors"]
+    without = download(hub, CLIP, tmp_path / "p")
+    assert without.returncode == 1 and "has no open_clip_model.safetensors at revision main" in without.stderr

@@ -95,14 +95,14 @@ TEST_CASE("weights that are only a pickle are refused with the way to convert th
   has(fault(folder.path(), ErrorCode::unsupported), "safe_serialization=True");
 }
 
-TEST_CASE("OpenCLIP's layout is recognised by file name and by tensor names") {
-  for (const char* file : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
-                           "open_clip_pytorch_model.bin", "open_clip_config.json"}) {
+TEST_CASE("OpenCLIP's layout without its configuration is recognised by file name and by tensor names") {
+  for (const char* file :
+       {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin"}) {
     const TemporaryFolder folder;
     folder.write(file, shard_of({"visual.proj"}));
     const std::string message = fault(folder.path(), ErrorCode::unsupported);
     has(message, std::string("holds only ") + file);
-    has(message, "use model.safetensors and config.json");
+    has(message, "open_clip_config.json, which describes such a model, is missing");
   }
   for (const char* tensor :
        {"visual.transformer.resblocks.0.attn.in_proj_weight", "transformer.resblocks.11.mlp.c_fc.weight",

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/model_folder/hugging_face_folder.h"
+#include "models/model_folder/model_folder.h"
 #include "models/model_folder/safetensors_writer.h"
 #include "models/towers/towers.h"
 #include "tests/models/expected_vectors.h"
@@ -162,7 +162,7 @@ struct Vectors {
 
 Vectors embed(const TemporaryFolder& folder) {
   folder.write("preprocessor_config.json", R"({"size":56,"crop_size":56})");
-  const auto read = read_hugging_face_folder(folder.path());
+  const auto read = read_model_folder(folder.path());
   REQUIRE_MESSAGE(read.ok(), read.error().message);
   const auto towers = Towers::load(read->checkpoint, read->config, {}, {.threads = 1});
   REQUIRE_MESSAGE(towers.ok(), towers.error().message);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/model_folder/hugging_face_folder.h"
+#include "models/model_folder/model_folder.h"
 #include "models/model_folder/safetensors_writer.h"
 #include "models/towers/blas_check.h"
 #include "tests/models/expected_vectors.h"
@@ -27,7 +27,7 @@ constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16", "jin
 /// With one thread: these models are too small to gain from more.
 Result<std::unique_ptr<Towers>> load(const std::filesystem::path& path,
                                      const ComputeOptions& options = {.threads = 1}) {
-  const Result<HuggingFaceFolder> folder = read_hugging_face_folder(path);
+  const Result<ModelFolder> folder = read_model_folder(path);
   if (!folder) return folder.error();
   return Towers::load(folder->checkpoint, folder->config, {}, options);
 }

@@ -1,0 +1,73 @@
+#include "models/model_folder/model_folder.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "models/files/json_file.h"
+#include "models/model_folder/open_clip_config.h"
+#include "models/model_folder/open_clip_tensors.h"
+#include "models/model_folder/preprocessor_config.h"
+
+namespace sightline::models {
+namespace {
+
+Result<ModelFolder> read_hugging_face_folder(const std::filesystem::path& folder) {
+  const Result<JsonFile> json = JsonFile::read(folder / "config.json");
+  if (!json) {
+    // A folder without config.json may be of another kind: report the kind if it can be detected.
+    const Result<Checkpoint> checkpoint = Checkpoint::open(folder);
+    return !checkpoint && json.error().code == ErrorCode::not_found ? checkpoint.error() : json.error();
+  }
+  const Result<ModelConfig> config = read_model_config(*json);
+  if (!config) return config.error();
+
+  ModelFolder read{folder, FolderLayout::hugging_face, *config, {}, {}, {}};
+  if (const auto image_size = shape_of(*config).image_size) {
+    const Result<PreprocessConfig> preprocess = read_preprocessor_config(folder, *image_size);
+    if (!preprocess) return preprocess.error();
+    read.preprocess = *preprocess;
+  }
+  Result<Checkpoint> checkpoint = Checkpoint::open(folder);
+  if (!checkpoint) return checkpoint.error();
+  read.checkpoint = std::move(*checkpoint);
+  return read;
+}
+
+Result<ModelFolder> read_open_clip_folder(const std::filesystem::path& folder) {
+  const Result<JsonFile> json = JsonFile::read(folder / k_open_clip_config_file);
+  if (!json) return json.error();
+  const Result<OpenClipConfig> config = read_open_clip_config(*json);
+  if (!config) return config.error();
+  const Result<PreprocessConfig> preprocess = read_open_clip_preprocess(*json, config->image_size());
+  if (!preprocess) return preprocess.error();
+  Result<Checkpoint> weights = open_clip_weights(folder);
+  if (!weights) return weights.error();
+  Result<Checkpoint> checkpoint = named_for_towers(*std::move(weights), *config);
+  if (!checkpoint) return checkpoint.error();
+  return ModelFolder{folder, FolderLayout::open_clip, *config, *preprocess, std::move(*checkpoint), {}};
+}
+
+}  // namespace
+
+FolderLayout layout_of(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::exists(folder / k_open_clip_config_file, error)) return FolderLayout::hugging_face;
+  if (!std::filesystem::exists(folder / "config.json", error)) return FolderLayout::open_clip;
+  const Result<Checkpoint> checkpoint = Checkpoint::open(folder);
+  const bool has_its_names =
+      checkpoint.ok() &&
+      std::any_of(checkpoint->tensors().begin(), checkpoint->tensors().end(), [](const auto& tensor) {
+        return tensor.first.starts_with("text_model.") || tensor.first.starts_with("vision_model.");
+      });
+  return has_its_names ? FolderLayout::hugging_face : FolderLayout::open_clip;
+}
+
+Result<ModelFolder> read_model_folder(const std::filesystem::path& folder) {
+  Result<ModelFolder> read =
+      layout_of(folder) == FolderLayout::open_clip ? read_open_clip_folder(folder) : read_hugging_face_folder(folder);
+  if (read) read->card = read_model_card(folder);
+  return read;
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,39 @@
+// A model's folder, in Hugging Face's or OpenCLIP's layout, read and checked completely before any tower is built from
+// it.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "base/result.h"
+#include "models/image/preprocess.h"
+#include "models/model_folder/checkpoint.h"
+#include "models/model_folder/model_card.h"
+#include "models/model_folder/model_config.h"
+
+namespace sightline::models {
+
+/// Whose files and names a folder has.
+enum class FolderLayout {
+  hugging_face,  ///< config.json, preprocessor_config.json, model.safetensors
+  open_clip,     ///< open_clip_config.json, open_clip_model.safetensors
+};
+
+/// OpenCLIP's if the folder has an open_clip_config.json, unless its weights are there with Hugging Face's names, too:
+/// repositories such as laion/CLIP-ViT-... contain both. Reads only the header of model.safetensors.
+FolderLayout layout_of(const std::filesystem::path& folder);
+
+struct ModelFolder {
+  std::filesystem::path path;
+  FolderLayout layout = FolderLayout::hugging_face;
+  ModelConfig config;
+  std::optional<PreprocessConfig> preprocess;  ///< only with a vision tower
+  Checkpoint checkpoint;                       ///< with Hugging Face's names, in either layout
+  ModelCard card;
+};
+
+/// Reads the configuration of the model and of its preprocessing, the weights' headers and README.md, in this order.
+/// Errors: those of the parts; each names its file.
+Result<ModelFolder> read_model_folder(const std::filesystem::path& folder);
+
+}  // namespace sightline::models
