@@ -325,7 +325,7 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
          " is a demo model, trained only on drawings. On photos its hits are random, whatever their scores "
          "(docs/models.md, \"Which model\")");
   }
-  for (const CohereModel& model : cohere_models(*mapping)) note(cohere_cost(model, ready.plan.size()));
+  for (const CohereModel& model : cohere_models(*mapping)) note(cohere_cost(model, ready.plan->size()));
   const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields, keyword_fields);
   for (const Note& misfit : fields.misfits) {
     note(misfit.name + ": " + misfit.reason);
