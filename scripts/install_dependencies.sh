@@ -40,7 +40,7 @@ for option in "$@"; do
   case $option in
     --tests) tests=1; packages+=("${fuzz_packages[@]}" chromium fonts-dejavu-core fonts-liberation) ;;
     --fuzz) packages+=("${fuzz_packages[@]}") ;;
-    --tidy) packages+=(clang clang-format clang-tidy) ;;
+    --tidy) packages+=(clang clang-format clang-tidy "libomp-$clang_version-dev") ;;
     -h|--help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) echo "install_dependencies: unknown option $option (see --help)" >&2; exit 2 ;;
   esac
