@@ -85,7 +85,7 @@ if [ -n "$dry_run" ]; then
   for file in "${must[@]}"; do address "$file"; echo; done
   for file in "${may[@]}"; do say "$(address "$file")  (if there is one)"; done
   if [ "$layout" = open_clip ]; then
-    for file in "${open_clip_weights[@]}"; do say "$(address "$file")  (the first that there is)"; done
+    for file in "${open_clip_weights[@]}"; do say "$(address "$file")  (the first that exists)"; done
   else
     say "$(address model.safetensors)"
     say "$(address model.safetensors.index.json)  (with its shards, if there is no model.safetensors)"
@@ -174,6 +174,9 @@ fetch() {  # FILE, after look_up
 
 if [ -z "$layout" ] && ! look_up config.json && look_up open_clip_config.json; then layout=open_clip; fi
 [ "$layout" != open_clip ] || must=("${open_clip_must[@]}")
+if [ "$layout" = open_clip ] && [ -e "$folder/config.json" ]; then
+  fail "$folder has a model in transformers' layout, which the server would use; choose another FOLDER"
+fi
 mkdir -p "$folder"
 for file in "${must[@]}"; do
   look_up "$file" || fail "$repository has no $file at revision $revision"
@@ -183,7 +186,10 @@ tokenizer=
 for file in "${may[@]}"; do
   if look_up "$file"; then
     fetch "$file"
-    case $file in tokenizer.json|vocab.json|vocab.txt|spiece.model|tokenizer.model) tokenizer=1 ;; esac
+    case $layout:$file in
+      open_clip:vocab.txt|open_clip:tokenizer.model) ;;  # the server does not read them in this layout
+      *:tokenizer.json|*:vocab.json|*:vocab.txt|*:spiece.model|*:tokenizer.model) tokenizer=1 ;;
+    esac
   fi
 done
 if [ -z "$tokenizer" ] && [ "$layout" = open_clip ]; then

@@ -46,8 +46,8 @@ Error no_weights(const std::filesystem::path& folder) {
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error)) {
     return {ErrorCode::not_found, where +
-                                      " is not a readable folder; a model is a Hugging Face folder with "
-                                      "config.json and model.safetensors"};
+                                      " is not a readable folder; a model is a folder with config.json and "
+                                      "model.safetensors, or with open_clip_config.json and its weights"};
   }
   for (const char* name :
        {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin"}) {

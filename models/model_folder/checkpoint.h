@@ -27,7 +27,7 @@ class Checkpoint {
 
   /// The same folder and files, for tensors under other names.
   Checkpoint without_tensors() const;
-  /// Adds a tensor under a name of its own; it keeps that of its file for messages. The first of a name stays.
+  /// Adds a tensor under `name`; `tensor.name` stays that of its file, for messages. The first of a name stays.
   void add(const std::string& name, TensorView tensor);
 
   const std::filesystem::path& folder() const { return folder_; }

@@ -56,7 +56,8 @@ Result<float> read_logit_scale(const Checkpoint& checkpoint) {
   const Result<double> logarithm = scalar(checkpoint, *tensor, k_requirement);
   if (!logarithm) return logarithm.error();
   const double scale = std::exp(*logarithm);
-  if (std::isfinite(scale) && scale > 0) return static_cast<float>(scale);
+  using Float = std::numeric_limits<float>;
+  if (scale >= Float::min() && scale <= Float::max()) return static_cast<float>(scale);
   return Error{ErrorCode::corrupt_data, checkpoint.folder().string() + ": " + k_requirement};
 }
 

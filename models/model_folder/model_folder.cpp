@@ -55,6 +55,11 @@ FolderLayout layout_of(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / k_open_clip_config_file, error)) return FolderLayout::hugging_face;
   if (!std::filesystem::exists(folder / "config.json", error)) return FolderLayout::open_clip;
   const Result<Checkpoint> checkpoint = Checkpoint::open(folder);
+  // Damaged weights with Hugging Face's names are reported, not replaced by OpenCLIP's.
+  const bool has_weights = std::filesystem::exists(folder / "model.safetensors", error) ||
+                           std::filesystem::exists(folder / "model.safetensors.index.json", error);
+  if (!checkpoint.ok() && has_weights && checkpoint.error().code != ErrorCode::unsupported)
+    return FolderLayout::hugging_face;
   const bool has_its_names =
       checkpoint.ok() &&
       std::any_of(checkpoint->tensors().begin(), checkpoint->tensors().end(), [](const auto& tensor) {

@@ -13,14 +13,14 @@
 
 namespace sightline::models {
 
-/// Whose files and names a folder has.
+/// The layout of a folder: its files and the names of its tensors.
 enum class FolderLayout {
   hugging_face,  ///< config.json, preprocessor_config.json, model.safetensors
   open_clip,     ///< open_clip_config.json, open_clip_model.safetensors
 };
 
 /// OpenCLIP's if the folder has an open_clip_config.json, unless its weights are there with Hugging Face's names, too:
-/// repositories such as laion/CLIP-ViT-... contain both. Reads only the header of model.safetensors.
+/// repositories such as laion/CLIP-ViT-... contain both. Reads only the headers of the weights.
 FolderLayout layout_of(const std::filesystem::path& folder);
 
 struct ModelFolder {

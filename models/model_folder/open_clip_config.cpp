@@ -298,6 +298,11 @@ ClipVisionConfig ConfigReader::read_vit(ObjectReader& reader, const std::string&
   sizes.layers = reader.integer("layers", 12, 1, k_max_layers);
   sizes.heads = sizes.width / reader.integer("head_width", 64, 1, k_max_width);
   check_heads(reader, "head_width", sizes.width, sizes.heads);
+  if (sizes.heads > k_max_heads) {
+    reader.refuse(
+        "head_width", ErrorCode::corrupt_data,
+        "makes " + std::to_string(sizes.heads) + " heads; at most " + std::to_string(k_max_heads) + " are possible");
+  }
   sizes.mlp_width = read_mlp_width(reader, sizes.width);
   sizes.activation = read_activation(reader, place, quick_gelu_);
   sizes.layer_norm_eps = read_layer_norm_eps(reader, place);
@@ -365,7 +370,7 @@ void ConfigReader::finish_eva(ObjectReader& reader, EvaVisionConfig tower, std::
     reader.refuse("timm_proj", ErrorCode::unsupported,
                   "is \"" + std::string(projection) + "\"; EVA02-CLIP's towers are supported with null and \"linear\"");
   }
-  // Without an own projection the network's classifier has its place.
+  // Without timm_proj the network's classifier is the projection.
   tower.head = EvaVisionConfig::Head{config_.dims, projection.empty() || reader.boolean("timm_proj_bias", false),
                                      projection.empty()};
   config_.vision = tower;

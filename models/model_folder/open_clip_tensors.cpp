@@ -26,7 +26,7 @@ class Renaming {
 
   bool has(std::string_view name) const { return stored_.find(name) != nullptr; }
 
-  /// `from` becomes `to`. `as` is its shape for the towers if they want another with as many elements.
+  /// `from` becomes `to`. `as` is its shape for the towers if they require another with as many elements.
   void move(const std::string& from, const Shape& shape, const std::string& to, Shape as = {}) {
     const TensorView* const view = take(from, shape);
     if (view == nullptr) return;
@@ -74,7 +74,7 @@ class Renaming {
     const TensorView* const view = stored_.find(name);
     if (view == nullptr) return;
     taken_.insert(name);
-    renamed_.add(name, *view);  // whoever reads it checks its shape
+    renamed_.add(name, *view);  // its reader checks the shape
   }
 
   Result<Checkpoint> finish() {

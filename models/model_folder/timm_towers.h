@@ -16,7 +16,7 @@ using TimmTower = std::variant<SiglipVisionConfig, EvaVisionConfig>;
 /// The sizes and the arithmetic that timm 1.0 has under this name (vision_transformer.py, eva.py), without a head;
 /// nullopt: not supported.
 ///
-/// Attention is paid to the activation. timm's older SigLIP towers, those of SigLIP 1 and SigLIP2's of the same size
+/// The activation differs: timm's older SigLIP towers, those of SigLIP 1 and SigLIP2's of the same size
 /// among them, have the exact GELU, where transformers has its tanh approximation for the same weights.
 std::optional<TimmTower> timm_tower(std::string_view name);
 

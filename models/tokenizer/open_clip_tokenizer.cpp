@@ -186,11 +186,17 @@ Loaded load_simple_tokenizer(const std::filesystem::path& folder) {
   return loaded ? std::move(loaded) : named(loaded.error(), folder);
 }
 
-/// The padding that tokenizer_config.json and special_tokens_map.json give; T5's own if they are missing.
+/// The padding that tokenizer_config.json and special_tokens_map.json give. It is part of what the tower reads, so it is
+/// not guessed.
 Result<Padding> read_padding(const std::filesystem::path& folder, const SentencePieceFile& file) {
   const Result<std::vector<JsonFile>> settings = read_settings(folder);
   if (!settings) return settings.error();
-  const std::string token = special_token(*settings, "pad_token", "<pad>");
+  const std::string token = special_token(*settings, "pad_token", "");
+  if (token.empty()) {
+    return Error{ErrorCode::not_found, folder.string() +
+                                           ": no file says which the pad_token is; download tokenizer_config.json and "
+                                           "special_tokens_map.json of the tokenizer's repository into the folder"};
+  }
   for (const JsonFile& json : *settings) {
     if (text_member(json.root(), "padding_side") != "left") continue;
     return Error{ErrorCode::unsupported, json.path().string() + ": padding_side is \"left\"; SigLIP's is \"right\""};

@@ -127,9 +127,11 @@ std::string without_c1_controls(std::string_view text) {
   });
 }
 
-/// One line, until nothing changes any more.
+/// One line, until nothing changes any more, but at most k_max_passes times: each layer of "&amp;amp;" takes a pass over
+/// the whole line.
 std::string fixed_line(std::string text, bool unescapes_html) {
-  for (;;) {
+  constexpr int k_max_passes = 8;
+  for (int pass = 1;; ++pass) {
     std::string fixed = unescapes_html ? unescape_complete_html(text) : text;
     if (is_ascii(fixed)) {
       fixed = with_unix_line_breaks(fixed);
@@ -139,7 +141,7 @@ std::string fixed_line(std::string text, bool unescapes_html) {
     }
     fixed = without_control_characters(without_terminal_escapes(fixed));
     if (!is_ascii(fixed)) fixed = to_current_nfc(fixed);
-    if (fixed == text) return fixed;
+    if (fixed == text || pass == k_max_passes) return fixed;
     text = std::move(fixed);
   }
 }

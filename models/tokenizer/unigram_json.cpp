@@ -62,7 +62,7 @@ bool is_metaspace(const Value& step) {
          (scheme.empty() ? bool_member(step, "add_prefix_space", true) : scheme == "always" || scheme == "first");
 }
 
-/// Metaspace, perhaps after a split at whitespace, which only its marks would keep.
+/// Metaspace, perhaps after a split at whitespace, which then changes nothing.
 Status check_pre_tokenizer(const Value& root) {
   const Value* pre_tokenizer = given_member(root, "pre_tokenizer");
   const auto wrong = [&] {

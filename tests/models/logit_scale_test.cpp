@@ -44,6 +44,7 @@ TEST_CASE("a checkpoint without a logit scale has none, which is no error") {
 TEST_CASE("a logit scale that is no finite number is the checkpoint's fault") {
   for (const auto& scale : {scale_of({"logit_scale", Dtype::f32, {}}, "\x00\x00\xc0\x7f"sv),
                             scale_of({"logit_scale", Dtype::f32, {}}, "\x00\x00\x80\x7f"sv),
+                            scale_of({"logit_scale", Dtype::f32, {}}, "\x00\x00\xc8\x42"sv),  // exp(100) is no float
                             scale_of({"logit_scale", Dtype::f16, {}}, "\x00\x7c"sv),
                             scale_of({"logit_scale", Dtype::i64, {}}, "\x01\0\0\0\0\0\0\0"sv),
                             scale_of({"logit_scale", Dtype::f32, {2}}, "\0\0\0\0\0\0\0\0"sv)}) {

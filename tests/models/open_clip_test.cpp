@@ -224,6 +224,20 @@ TEST_CASE("a folder with both layouts is Hugging Face's, and one with only OpenC
   CHECK_MESSAGE(loaded.ok(), loaded.error().message);
 }
 
+TEST_CASE("in a folder with both layouts damaged weights of Hugging Face's are reported, not replaced by OpenCLIP's") {
+  const EditableFolder both("open-clip-gelu");
+  both.write("open_clip_model.safetensors");
+  REQUIRE(load(both.folder.path()).ok());
+  both.folder.write("config.json", R"({"model_type":"siglip"})");
+  const std::string whole = read_file(both.folder.path() / "open_clip_model.safetensors");
+  both.folder.write("model.safetensors", whole.substr(0, whole.size() - 1));
+  CHECK(layout_of(both.folder.path()) == FolderLayout::hugging_face);
+  CHECK_FALSE(load(both.folder.path()).ok());
+  std::filesystem::remove(both.folder.path() / "model.safetensors");
+  both.folder.write("model.safetensors.index.json", R"({"weight_map":{"a":"model-00001-of-00002.safetensors"}})");
+  CHECK(layout_of(both.folder.path()) == FolderLayout::hugging_face);
+}
+
 TEST_CASE("tensors without their configuration are named with the file that is missing") {
   const EditableFolder model("open-clip-gelu");
   std::filesystem::remove(model.folder.path() / k_open_clip_config_file);

@@ -183,7 +183,25 @@ TEST_CASE("settings of tokenizers that are not supported are refused by name") {
   has(fault(*folder, ErrorCode::unsupported), "clean is \"canonicalize\"");
 }
 
-TEST_CASE("files that are missing are named with where they are to be had") {
+TEST_CASE("references nested without end are resolved in bounded time") {
+  const auto tokenizer = load(*clip_folder(""));
+  const auto nested = [](std::size_t levels) {
+    std::string text = "&";
+    for (std::size_t i = 0; i < levels; ++i) text += "amp;";
+    return text + " a";
+  };
+  CHECK(ids_of(*tokenizer, nested(6)) == ids_of(*tokenizer, "& a"));
+  // Quadratic time would be minutes, which the time limit of the tests ends.
+  CHECK_FALSE(ids_of(*tokenizer, nested(250'000)).empty());
+}
+
+TEST_CASE("without a pad_token a unigram tokenizer is refused: padding is part of what SigLIP's tower reads") {
+  const auto folder = unigram_folder();
+  std::filesystem::remove(folder->path() / "tokenizer_config.json");
+  has(fault(*folder, ErrorCode::not_found), "download tokenizer_config.json");
+}
+
+TEST_CASE("files that are missing are named with where to download them") {
   TemporaryFolder folder;
   folder.write("open_clip_config.json", config_of(""));
   has(fault(folder, ErrorCode::not_found), "tokenizer.json of openai/clip-vit-base-patch32");
