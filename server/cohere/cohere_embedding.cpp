@@ -48,11 +48,12 @@ bool has_dimensions(std::size_t wanted) {
   return std::find(std::begin(k_dimensions), std::end(k_dimensions), wanted) != std::end(k_dimensions);
 }
 
-/// Pictures in one call. A call of more than the budget of a minute would never be sent.
+/// Pictures in one call: at most half the budget of a minute. A call of the whole budget would not be sent as long as
+/// queries use a part of each minute.
 std::size_t pictures_per_call(const Known* known, const CohereClient::Options& client) {
   if (!known || !known->is_v4) return 1;
   const auto budget = static_cast<std::size_t>(client.pictures_per_minute);
-  return budget == 0 ? k_max_pictures : std::min(budget, k_max_pictures);
+  return budget == 0 ? k_max_pictures : std::clamp<std::size_t>(budget / 2, 1, k_max_pictures);
 }
 
 /// Of a picture that could not be made ready.
@@ -122,7 +123,7 @@ class CohereEmbedding::Job final : public PictureWaiter, public std::enable_shar
     auto wanted = request_.options.dimensions;
     if (wanted && (*wanted < 1 || (known && (is_v4 ? !has_dimensions(*wanted) : *wanted != known->dims)))) {
       return refuse({400,
-                     "model [" + request_.model + "] gives no vectors of " + std::to_string(*wanted) + " numbers: " +
+                     "model [" + request_.model + "] has no vectors of " + std::to_string(*wanted) + " numbers: " +
                          (is_v4 ? "request 256, 512, 1024 or 1536, or leave the length out" : "leave the length out"),
                      std::nullopt});
     }
@@ -190,10 +191,11 @@ class CohereEmbedding::Job final : public PictureWaiter, public std::enable_shar
   }
 
   void fail(const std::vector<std::size_t>& items, UpstreamFailure failure) override {
-    std::string where = place(items.front());
+    const auto [first, last] = std::minmax_element(items.begin(), items.end());
+    std::string where = place(*first);
     if (items.size() > 1) {
-      const char* const what = contents_[items.front()].is_text ? "texts" : "pictures";
-      where = std::string("the ") + what + " from " + where + " to " + place(items.back());
+      const char* const what = contents_[*first].is_text ? "texts" : "pictures";
+      where = std::string("the ") + what + " from " + where + " to " + place(*last);
     }
     failure.message = where + ": " + failure.message;
     finish(std::move(failure));

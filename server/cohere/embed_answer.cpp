@@ -1,5 +1,6 @@
 #include "server/cohere/embed_answer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -44,7 +45,7 @@ class AnswerReader {
     if (path_ != "{embeddings{float[[") return true;
     if (vectors.size() == count_) return refuse("it has more than " + std::to_string(count_) + " vectors");
     in_vector_ = true;
-    vectors.emplace_back().reserve(dims_);
+    vectors.emplace_back().reserve(std::min(dims_, k_max_dims));
     return true;
   }
   bool close(json::Kind, std::size_t size, std::size_t) {
@@ -144,7 +145,7 @@ Result<serving::Embeddings> read_embed_answer(std::string_view body, std::size_t
     embeddings[i].width = whole<std::uint32_t>(answer.sizes[i].width);
     embeddings[i].height = whole<std::uint32_t>(answer.sizes[i].height);
   }
-  embeddings.front().tokens = whole<std::size_t>(answer.tokens);
+  if (count > 0) embeddings.front().tokens = whole<std::size_t>(answer.tokens);
   return embeddings;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -16,7 +17,7 @@ using serving::Embeddings;
 using serving::UpstreamFailure;
 using Answer = Result<std::string, UpstreamFailure>;
 
-/// A call may end this much before the deadline of one of its pictures.
+/// A call may end this much after the deadline of one of its pictures.
 constexpr std::chrono::seconds k_close_deadlines{5};
 
 std::string name_of(const PictureCalls::Terms& terms) {
@@ -41,13 +42,14 @@ class PictureCalls::Batch : public std::enable_shared_from_this<Batch> {
   // ---- before it is sent
 
   bool has_room_for(const Terms& terms, const Item& item) const {
-    const auto apart = std::max(terms.deadline, terms_.deadline) - std::min(terms.deadline, terms_.deadline);
+    const auto apart = std::max(terms.deadline, first_deadline_) - std::min(terms.deadline, first_deadline_);
     return pictures_ + pictures_of(item) <= terms_.most && bytes_ + bytes_of(item) <= k_max_pictures_bytes &&
            items_.size() < k_max_pictures && apart <= k_close_deadlines;
   }
-  bool is_full() const { return pictures_ >= terms_.most || items_.size() == k_max_pictures; }
+  /// A call for one picture is not kept open, whatever is in it.
+  bool is_full() const { return terms_.most == 1 || pictures_ >= terms_.most || items_.size() == k_max_pictures; }
   void add(const Terms& terms, Item item) {
-    terms_.deadline = std::min(terms_.deadline, terms.deadline);
+    terms_.deadline = std::max(terms_.deadline, terms.deadline);
     pictures_ += pictures_of(item);
     bytes_ += bytes_of(item);
     items_.push_back(std::move(item));
@@ -156,7 +158,26 @@ class PictureCalls::Batch : public std::enable_shared_from_this<Batch> {
     for (const Share& share : shares()) share.waiter->fail(share.numbers, failure);
   }
 
+  /// Cohere counts the tokens of the call: divides them by the texts of its contents.
+  void divide_tokens(Embeddings& read) const {
+    if (read.empty()) return;
+    const std::size_t all = std::exchange(read.front().tokens, 0);
+    std::vector<std::size_t> texts;
+    for (const std::size_t i : sent_) {
+      texts.push_back(0);
+      for (const Part& part : items_[i].parts) texts.back() += part.is_picture ? 0 : part.bytes.size();
+    }
+    const std::size_t bytes = std::accumulate(texts.begin(), texts.end(), std::size_t{0});
+    std::size_t left = all;
+    for (std::size_t i = 0; i < read.size() && bytes > 0; ++i) {
+      read[i].tokens = all * texts[i] / bytes;
+      left -= read[i].tokens;
+    }
+    read.front().tokens += left;
+  }
+
   void take(Embeddings read) {
+    divide_tokens(read);
     if (!terms_.input_type.empty()) {
       for (auto& embedding : read) embedding.width = embedding.height = 0;  // not of one picture
     }
@@ -176,6 +197,7 @@ class PictureCalls::Batch : public std::enable_shared_from_this<Batch> {
   }
 
   Terms terms_;
+  const Timer::TimePoint first_deadline_ = terms_.deadline;
   std::vector<Item> items_;
   std::size_t pictures_ = 0, bytes_ = 0;
   std::vector<std::size_t> sent_;  // of `items_`, in the last attempt
@@ -187,16 +209,20 @@ class PictureCalls::Batch : public std::enable_shared_from_this<Batch> {
 void PictureCalls::add(const Terms& terms, Item item) {
   const std::string name = name_of(terms);
   std::vector<BatchPtr> ready;
+  ready.reserve(2);
   {
     const std::lock_guard lock(mutex_);
-    BatchPtr& open = open_[name];
-    if (open && !open->has_room_for(terms, item)) ready.push_back(std::exchange(open, nullptr));
-    if (!open) open = opened(terms, name);
-    open->add(terms, std::move(item));
-    if (open->is_full() || stopped_) {
-      ready.push_back(std::move(open));
-      open_.erase(name);
-    }
+    // A batch leaves `open_` only when nothing can fail any more, else its requests would never be answered.
+    const auto found = open_.find(name);
+    const BatchPtr open = found == open_.end() ? nullptr : found->second;
+    const bool fits = open && open->has_room_for(terms, item);
+    const BatchPtr batch = fits ? open : opened(terms, name);
+    batch->add(terms, std::move(item));
+    const bool is_ready = batch->is_full() || stopped_;
+    if (!is_ready && !fits) open_.insert_or_assign(name, batch);
+    if (is_ready && open) open_.erase(found);
+    if (open && !fits) ready.push_back(open);
+    if (is_ready) ready.push_back(batch);
     under_way_ += ready.size();
   }
   for (const BatchPtr& batch : ready) send(batch);
@@ -236,16 +262,21 @@ void PictureCalls::send_if_open(const std::string& name, const std::weak_ptr<Bat
 }
 
 void PictureCalls::send(const BatchPtr& batch) {
-  batch->follow_waiters();
-  client_.send(batch->call(), [self = shared_from_this(), batch](Answer answer) {
-    const Landed landed{*self};
-    const auto alone = batch->end(std::move(answer));
-    {
-      const std::lock_guard lock(self->mutex_);
-      self->under_way_ += alone.size();
-    }
-    for (const BatchPtr& one : alone) self->send(one);
-  });
+  try {
+    batch->follow_waiters();
+    client_.send(batch->call(), [self = shared_from_this(), batch](Answer answer) {
+      const Landed landed{*self};
+      const auto alone = batch->end(std::move(answer));
+      {
+        const std::lock_guard lock(self->mutex_);
+        self->under_way_ += alone.size();
+      }
+      for (const BatchPtr& one : alone) self->send(one);
+    });
+  } catch (const std::bad_alloc&) {  // the client has not taken it
+    const Landed landed{*this};
+    batch->end(no_memory());
+  }
 }
 
 PictureCalls::Landed::~Landed() {

@@ -18,7 +18,7 @@
 
 namespace sightline::cohere {
 
-/// A request that waits for vectors of pictures. `items` are its own numbers for them, in ascending order.
+/// A request that waits for vectors of pictures. `items` are its own numbers for them, in any order.
 class PictureWaiter {
  public:
   virtual ~PictureWaiter() = default;

@@ -451,18 +451,15 @@ TEST_CASE("the picture of a client that has left is not sent, and a call for non
 
 TEST_CASE("the budget of a minute counts pictures, however many go in a call, and texts do not wait for it") {
   CohereEmbedding::Options options;
-  options.client.pictures_per_minute = 5;
+  options.client.pictures_per_minute = 10;
   Bench bench(options);
   bench.cohere.hold();
   auto answer = bench.start(asking_v4(pictures(12)));
-  bench.cohere.wait_for_held(1);
-  bench.timer.advance(std::chrono::seconds(59));
-  CHECK(bench.cohere.requests().size() == 1);
-  CHECK(bench.sent(0, "images") == "array of 5");
-  bench.timer.advance(std::chrono::seconds(1));
-  bench.cohere.wait_for_held(2);
+  bench.cohere.wait_for_held(2);  // of half the budget each, so that queries find room between them
   bench.timer.advance(std::chrono::seconds(59));
   CHECK(bench.cohere.requests().size() == 2);
+  CHECK(bench.sent(0, "images") == "array of 5");
+  CHECK(bench.sent(1, "images") == "array of 5");
   auto text = bench.start(asking_v4(texts(1)));
   bench.cohere.wait_for_held(3);
   bench.timer.advance(std::chrono::seconds(1));
@@ -516,6 +513,33 @@ TEST_CASE("embed-v4.0 makes one vector of several parts") {
   CHECK(failed.error().message == "input 0: Cohere answered 400: no");
   CHECK(bench.embedding->fuses("embed-v4.0"));
   CHECK_FALSE(bench.embedding->fuses("embed-english-v3.0"));
+}
+
+TEST_CASE("several texts for one vector are sent, also where one picture is the budget") {
+  CohereEmbedding::Options options;
+  options.client.pictures_per_minute = 1;
+  Bench bench(options);
+  auto request = asking_v4(texts(2));
+  request.options.parts = {2};
+  const auto vectors = bench.embed(request);
+  REQUIRE_MESSAGE(vectors.ok(), vectors.error().message);
+  CHECK(vectors->size() == 1);
+}
+
+TEST_CASE("a request with little time does not end the pictures that go with its own") {
+  Bench bench;
+  bench.cohere.hold();
+  auto hasty = asking_v4({picture(1)}), patient = asking_v4({picture(2)});
+  patient.options.deadline = bench.timer.now() + std::chrono::seconds(6);
+  hasty.options.deadline = bench.timer.now() + std::chrono::seconds(2);
+  auto first = bench.start(patient), second = bench.start(hasty);
+  bench.timer.advance(k_gathering);
+  bench.cohere.wait_for_held(1);
+  CHECK(bench.sent(0, "images") == "array of 2");
+  bench.timer.advance(std::chrono::seconds(3));
+  CHECK(first.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+  bench.cohere.release();
+  CHECK(first.get());
 }
 
 TEST_CASE("the length of embed-v4.0's vectors is the request's, else the option's") {

@@ -98,3 +98,9 @@ TEST_CASE(
   bench.gateway.native.ids = {"clip"};
   CHECK(bench.passes(R"(ROW v = TEXT_EMBEDDING("x", "clip"))"));
 }
+
+TEST_CASE("brackets nest 1,000 deep at most, and what is open takes no more memory") {
+  const auto nested = [](std::size_t depth) { return std::string(depth, '(') + R"(embedding("a", "id"))"; };
+  CHECK(embedding_endpoints_in(nested(900)) == std::vector<std::string>{"id"});
+  CHECK(embedding_endpoints_in(nested(1'000'000)).empty());
+}

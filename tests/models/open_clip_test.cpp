@@ -229,7 +229,7 @@ TEST_CASE("in a folder with both layouts damaged weights of Hugging Face's are r
   both.write("open_clip_model.safetensors");
   REQUIRE(load(both.folder.path()).ok());
   both.folder.write("config.json", R"({"model_type":"siglip"})");
-  const std::string whole = read_file(both.folder.path() / "open_clip_model.safetensors");
+  const std::string whole = *read_text_file(both.folder.path() / "open_clip_model.safetensors", 1 << 20);
   both.folder.write("model.safetensors", whole.substr(0, whole.size() - 1));
   CHECK(layout_of(both.folder.path()) == FolderLayout::hugging_face);
   CHECK_FALSE(load(both.folder.path()).ok());

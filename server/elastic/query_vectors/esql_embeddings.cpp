@@ -118,6 +118,10 @@ class EsqlScan {
 
   void open(std::string_view name) {
     count();
+    if (open_.size() == k_most_open) {
+      at_ = text_.size();
+      return;
+    }
     const std::string function = ascii_lower(name);
     open_.push_back({function == "text_embedding" || function == k_word});
   }
@@ -133,6 +137,8 @@ class EsqlScan {
     call.tokens = 0;
     call.literal.clear();
   }
+
+  static constexpr std::size_t k_most_open = 1000;  // more than the parser of ES|QL accepts
 
   const std::string_view text_;
   std::size_t at_ = 0;

@@ -5,6 +5,7 @@
 #include <future>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/cancellation.h"
@@ -304,7 +305,13 @@ Outcome QueryVectors::query_language(http::Request request) {
   const auto body = rest::parse_json(request.body);
   if (!body || !body->IsObject()) return request;
   const Caller caller = caller_of(request);
-  for (const std::string& id : embedding_endpoints_in(json::text_at(*body, "query"))) {
+  const auto named = embedding_endpoints_in(json::text_at(*body, "query"));
+  const std::set<std::string> ids(named.begin(), named.end());
+  std::size_t left =
+      k_most_builders;  // each is looked up in the cluster; of those beyond, the cluster says that it has none
+  for (const std::string& id : ids) {
+    if (left-- == 0) break;
+    check_cancelled();
     const auto endpoint = endpoints_.get(caller, id);
     if (!endpoint || !*endpoint) continue;
     return illegal_argument("inference endpoint [" + id +
