@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <istream>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -120,7 +121,7 @@ class Listing {
     if (!kind.ok()) return sink_.add(Failure{utf8_name(name), 0, 0, kind.error().message + hint(*path)});
     if (*kind == EntryKind::folder)
       return note(Note::Kind::listed_other, name, "this is a folder: only files are loaded that the list names");
-    if (!has_picture_ending(place)) return note(Note::Kind::listed_other, name, "its name does not end as a picture's");
+    if (!has_picture_extension(place)) return note(Note::Kind::listed_other, name, "its name has no picture extension");
     if (leads_out(place)) return note(Note::Kind::listed_outside, name, "a symbolic link leads out of the folder");
     pictures_.emplace_back(folder_, *path);
   }
@@ -199,7 +200,7 @@ Result<FoundPictures> read_file_list(const fs::path& folder, std::istream& list,
   while (const auto name = names.next()) {
     if (name->is_bad) {
       const std::string what = options.null_separated ? "name " : "line ";
-      const std::string reason = what + std::to_string(name->number) + " of " + list_name + " is no path: it has " +
+      const std::string reason = what + std::to_string(name->number) + " of " + list_name + " is not a path: it has " +
                                  (name->text.size() == options.max_name_bytes
                                       ? "more than " + std::to_string(options.max_name_bytes) + " bytes"
                                       : "a NUL byte (--null reads names that end with one)");
@@ -207,7 +208,7 @@ Result<FoundPictures> read_file_list(const fs::path& folder, std::istream& list,
       if (++bad_names > options.max_bad_names || name->is_endless)
         return Error{
             ErrorCode::invalid_argument,
-            std::string(name->is_endless ? "a name does not end: " : "too many names are no paths, the last one: ") +
+            std::string(name->is_endless ? "a name does not end: " : "too many names are not paths, the last one: ") +
                 reason + "; is this a list of files?"};
     } else if (!name->text.empty()) {
       listing.take(name->text);
@@ -215,6 +216,28 @@ Result<FoundPictures> read_file_list(const fs::path& folder, std::istream& list,
   }
   if (list.bad()) return Error{ErrorCode::unavailable, "cannot read the list " + list_name + " to its end"};
   return listing.finish();
+}
+
+Result<std::vector<bool>> add_unlisted(const fs::path& folder, std::vector<PictureFile>& pictures) {
+  auto found = find_pictures(folder);
+  if (!found.ok()) return found.error();
+  std::vector<PictureFile> all;
+  all.reserve(found->pictures.size() + pictures.size());
+  std::vector<bool> listed;
+  auto other = found->pictures.begin();
+  for (PictureFile& picture : pictures) {
+    for (; other != found->pictures.end() && other->below() < picture.below(); ++other) {
+      all.push_back(std::move(*other));
+      listed.push_back(false);
+    }
+    if (other != found->pictures.end() && other->below() == picture.below()) ++other;
+    all.push_back(std::move(picture));
+    listed.push_back(true);
+  }
+  std::move(other, found->pictures.end(), std::back_inserter(all));
+  listed.resize(all.size(), false);
+  pictures = std::move(all);
+  return listed;
 }
 
 }  // namespace sightline::ingest

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "ingest/note.h"
@@ -25,10 +26,14 @@ struct FileListOptions {
 ///       2. A name is brought to one form, without `.`, `..` and doubled slashes. A file may be listed though it, or a
 ///          folder above it, is hidden.
 ///       3. A name outside of the folder, also one that a symbolic link leads out, becomes a note; so does a folder,
-///          and what does not end as a picture's name. What does not exist or cannot be inspected becomes a failure.
+///          and a file without a picture extension. What does not exist or cannot be inspected becomes a failure.
 ///       4. The pictures are put in order of name, each once. A repeated one becomes a note.
 /// Errors: not_found (`folder` is no folder); invalid_argument (too many bad names); unavailable (`list` breaks off).
 Result<FoundPictures> read_file_list(const std::filesystem::path& folder, std::istream& list,
                                      const std::string& list_name, const FileListOptions& options, FindingSink& found);
+
+/// Puts the other pictures of `folder` among `pictures`, those of a list, in order of name: rows of a table are matched with
+/// all of them. The result has, for each picture, whether the list names it. Errors: as find_pictures.
+Result<std::vector<bool>> add_unlisted(const std::filesystem::path& folder, std::vector<PictureFile>& pictures);
 
 }  // namespace sightline::ingest

@@ -1,6 +1,7 @@
 #include "ingest/load_plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "base/json/builder.h"
@@ -71,11 +72,11 @@ class Planner {
   LoadPlan run() {
     RowMatches matches;
     if (attributes_ != nullptr)
-      matches = match_rows(*attributes_, pictures_, [this](Note note) { pass_on(std::move(note)); });
+      matches = match_rows(*attributes_, pictures_, options_.listed, [this](Note note) { pass_on(std::move(note)); });
     if (options_.one_per_row) {
       for (std::size_t row = 0; row < matches.of_row.size(); ++row) add_row(row, matches.of_row[row]);
     } else {
-      plan_.entries_.reserve(pictures_.size());
+      if (options_.listed.empty()) plan_.entries_.reserve(pictures_.size());
       for (std::size_t picture = 0; picture < pictures_.size(); ++picture)
         add_picture(picture, attributes_ ? matches.of_picture[picture] : std::nullopt);
     }
@@ -97,61 +98,87 @@ class Planner {
     found_.add(note);
   }
 
+  bool is_listed(std::size_t picture) const { return options_.listed.empty() || options_.listed[picture]; }
+
   void add_picture(std::size_t picture, const std::optional<RowName>& name) {
     Entry entry{static_cast<Number>(picture)};
     if (name) {
       entry.row = static_cast<Number>(name->row);
       entry.column = static_cast<Number>(name->column);
     }
-    add(entry);
+    add(entry, is_listed(picture));
   }
 
   void add_row(std::size_t at, const std::vector<std::vector<std::size_t>>& found) {
     const Attributes::Row& row = attributes_->rows()[at];
-    const std::string line = "line " + std::to_string(row.line);
-    const auto first = std::find_if(found.begin(), found.end(), [](const auto& pictures) { return !pictures.empty(); });
-    if (first == found.end()) {
+    if (std::all_of(found.begin(), found.end(), [](const auto& pictures) { return pictures.empty(); })) {
       if (!options_.is_from_list)
-        found_.add(Failure{line, 0, 0, "none of the pictures that this row names is in the folder"});
+        found_.add(Failure{"line " + std::to_string(row.line), 0, 0,
+                           "none of the pictures that this row names is in the folder"});
       return;
-    }
-    const std::string name = pictures_[first->front()].name();
-    for (std::size_t column = 0; column < found.size(); ++column) {
-      if (!found[column].empty() || row.files[column].empty()) continue;
-      if (options_.is_from_list) {
-        found_.add(Failure{name, 0, 0,
-                           line + " is not loaded: it also names " + row.files[column] +
-                               ", which is not in the list; list all pictures of a row"});
-        return;
-      }
-      found_.add(Note{Note::Kind::row_without_picture, name,
-                      line + " is loaded without the pictures that are not in the folder"});
-      break;
     }
     const Entry entry{static_cast<Number>(plan_.row_pictures_.size()), static_cast<Number>(at)};
     for (const auto& pictures : found)
       plan_.row_pictures_.push_back(pictures.empty() ? LoadPlan::k_none : static_cast<Number>(pictures.front()));
-    add(entry);
+    add(entry, is_whole(row, found));
   }
 
-  void add(const Entry& entry) {
-    if (options_.id == PlanOptions::Id::hash) return plan_.entries_.push_back(entry);
+  /// False, and a failure unless none of them is listed, if the list names only some of the row's pictures.
+  bool is_whole(const Attributes::Row& row, const std::vector<std::vector<std::size_t>>& found) {
+    const std::string line = "line " + std::to_string(row.line);
+    std::optional<std::size_t> first_listed, unlisted_column, absent_column;
+    for (std::size_t column = 0; column < found.size(); ++column) {
+      if (found[column].empty()) {
+        if (!row.files[column].empty()) absent_column = column;
+      } else if (!is_listed(found[column].front())) {
+        if (!unlisted_column) unlisted_column = column;
+      } else if (!first_listed) {
+        first_listed = found[column].front();
+      }
+    }
+    if (!first_listed) return false;
+    const std::string name = pictures_[*first_listed].name();
+    if (unlisted_column) {
+      found_.add(Failure{name, 0, 0,
+                         line + " is not loaded: it also names " + row.files[*unlisted_column] +
+                             ", which is not in the list; list all pictures of a row"});
+    } else if (absent_column) {
+      found_.add(Note{Note::Kind::row_without_picture, name,
+                      line + " is loaded without the pictures that are not in the folder"});
+    }
+    return !unlisted_column;
+  }
+
+  /// A document that is not `meant` keeps its _id from the others, as in a load of the whole folder, and is not made.
+  void add(const Entry& entry, bool meant) {
+    if (options_.id == PlanOptions::Id::hash) {
+      if (meant) plan_.entries_.push_back(entry);
+      return;
+    }
+    const std::string trouble = trouble_with_id(entry);
+    if (trouble.empty()) {
+      const auto [known, is_new] = known_.emplace(plan_.id_of(entry), entry);
+      if (meant && is_new) return plan_.entries_.push_back(entry);
+      if (meant)
+        refuse(entry, place_of(entry) + " has the same _id, " + known->first + ", as " + place_of(known->second) +
+                          "; " + way_out());
+    } else if (meant) {
+      refuse(entry, trouble);
+    }
+  }
+
+  /// Why this document cannot have the _id that is asked for; nothing if it can.
+  std::string trouble_with_id(const Entry& entry) const {
     if (options_.id == PlanOptions::Id::column) {
-      if (entry.row == LoadPlan::k_none)
-        return refuse(entry, "it has no _id: no row of the attributes names this file");
+      if (entry.row == LoadPlan::k_none) return "it has no _id: no row of the attributes names this file";
       const Attributes::Row& row = attributes_->rows()[entry.row];
       if (row.id.empty())
-        return refuse(entry, "it has no _id: column " + options_.id_column + " of line " + std::to_string(row.line) +
-                                 " is empty");
+        return "it has no _id: column " + options_.id_column + " of line " + std::to_string(row.line) + " is empty";
     }
-    std::string id = plan_.id_of(entry);
-    if (id.size() > k_longest_id_bytes)
-      return refuse(entry, "its _id would have " + std::to_string(id.size()) + " bytes; Elasticsearch takes " +
-                               std::to_string(k_longest_id_bytes) + " (--id)");
-    const auto [known, is_new] = known_.emplace(std::move(id), plan_.entries_.size());
-    if (is_new) return plan_.entries_.push_back(entry);
-    refuse(entry, place_of(entry) + " has the same _id, " + known->first + ", as " +
-                      place_of(plan_.entries_[known->second]) + "; " + way_out());
+    const std::size_t bytes = plan_.id_of(entry).size();
+    if (bytes <= k_longest_id_bytes) return {};
+    return "its _id would have " + std::to_string(bytes) + " bytes; Elasticsearch takes " +
+           std::to_string(k_longest_id_bytes) + " (--id)";
   }
 
   std::string place_of(const Entry& entry) const { return plan_.first_picture(entry).path().string(); }
@@ -171,7 +198,7 @@ class Planner {
   const Attributes* attributes_;
   const PlanOptions& options_;
   FindingSink& found_;
-  std::unordered_map<std::string, std::size_t> known_;  // ids, with their place in the plan
+  std::unordered_map<std::string, Entry> known_;  // ids, with whose they are
   LoadPlan plan_;
 };
 

@@ -34,9 +34,12 @@ struct PlanOptions {
     column,  ///< Attributes::Options::id_column
   };
   Id id = Id::hash;
-  std::string id_column;                          ///< its name, for messages
-  bool one_per_row = false;                       ///< else one document per picture
-  bool is_from_list = false;                      ///< the pictures are a list's, not all of a folder
+  std::string id_column;      ///< its name, for messages
+  bool one_per_row = false;   ///< else one document per picture
+  bool is_from_list = false;  ///< only the pictures of a list are loaded
+  /// With `is_from_list`: which of the pictures the list names. The others are there for the rows that name them, so that
+  /// a listed picture gets the row and the _id that it gets in a load of the whole folder. Empty: all are listed.
+  std::vector<bool> listed;
   std::vector<std::string> file_columns{"file"};  ///< as in Attributes::Options
 };
 
@@ -83,8 +86,8 @@ class LoadPlan {
 
 /// One document per picture, with the attributes of its row; or one per row, with its pictures. `attributes`
 /// is null if there is no table. Both must outlive the plan. `found` gets documents that cannot be made, as failures,
-/// and notes. Of a list's pictures, rows that name none of them are left out, and so are those whose pictures the list
-/// names only in part: the document would lose the others. Errors: too_large (more than 4 billion pictures or rows).
+/// and notes. Of a list's pictures, rows that name none of them are left out. Rows whose pictures the list names only in
+/// part become failures: the document would lose the others. Errors: too_large (more than 4 billion pictures or rows).
 Result<LoadPlan> plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes,
                            const PlanOptions& options, FindingSink& found);
 

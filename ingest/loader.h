@@ -54,7 +54,7 @@ class Loader {
     std::string index;
     std::string lookup_index;                  ///< where documents are looked up; empty: `index`
     std::string pipeline;                      ///< empty: the index's default pipeline
-    std::vector<std::string> inferred_fields;  ///< written by the pipeline: never kept
+    std::vector<std::string> inferred_fields;  ///< written by the pipeline, or out of date: never kept
     std::size_t max_bulk_bytes = 8u << 20;     ///< of one body; a single larger document goes alone
     std::size_t max_bulk_documents = 64;
     int max_in_flight = 2;  ///< bulks

@@ -40,7 +40,7 @@ constexpr const char* k_examples =
     R"(Examples:
   sightline-ingest photos --index clip-images --attributes photos.csv
   sightline-ingest photos --index clip-images --attributes photos.csv --column-type zip=text --resume
-  find photos -name '*.jpg' -newer stamp -printf '%P\0' | sightline-ingest photos --index clip-images --files-from - --null
+  find photos -name '*.jpg' -cnewer stamp -printf '%P\0' | sightline-ingest photos --index clip-images --files-from - --null
   sightline-ingest houses --index clip-images --attributes houses.csv --file-column kitchen --file-column frontal
   sightline-ingest houses --index clip-images --attributes houses.csv --file-column frontal --file-column kitchen \
       --one-document-per row --id column:house_id)";
@@ -209,7 +209,9 @@ Result<Attributes::Options> attribute_options(const Command& command, const Plan
   for (const std::string& field : picture_fields(command)) {
     options.reserved.push_back(field);
     if (!command.load.url_prefix.empty()) options.reserved.push_back(url_field(field));
-    if (plan.id != PlanOptions::Id::hash) options.reserved.push_back(hash_field(field));
+    // A pipeline that removes the pictures makes the loader write hashes, too: decide_hashes.
+    if (plan.id != PlanOptions::Id::hash && !command.load.url_prefix.empty())
+      options.reserved.push_back(hash_field(field));
   }
   if (!plan.one_per_row && plan.file_columns.size() > 1) options.reserved.emplace_back(k_column_field);
   for (const std::string& text : command.column_types) {
@@ -266,14 +268,15 @@ struct Preparation {
   explicit Preparation(const std::string& report_file) : report(report_file) {}
 
   Report report;
-  FoundPictures found;
+  FoundPictures found;      // with a list and a table, also the folder's other pictures
+  std::size_t to_load = 0;  // pictures
   std::optional<Attributes> attributes;
   std::optional<LoadPlan> plan;  // of `found` and `attributes`
 };
 
 /// Fills `ready`. Errors: wrong usage, with a message for the user.
 Status prepare(const Command& command, Preparation& ready) {
-  const auto plan = plan_options(command);
+  auto plan = plan_options(command);
   if (!plan.ok()) return plan.error();
   const auto table = attribute_options(command, *plan);
   if (!table.ok()) return table.error();
@@ -285,6 +288,12 @@ Status prepare(const Command& command, Preparation& ready) {
     if (!read.ok()) return read.error();
     ready.attributes = std::move(*read);
   }
+  ready.to_load = ready.found.pictures.size();
+  if (plan->is_from_list && ready.attributes) {
+    auto listed = add_unlisted(command.folders.front(), ready.found.pictures);
+    if (!listed.ok()) return listed.error();
+    plan->listed = std::move(*listed);
+  }
   for (const UnreadableEntry& entry : ready.found.unreadable) ready.report.add(Failure{entry.name, 0, 0, entry.reason});
   for (const std::string& name : ready.found.linked_folders)
     ready.report.add(Note{Note::Kind::linked_folder, name,
@@ -293,7 +302,7 @@ Status prepare(const Command& command, Preparation& ready) {
   if (!made.ok()) return made.error();
   ready.plan = std::move(*made);
   // A list may well be empty: of files that are new since yesterday, say.
-  if (ready.found.pictures.empty() && ready.report.failures() == 0 && !plan->is_from_list)
+  if (ready.to_load == 0 && ready.report.failures() == 0 && !plan->is_from_list)
     return Error{ErrorCode::invalid_argument,
                  "no pictures in " + command.folders.front() +
                      " (names must end in .jpg, .jpeg, .png, .webp, .gif, .bmp, .heic, .heif or .avif)"};
@@ -325,7 +334,8 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
          " is a demo model, trained only on drawings. On photos its hits are random, whatever their scores "
          "(docs/models.md, \"Which model\")");
   }
-  for (const CohereModel& model : cohere_models(*mapping)) note(cohere_cost(model, ready.plan->size()));
+  for (const CohereModel& model : ready.plan->size() > 0 ? cohere_models(*mapping) : std::vector<CohereModel>{})
+    note(cohere_cost(model, ready.plan->size()));
   const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields, keyword_fields);
   for (const Note& misfit : fields.misfits) {
     note(misfit.name + ": " + misfit.reason);
@@ -348,7 +358,7 @@ int load(Cluster& cluster, const Command& command, Preparation& ready) {
   };
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
-  std::cout << counted(ready.found.pictures.size(), "picture");
+  std::cout << counted(ready.to_load, "picture");
   if (command.one_per_row()) std::cout << " for " << counted(ready.plan->size(), "row");
   if (ready.found.ignored > 0) std::cout << " (" << counted(ready.found.ignored, "other file") << " ignored)";
   std::cout << " to " << command.load.index << std::endl;
@@ -371,12 +381,40 @@ int load(Cluster& cluster, const Command& command, Preparation& ready) {
   return ready.report.failures() == 0 ? k_all_indexed : k_some_failed;
 }
 
-/// What the pipeline does to the documents' fields, for the loader; notes what a person should know of it.
-void inspect_pipeline(Cluster& cluster, const std::string& pipeline, const Preparation& ready, Command& command) {
+/// Whether the table, if there is one, has a column for this field.
+bool has_column(const Preparation& ready, const std::string& name) {
+  if (!ready.attributes) return false;
+  const auto& fields = ready.attributes->fields();
+  return std::any_of(fields.begin(), fields.end(), [&](const Attributes::Field& field) { return field.name == name; });
+}
+
+/// Decides about the hashes beside the pictures. Errors: invalid_argument (the table has a column of such a name).
+Status decide_hashes(const Preparation& ready, bool drops_pictures, Command& command) {
+  if (command.id == "hash") return {};
+  Loader::Options& load = command.load;
+  load.writes_hashes = drops_pictures || !load.url_prefix.empty();
+  for (const std::string& picture : picture_fields(command)) {
+    const std::string field = hash_field(picture);
+    if (!has_column(ready, field)) {
+      // A stored hash that this load does not write may be that of an earlier picture: it is not kept.
+      if (!load.writes_hashes) load.inferred_fields.push_back(field);
+    } else if (load.writes_hashes) {
+      return Error{ErrorCode::invalid_argument, command.attributes_file + ": the column " + field +
+                                                    " is written by the loader, because the pipeline removes the "
+                                                    "pictures; rename it"};
+    }
+  }
+  return {};
+}
+
+/// What the pipeline does to the documents' fields, for the loader; notes what a person should know of it. Errors: those
+/// of decide_hashes.
+Status inspect_pipeline(Cluster& cluster, const std::string& pipeline, const Preparation& ready, Command& command) {
   Loader::Options& load = command.load;
   if (pipeline.empty()) {
-    return note("index " + load.index +
-                " has no default pipeline and --pipeline is not given: the pictures will not be embedded");
+    note("index " + load.index +
+         " has no default pipeline and --pipeline is not given: the pictures will not be embedded");
+    return decide_hashes(ready, false, command);
   }
   auto fields = cluster.pipeline_fields(pipeline);
   const std::vector<std::string> pictures = picture_fields(command);
@@ -387,15 +425,11 @@ void inspect_pipeline(Cluster& cluster, const std::string& pipeline, const Prepa
   // Else what the pipelines of scripts/register_endpoints.sh write.
   load.inferred_fields = fields.ok() ? std::move(fields->inferred)
                                      : std::vector<std::string>{"image_embedding", "model_id", "model_fingerprint"};
-  load.writes_hashes = command.id != "hash" && (drops_pictures || !load.url_prefix.empty());
-  const auto is_link = [](const Attributes::Field& field) { return field.name == "image_url"; };
-  const bool has_links =
-      !load.url_prefix.empty() ||
-      (ready.attributes && std::any_of(ready.attributes->fields().begin(), ready.attributes->fields().end(), is_link));
-  if (drops_pictures && !has_links) {
+  if (drops_pictures && load.url_prefix.empty() && !has_column(ready, "image_url")) {
     note("pipeline " + pipeline +
          " removes the pictures, and --image-url is not given: the documents will have no picture to show");
   }
+  return decide_hashes(ready, drops_pictures, command);
 }
 
 int run(int argc, char** argv) {
@@ -425,8 +459,9 @@ int run(int argc, char** argv) {
     return refuse(k_no_cluster,
                   "no index " + command.load.index + "; scripts/register_endpoints.sh creates those of the models");
   command.load.lookup_index = index->read_from;
-  inspect_pipeline(**cluster, command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline, ready,
-                   command);
+  const std::string& pipeline = command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline;
+  if (const Status inspected = inspect_pipeline(**cluster, pipeline, ready, command); !inspected.ok())
+    return refuse(k_bad_usage, inspected.error().message);
   if (ready.attributes && !command.quiet) print_types(ready.attributes->fields());
   prepare_mapping(**cluster, command, ready);
   return load(**cluster, command, ready);

@@ -17,13 +17,6 @@ namespace sightline::ingest {
 namespace fs = std::filesystem;
 namespace {
 
-bool has_picture_name(const fs::path& path) {
-  constexpr std::array<std::string_view, 9> k_endings{".jpg", ".jpeg", ".png",  ".webp", ".gif",
-                                                      ".bmp", ".heic", ".heif", ".avif"};
-  const std::string ending = ascii_lower(path.extension().string());
-  return std::find(k_endings.begin(), k_endings.end(), ending) != k_endings.end();
-}
-
 bool is_hidden(const fs::path& path) {
   return path.filename().string().starts_with('.');
 }
@@ -103,7 +96,7 @@ class Walk {
       } else {
         folders.push_back(path);
       }
-    } else if (has_picture_name(path)) {
+    } else if (has_picture_extension(path)) {
       found_.pictures.emplace_back(folder_, below(path));
     } else {
       ++found_.ignored;
@@ -154,8 +147,11 @@ std::string PictureFile::name() const {
   return utf8_name(below_);
 }
 
-bool has_picture_ending(const fs::path& path) {
-  return has_picture_name(path);
+bool has_picture_extension(const fs::path& path) {
+  constexpr std::array<std::string_view, 9> k_extensions{".jpg", ".jpeg", ".png",  ".webp", ".gif",
+                                                         ".bmp", ".heic", ".heif", ".avif"};
+  const std::string extension = ascii_lower(path.extension().string());
+  return std::find(k_extensions.begin(), k_extensions.end(), extension) != k_extensions.end();
 }
 
 Result<EntryKind> inspect_entry(const fs::path& path) {

@@ -38,7 +38,7 @@ struct UnreadableEntry {
 
 struct FoundPictures {
   std::vector<PictureFile> pictures;        ///< in order of name
-  std::size_t ignored = 0;                  ///< files whose names do not end as a picture's
+  std::size_t ignored = 0;                  ///< files whose names have no picture extension
   std::vector<UnreadableEntry> unreadable;  ///< in order of name
   std::vector<std::string> linked_folders;  ///< behind symbolic links, not entered; in order of name
 };
@@ -52,8 +52,8 @@ Result<FoundPictures> find_pictures(const std::filesystem::path& folder);
 /// Errors: not_found (`folder` is no folder, or cannot be inspected).
 Status check_folder(const std::filesystem::path& folder);
 
-/// Whether a file name ends as a picture's.
-bool has_picture_ending(const std::filesystem::path& path);
+/// Whether a file name has a picture extension.
+bool has_picture_extension(const std::filesystem::path& path);
 
 /// What `path` is, links followed.
 enum class EntryKind : std::uint8_t { file, folder };

@@ -16,8 +16,9 @@ constexpr std::size_t k_longest_typo = 2;  // edits
 
 class Matcher {
  public:
-  Matcher(const Attributes& attributes, const std::vector<PictureFile>& pictures, const std::function<void(Note)>& note)
-      : attributes_(attributes), pictures_(pictures), note_(note) {
+  Matcher(const Attributes& attributes, const std::vector<PictureFile>& pictures, const std::vector<bool>& listed,
+          const std::function<void(Note)>& note)
+      : attributes_(attributes), pictures_(pictures), listed_(listed), note_(note) {
     matches_.of_picture.resize(pictures.size());
     for (const Attributes::Row& row : attributes.rows()) matches_.of_row.emplace_back(row.files.size());
     names_of_picture_.resize(pictures.size());
@@ -106,6 +107,7 @@ class Matcher {
   const std::string& name_at(const RowName& name) const { return attributes_.rows()[name.row].files[name.column]; }
   std::size_t line_of(const RowName& name) const { return attributes_.rows()[name.row].line; }
 
+  bool is_listed(std::size_t picture) const { return listed_.empty() || listed_[picture]; }
   void note(Note::Kind kind, const std::string& name, std::string reason) { note_({kind, name, std::move(reason)}); }
 
   static bool has_all_files(const std::vector<std::vector<std::size_t>>& of_row) {
@@ -167,7 +169,7 @@ class Matcher {
 
   void note_files_without_row() {
     for (std::size_t picture = 0; picture < pictures_.size(); ++picture) {
-      if (names_of_picture_[picture].empty())
+      if (names_of_picture_[picture].empty() && is_listed(picture))
         note(Note::Kind::file_without_row, pictures_[picture].name(), "no row of the attributes names this file");
     }
   }
@@ -175,7 +177,7 @@ class Matcher {
   void note_files_with_two_rows() {
     for (std::size_t picture = 0; picture < pictures_.size(); ++picture) {
       const std::vector<RowName>& names = names_of_picture_[picture];
-      if (!differ(names, [](const RowName& name) { return name.row; })) continue;
+      if (!is_listed(picture) || !differ(names, [](const RowName& name) { return name.row; })) continue;
       std::string lines;
       for (const RowName& name : names) lines += (lines.empty() ? "" : ", ") + std::to_string(line_of(name));
       note(Note::Kind::same_file_twice, pictures_[picture].name(),
@@ -186,6 +188,7 @@ class Matcher {
 
   const Attributes& attributes_;
   const std::vector<PictureFile>& pictures_;
+  const std::vector<bool>& listed_;
   const std::function<void(Note)>& note_;
   std::vector<std::vector<RowName>> names_of_picture_;
   std::vector<std::string> folded_;  // names of pictures, for suggestions
@@ -195,8 +198,8 @@ class Matcher {
 }  // namespace
 
 RowMatches match_rows(const Attributes& attributes, const std::vector<PictureFile>& pictures,
-                      const std::function<void(Note)>& note) {
-  return Matcher(attributes, pictures, note).run();
+                      const std::vector<bool>& listed, const std::function<void(Note)>& note) {
+  return Matcher(attributes, pictures, listed, note).run();
 }
 
 }  // namespace sightline::ingest

@@ -39,7 +39,8 @@ struct RowMatches {
 ///
 /// A name that found a picture in one step takes no part in the later ones. Where two rows name one picture,
 /// the later row counts. `note` gets rows without a file, files without a row, files with two rows; in this order.
+/// Notes about files are only about those that are `listed`; if that is empty, about all.
 RowMatches match_rows(const Attributes& attributes, const std::vector<PictureFile>& pictures,
-                      const std::function<void(Note)>& note);
+                      const std::vector<bool>& listed, const std::function<void(Note)>& note);
 
 }  // namespace sightline::ingest

@@ -273,9 +273,15 @@ register_endpoint() { # ID DIMS
 }
 
 register_pipeline() { # ID BODY
+  es GET "/_ingest/pipeline/$1"
+  local there=$answer removed=
+  [ "$status" != 200 ] || removed=$(jq -n --arg id "$1" --argjson have "$there" --argjson want "$2" '
+    def drops: any(.processors[]?.remove.field; . == "image_data" or (type == "array" and index("image_data") != null));
+    if ($have[$id] | drops) and ($want | drops | not) then true else empty end')
   es PUT "/_ingest/pipeline/$1" "$2"
   [ "$status" = 200 ] || fail "could not create pipeline $1 ($status): $(reason)"
   say "pipeline  $1: in place"
+  [ -z "$removed" ] || say "note      $1: the pipeline no longer removes image_data, because --drop-image-data is not given: the index will store the pictures of later loads"
 }
 
 # Called before any change: an existing index must hold vectors of the models that Sightline serves now.
@@ -316,10 +322,11 @@ register_index() { # NAME BODY
     say "index     $1: created, $(jq -r '[.mappings.properties[] | select(.type == "dense_vector") | .dims | tostring] | join(" + ")' <<<"$2") dimensions"; return
   fi
   [ "$status" = 200 ] || fail "could not read index $1 ($status): $(reason)"
-  # The models of its vectors, and fields that a later version of this script has added.
+  # The models of its vectors, and fields that a later version of this script has added. What is noted of a vector field is
+  # replaced whole: a budget that Cohere no longer has, or a demo model, must not remain.
   local mapping
   mapping=$(jq --arg i "$1" --argjson want "$2" '.[$i].mappings as $have
-    | {_meta: (($have._meta // {}) * $want.mappings._meta)} as $meta | ($want.mappings.properties | with_entries(select($have.properties[.key] == null))) as $new
+    | {_meta: (($have._meta // {}) | .sightline = (.sightline // {}) + $want.mappings._meta.sightline)} as $meta | ($want.mappings.properties | with_entries(select($have.properties[.key] == null))) as $new
     | if $meta._meta == $have._meta and $new == {} then empty else $meta + {properties: $new} end' <<<"$answer")
   if [ -n "$mapping" ]; then
     es PUT "/$1/_mapping" "$mapping"

@@ -9,13 +9,14 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 import unicodedata
 import urllib.error
 import urllib.request
 
 import pytest
 
-from conftest import ROOT
+from conftest import BIN, ROOT
 
 
 def folder_of(tmp_path, pictures, names):
@@ -342,17 +343,52 @@ def test_a_list_of_files_is_loaded_as_a_folder_is(registered, demo_pictures, tmp
     assert status == 0 and "1 indexed, 2 already there, 0 failed" in out, out + err
 
 
+def documented(heading):
+    """The scripts in that part of docs/ingest.md."""
+    part = (ROOT / "docs/ingest.md").read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"```sh\n(.*?)```", part, re.S)
+
+
 def test_the_files_that_find_prints_are_loaded(registered, demo_pictures, tmp_path):
-    folder = folder_of(tmp_path, demo_pictures, ["old.jpg", "new.jpg", "sub/new\nline.jpg"])
-    os.utime(folder / "old.jpg", (1, 1))
-    (tmp_path / "stamp").touch()
-    os.utime(tmp_path / "stamp", (2, 2))
-    printed = subprocess.run(["find", folder, "-name", "*.jpg", "-newer", tmp_path / "stamp", "-printf", "%P\\0"], capture_output=True, text=True, check=True)
-    status, out, err = load(registered, folder, "--files-from", "-", "-0", given=printed.stdout)
-    assert status == 0 and "2 indexed, 0 failed" in out, out + err
-    assert set(sources(registered)) == {"new.jpg", "sub/new\nline.jpg"}
-    status, out, err = load(registered, folder, "--files-from", "-", given="")
-    assert status == 0 and "0 indexed, 0 failed" in out, out + err
+    folder = folder_of(tmp_path, demo_pictures, ["old.jpg"])
+    folder.rename(tmp_path / "photos")
+    first, later = documented("Lists of files")
+    environment = {**registered.environment(), "PATH": f"{BIN}:{os.environ['PATH']}"}
+
+    def script(text):
+        return subprocess.run(["bash", "-c", text], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+
+    done = script(later)
+    assert done.returncode != 0 and not (tmp_path / "stamp").exists(), "without a first load nothing may count as loaded: " + done.stdout + done.stderr
+    done = script(first)
+    assert done.returncode == 0 and "1 indexed, 0 failed" in done.stdout, done.stdout + done.stderr
+    stamp = (tmp_path / "stamp").stat().st_mtime_ns
+    while (tmp_path / "photos/old.jpg").stat().st_ctime_ns >= stamp or time.time_ns() < stamp + 50_000_000:  # clocks of files are coarse
+        time.sleep(0.01)
+    folder_of(tmp_path, demo_pictures[1:], ["new.jpg", "sub/new\nline.jpg"]).rename(tmp_path / "new")
+    os.utime(tmp_path / "new/new.jpg", (1, 1))
+    for name in ("new.jpg", "sub"):
+        shutil.move(tmp_path / "new" / name, tmp_path / "photos" / name)
+    done = script(later)
+    assert done.returncode == 0 and "2 indexed, 0 failed" in done.stdout, done.stdout + done.stderr
+    assert set(sources(registered)) == {"old.jpg", "new.jpg", "sub/new\nline.jpg"}
+    assert (tmp_path / "stamp").stat().st_mtime_ns > stamp
+    done = script(later)
+    assert done.returncode == 0 and "0 indexed, 0 failed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_listed_picture_does_not_get_the_row_of_one_that_is_not_listed(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg", "sub/a.jpg", "IMG_1.jpg", "img_1.jpg", "b.jpg"])
+    options = ["--attributes", table_of(tmp_path, "file,house\na.jpg,A\nImg_1.jpg,I\nb.jpg,B\n"), "--id", "column:house"]
+    status, out, err = load(registered, folder, *options)
+    assert status == 1 and "2 indexed, 3 failed" in out, out + err
+    before = {name: registered.es("GET", f"/clip-images/_doc/{name}") for name in "AB"}
+    status, out, err = load(registered, folder, *options, "--files-from", "-", given="sub/a.jpg\nIMG_1.jpg\nb.jpg\n")
+    assert status == 1 and "3 pictures to clip-images" in out and "1 indexed (1 of them updated), 2 failed" in out, out + err
+    assert registered.es("GET", "/clip-images/_doc/A") == before["A"]
+    assert registered.es("GET", "/clip-images/_doc/B")[1]["_source"]["image_data"] == before["B"][1]["_source"]["image_data"]
+    assert registered.es("GET", "/clip-images/_doc/I")[0] == 404
+    assert set(report_of(folder)) == {"sub/a.jpg", "IMG_1.jpg"}
 
 
 def test_a_list_that_cannot_be_used_is_refused(server, demo_pictures, tmp_path):
@@ -425,6 +461,37 @@ def test_without_stored_pictures_a_changed_file_is_found_by_its_hash(server, dem
     assert status == 0 and "1 indexed (1 of them updated), 1 already there" in out, out + err
     assert types(server)["image_sha256"] == "keyword"
     assert server.es("GET", "/clip-images/_doc/b.jpg")[1]["_source"]["image_sha256"] == hashlib.sha256((folder / "b.jpg").read_bytes()).hexdigest()
+
+
+def test_a_hash_of_an_earlier_picture_is_not_kept(server, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    links = ["--id", "path", "--image-url", "https://files.example/"]
+    assert server.register("--models", "clip", "--drop-image-data").returncode == 0
+    assert load(server, folder, *links)[0] == 0
+    done = server.register("--models", "clip")
+    assert done.returncode == 0 and "clip-images: the pipeline no longer removes image_data" in done.stdout, done.stdout + done.stderr
+    assert "no longer removes" not in server.register("--models", "clip").stdout
+    shutil.copyfile(demo_pictures[1], folder / "a.jpg")
+    status, out, err = load(server, folder, "--id", "path")
+    assert status == 0 and "1 indexed" in out and "image_sha256" not in sources(server)["a.jpg"], out + err
+    shutil.copyfile(demo_pictures[0], folder / "a.jpg")
+    status, out, err = load(server, folder, *links, "--resume")
+    assert status == 0 and "1 indexed (1 of them updated)" in out, out + err
+    assert server.es("GET", "/clip-images/_doc/a.jpg")[1]["_source"]["image_data"] == base64.b64encode(demo_pictures[0].read_bytes()).decode()
+
+
+def test_a_column_may_have_a_hashs_name_unless_the_loader_writes_hashes(server, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    options = ["--id", "path", "--attributes", table_of(tmp_path, "file,image_sha256\na.jpg,abc\n")]
+    assert server.register("--models", "clip").returncode == 0
+    assert load(server, folder, *options)[0] == 0 and sources(server)["a.jpg"]["image_sha256"] == "abc"
+    status, out, err = load(server, folder, *options, "--resume")
+    assert status == 0 and "0 indexed, 1 already there" in out, out + err
+    status, out, err = load(server, folder, *options, "--image-url", "https://files.example/")
+    assert status == 2 and "image_sha256 is written by the loader" in err, out + err
+    assert server.register("--models", "clip", "--drop-image-data").returncode == 0
+    status, out, err = load(server, folder, *options)
+    assert status == 2 and "image_sha256 is written by the loader" in err, out + err
 
 
 def test_a_row_has_a_link_to_each_of_its_pictures(registered, houses, tmp_path):

@@ -49,6 +49,20 @@ def test_dimensions_are_measured_and_stand_in_the_mapping(registered):
     assert registered.es("GET", "/clip-images")[1]["clip-images"]["mappings"]["properties"]["image_embedding"]["dims"] == dims
 
 
+def test_a_budget_that_cohere_no_longer_has_does_not_stay_in_the_mapping(registered):
+    def meta():
+        return registered.es("GET", "/clip-images")[1]["clip-images"]["mappings"]["_meta"]
+
+    wanted = meta()
+    planted = json.loads(json.dumps(wanted))
+    planted["sightline"]["image_embedding"]["cohere"] = {"model": "m", "pictures_per_call": 1, "calls_per_minute": 40}
+    planted["mine"] = planted["sightline"]["other_embedding"] = {"model": "mine"}
+    assert registered.es("PUT", "/clip-images/_mapping", {"_meta": planted})[0] == 200 and meta() == planted
+    done = registered.register()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert meta() == {**wanted, "mine": {"model": "mine"}, "sightline": {**wanted["sightline"], "other_embedding": {"model": "mine"}}}
+
+
 def test_an_endpoint_that_points_elsewhere_is_put_right(registered):
     wrong = dict(registered.environment(), SIGHTLINE_URL=registered.url.replace("127.0.0.1", "localhost"))
     moved = run([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null"], wrong)

@@ -61,7 +61,7 @@ TEST_CASE("names that end with a NUL byte may hold line feeds") {
   const std::string list("two\nlines.jpg\0b.jpg\r\0", 22);
   const Listed listed = read(folder.path(), list, options);
   CHECK(listed.names == Lines{"two\nlines.jpg"});
-  CHECK(listed.notes == Lines{"b.jpg\r: its name does not end as a picture's"});
+  CHECK(listed.notes == Lines{"b.jpg\r: its name has no picture extension"});
 }
 
 TEST_CASE("nothing outside of the folder is loaded, by no spelling and by no link") {
@@ -107,7 +107,7 @@ TEST_CASE("what is listed but cannot be loaded is named with its reason") {
   CHECK(listed.failures == Lines{"absent.jpg: this file does not exist", "a.jpg/b.jpg: this file does not exist",
                                  "link.jpg: this link leads to gone.jpg, which does not exist",
                                  "pipe.jpg: this is a named pipe, not a file"});
-  CHECK(listed.notes == Lines{"notes.txt: its name does not end as a picture's",
+  CHECK(listed.notes == Lines{"notes.txt: its name has no picture extension",
                               "sub.jpg: this is a folder: only files are loaded that the list names",
                               ".: this is a folder: only files are loaded that the list names"});
   CHECK(read(folder.path() / "absent", "a.jpg").error.ends_with("absent is not a folder"));
@@ -125,7 +125,7 @@ TEST_CASE("names as find prints them, with the folder in front, get a hint") {
                                  "photos/b.jpg: this file does not exist"});
 }
 
-TEST_CASE("lines that are no paths are named, and many of them end the reading") {
+TEST_CASE("lines that are not paths are named, and many of them end the reading") {
   const TemporaryFolder folder;
   folder.write("a.jpg", "x");
   FileListOptions options;
@@ -135,13 +135,13 @@ TEST_CASE("lines that are no paths are named, and many of them end the reading")
   Listed listed = read(folder.path(), longer + "\na.jpg\n" + with_null + "\n" + std::string(20, 'm'), options);
   CHECK(listed.names == Lines{"a.jpg"});
   CHECK(listed.failures ==
-        Lines{std::string(20, 'n') + ": line 1 of list is no path: it has more than 20 bytes",
-              "a: line 3 of list is no path: it has a NUL byte (--null reads names that end with one)",
+        Lines{std::string(20, 'n') + ": line 1 of list is not a path: it has more than 20 bytes",
+              "a: line 3 of list is not a path: it has a NUL byte (--null reads names that end with one)",
               std::string(20, 'm') + ": this file does not exist"});
   listed = read(folder.path(), longer + "\n" + longer + "\n" + longer + "\na.jpg", options);
   CHECK(
       listed.error ==
-      "too many names are no paths, the last one: line 3 of list is no path: it has more than 20 bytes; is this a list "
+      "too many names are not paths, the last one: line 3 of list is not a path: it has more than 20 bytes; is this a list "
       "of files?");
 }
 
@@ -149,5 +149,21 @@ TEST_CASE("a list without end is not read to it") {
   const TemporaryFolder folder;
   const Listed listed = read(folder.path(), std::string(3u << 20, '\0'));
   CHECK(listed.failures.size() == 1);
-  CHECK(listed.error.starts_with("a name does not end: line 1 of list is no path"));
+  CHECK(listed.error.starts_with("a name does not end: line 1 of list is not a path"));
+}
+
+TEST_CASE("a folder's other pictures are put among the listed ones in order of name") {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.jpg", "b.jpg", ".hidden.jpg", "sub/c.jpg", "z.jpg", "notes.txt"}) folder.write(name, "x");
+  std::istringstream list("sub/c.jpg\n.hidden.jpg\nb.jpg\n");
+  Found found;
+  auto listed = read_file_list(folder.path(), list, "list", {}, found);
+  REQUIRE(listed.ok());
+  const auto marks = add_unlisted(folder.path(), listed->pictures);
+  REQUIRE(marks.ok());
+  CHECK(*marks == std::vector<bool>{true, false, true, true, false});
+  Lines names;
+  for (const PictureFile& picture : listed->pictures) names.push_back(picture.name());
+  CHECK(names == Lines{".hidden.jpg", "a.jpg", "b.jpg", "sub/c.jpg", "z.jpg"});
+  CHECK_FALSE(add_unlisted(folder.path() / "absent", listed->pictures).ok());
 }

@@ -119,7 +119,9 @@ TEST_CASE("of a list's pictures only whole rows are loaded, and rows of other pi
   Houses houses;
   houses.options.one_per_row = true;
   houses.options.is_from_list = true;
-  const Plan plan = houses.plan();
+  houses.pictures.insert(houses.pictures.begin() + 2, picture_file("photos", "2f.jpg"));
+  houses.options.listed = {true, true, false, true, true};
+  const Plan plan = houses.plan("house,front,kitchen\nA,1f.jpg,1k.jpg\nB,2f.jpg,2k.jpg\nC,3f.jpg,\nD,2f.jpg,\n");
   REQUIRE(plan.items.size() == 1);
   CHECK(plan.items[0].name == "1f.jpg");
   REQUIRE(plan.refusals.size() == 1);
@@ -130,4 +132,56 @@ TEST_CASE("of a list's pictures only whole rows are loaded, and rows of other pi
   CHECK(plan.notes[0].name == "other.jpg");
   houses.options.one_per_row = false;
   CHECK(houses.plan().notes.size() == 1);
+}
+
+TEST_CASE("of a list, a row is loaded without the pictures that the folder lacks, as without a list") {
+  Houses houses;
+  houses.options.one_per_row = houses.options.is_from_list = true;
+  houses.options.listed = {true, true, true, false};
+  const Plan plan = houses.plan();
+  CHECK(plan.items.size() == 2);
+  CHECK(plan.refusals.empty());
+  REQUIRE(plan.notes.size() == 1);
+  CHECK(plan.notes[0].reason == "line 3 is loaded without the pictures that are not in the folder");
+}
+
+TEST_CASE("a listed picture has the row and the _id that it has in the whole folder") {
+  Houses houses;
+  houses.options.is_from_list = true;
+  houses.options.file_columns = houses.reading.file_columns = {"file"};
+  houses.options.id = PlanOptions::Id::column;
+  houses.options.id_column = "house";
+  const auto plan_with = [&](const std::vector<std::string>& names, const std::string& table) {
+    houses.pictures.clear();
+    for (const std::string& name : names) houses.pictures.push_back(picture_file("photos", name));
+    return houses.plan("house,file\n" + table);
+  };
+  SUBCASE("a row whose own file is not listed does not go to another of that name") {
+    houses.options.listed = {false, true};
+    const Plan plan = plan_with({"a.jpg", "sub/a.jpg"}, "A,a.jpg\n");
+    CHECK(plan.items.empty());
+    REQUIRE(plan.refusals.size() == 1);
+    CHECK(plan.refusals[0].name == "sub/a.jpg");
+    CHECK(plan.refusals[0].reason == "it has no _id: no row of the attributes names this file");
+  }
+  SUBCASE("nor to one that differs in capital letters, which is ambiguous with a third") {
+    houses.options.listed = {true, false};
+    const Plan plan = plan_with({"IMG_1.jpg", "img_1.jpg"}, "A,Img_1.jpg\n");
+    CHECK(plan.items.empty());
+    CHECK(plan.refusals.size() == 1);
+  }
+  SUBCASE("the _id of an unlisted picture is not taken") {
+    houses.options.listed = {false, true};
+    const Plan plan = plan_with({"s/a.jpg", "t/a.jpg"}, "A,a.jpg\n");
+    CHECK(plan.items.empty());
+    REQUIRE(plan.refusals.size() == 1);
+    CHECK(plan.refusals[0].reason.find("has the same _id, A, as photos/s/a.jpg") != std::string::npos);
+  }
+  SUBCASE("a row that means it alone") {
+    houses.options.listed = {false, true};
+    const Plan plan = plan_with({"b.jpg", "sub/a.jpg"}, "A,a.jpg\nB,b.jpg\n");
+    REQUIRE(plan.items.size() == 1);
+    CHECK(plan.items[0].id == "A");
+    CHECK(plan.notes.empty());
+  }
 }

@@ -26,7 +26,7 @@ Matched match(const std::vector<std::string>& pictures, const std::vector<std::s
   std::vector<PictureFile> files;
   for (const std::string& name : pictures) files.push_back(picture_file("photos", name));
   std::vector<Note> notes;
-  const RowMatches matches = match_rows(*attributes, files, [&](const Note& note) { notes.push_back(note); });
+  const RowMatches matches = match_rows(*attributes, files, {}, [&](const Note& note) { notes.push_back(note); });
   Matched matched;
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (matches.of_picture[i])
