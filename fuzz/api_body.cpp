@@ -1,15 +1,15 @@
 // Bodies of /v1/embeddings and similar routes, and URLs of pictures in them.
 #include "base/json/writer.h"
+#include "base/picture_url.h"
 #include "fuzz/target.h"
 #include "server/api/json.h"
-#include "server/api/picture_url.h"
 
 using namespace sightline;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto text = fuzz::text_of(data, size);
   if (api::is_web_link(text)) {
-    const auto url = api::picture_url(text);
+    const auto url = picture_url(text);
     if (url) fuzz::require(api::host_of(*url).find('@') == std::string::npos, "a URL that is fetched has no user");
   }
   const auto body = api::parse_json(text);

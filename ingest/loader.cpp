@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/json/builder.h"
+#include "base/picture_url.h"
 #include "base/sha256.h"
 #include "ingest/json_members.h"
 #include "ingest/picture_turn.h"
@@ -156,10 +157,28 @@ std::optional<Loader::Pending> Loader::read_item(std::size_t at) {
   std::string id = item.id;
   if (pending.has_hash_id) id = hashes.size() == 1 ? hashes.front() : sha256_hex(joined(hashes));
   if (pending.has_hash_id && !is_first_of_its_bytes(at, item, id)) return std::nullopt;
+  if (const std::size_t bytes = longest_link(item); bytes > k_longest_picture_url) {
+    give_up(item.name, 0, 0,
+            "the link to it would have " + std::to_string(bytes) + " bytes; the server takes " +
+                std::to_string(k_longest_picture_url) + " (--image-url)");
+    return std::nullopt;
+  }
   std::vector<std::pair<std::string, std::string_view>> fields;
   for (std::size_t i = 0; i < contents.size(); ++i) fields.emplace_back(item.pictures[i].data_field, contents[i]);
   pending.document = make_document(std::move(id), item.name, fields, attributes_of(item, hashes, pending.has_hash_id));
   return pending;
+}
+
+std::string Loader::link_to(const PictureFile& file) const {
+  return options_.url_prefix + encoded_path(file.below());
+}
+
+/// In bytes; 0 without links.
+std::size_t Loader::longest_link(const LoadItem& item) const {
+  std::size_t longest = 0;
+  if (options_.url_prefix.empty()) return longest;
+  for (const LoadItem::Picture& picture : item.pictures) longest = std::max(longest, link_to(picture.file).size());
+  return longest;
 }
 
 /// Links and hashes are attributes, so that `changes` compares them with what is stored.
@@ -169,8 +188,7 @@ std::string Loader::attributes_of(const LoadItem& item, const std::vector<std::s
   members.list(item.attributes);
   for (std::size_t i = 0; i < item.pictures.size(); ++i) {
     const auto& [file, data_field] = item.pictures[i];
-    if (!options_.url_prefix.empty())
-      members.member(url_field(data_field), options_.url_prefix + encoded_path(file.below()));
+    if (!options_.url_prefix.empty()) members.member(url_field(data_field), link_to(file));
     if (options_.writes_hashes && !has_hash_id) members.member(hash_field(data_field), hashes[i]);
   }
   return members.text();

@@ -97,6 +97,8 @@ class Loader {
   /// Nothing if a picture cannot be read, or if another file of this load has the same bytes.
   std::optional<Pending> read_item(std::size_t at);
   bool is_first_of_its_bytes(std::size_t at, const LoadItem& item, const std::string& id);
+  std::string link_to(const PictureFile& file) const;
+  std::size_t longest_link(const LoadItem& item) const;
   std::string attributes_of(const LoadItem& item, const std::vector<std::string>& hashes, bool has_hash_id) const;
   void look_up_and_add(Batch window);
   void add_or_skip(Pending pending, const StoredDocument& stored);

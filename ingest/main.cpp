@@ -8,6 +8,8 @@
 #include <set>
 #include <unistd.h>
 
+#include "base/data_url.h"
+#include "base/picture_url.h"
 #include "base/readable_file.h"
 #include "base/standard_streams.h"
 #include "ingest/cohere_cost.h"
@@ -160,12 +162,16 @@ std::vector<std::string> picture_fields(const Command& command) {
   return fields;
 }
 
-/// A prefix of http(s) URLs, without characters that no URL has.
-bool is_url_prefix(const std::string& prefix) {
-  constexpr std::size_t k_longest = 2048;
-  const bool is_http = prefix.starts_with("https://") || prefix.starts_with("http://");
-  return is_http && prefix.size() <= k_longest &&
-         std::all_of(prefix.begin(), prefix.end(), [](char c) { return c > ' ' && c < '\x7F'; });
+/// What is wrong with --image-url; nothing if the server fetches URLs that begin like it.
+std::string trouble_with_prefix(const std::string& prefix) {
+  constexpr std::size_t k_longest = k_longest_picture_url / 2;  // the rest is for the names
+  if (prefix.size() > k_longest)
+    return "has " + std::to_string(prefix.size()) + " bytes, the limit is " + std::to_string(k_longest);
+  if (without_outer_blanks(prefix) != prefix || !is_web_link(prefix)) return "does not begin with http:// or https://";
+  if (prefix.find('#') != prefix.npos) return "has a #: what follows one is no part of a file's address";
+  if (const auto url = picture_url(prefix); !url.ok()) return "is refused: " + url.error().message;
+  if (prefix.find_first_of("/?", prefix.find("//") + 2) == prefix.npos) return "has no / after the host";
+  return {};
 }
 
 /// How documents are made. Errors: invalid_argument (--id, what needs a table).
@@ -178,10 +184,13 @@ Result<PlanOptions> plan_options(const Command& command) {
   if (options.is_from_list && command.folders.size() > 1)
     return Error{ErrorCode::invalid_argument,
                  "--files-from is for one FOLDER, below which the listed files are; give the folder above all of them"};
-  if (!command.load.url_prefix.empty() && !is_url_prefix(command.load.url_prefix))
-    return Error{ErrorCode::invalid_argument, "--image-url " + command.load.url_prefix +
-                                                  " is not the beginning of an http(s) URL (at most 2048 ASCII "
-                                                  "characters without blanks)"};
+  const std::string& prefix = command.load.url_prefix;
+  if (const std::string trouble = trouble_with_prefix(prefix); !prefix.empty() && !trouble.empty()) {
+    // A password is not shown.
+    const std::string shown = prefix.find('@') == prefix.npos ? " " + prefix.substr(0, 100) : std::string();
+    return Error{ErrorCode::invalid_argument,
+                 "--image-url" + shown + " is not the beginning of pictures' URLs: it " + trouble};
+  }
   if (command.id.starts_with(k_column) && command.id.size() > k_column.size()) {
     options.id = PlanOptions::Id::column;
     options.id_column = command.id.substr(k_column.size());

@@ -4,25 +4,17 @@
 #include <cmath>
 #include <cstdio>
 
+#include "models/image/picture.h"
+
 namespace sightline::ingest {
 namespace {
 
+using models::grouped;
 using Seconds = StageTimes::Seconds;
 
 constexpr std::array<const char*, StageTimes::k_stages> k_names{
     "reading the files", "looking documents up (_mget)", "the pipeline (embedding)", "indexing",
     "sending the bulks", "waiting before retries (429)"};
-
-/// 1234567 as 1,234,567
-std::string grouped(std::uint64_t number) {
-  const std::string digits = std::to_string(number);
-  std::string text;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
 
 /// With one digit after the point below 10.
 std::string short_number(double number) {

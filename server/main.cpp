@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/picture_url.h"
 #include "base/request_trace.h"
 #include "base/standard_streams.h"
 #include "base/timer.h"
@@ -19,7 +20,6 @@
 #include "models/towers/blas_check.h"
 #include "server/api/api.h"
 #include "server/api/picture_fetcher.h"
-#include "server/api/picture_url.h"
 #include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
 #include "server/elastic/key_guard.h"
@@ -403,7 +403,7 @@ pictures::PictureService::Fetch fetch_for_pictures(const std::unique_ptr<api::Pi
   using Fetched = pictures::PictureService::Fetched;
   return [&fetcher](const std::string& url, const std::shared_ptr<Cancellation>& cancellation,
                     std::function<void(Result<Fetched>)> done) {
-    auto link = api::picture_url(url);
+    auto link = picture_url(url);
     if (!link)
       return done(Error{ErrorCode::invalid_argument, "its link is no URL of a picture: " + link.error().message});
     serving::EmbedOptions options;

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "base/picture_url.h"
 #include "server/api/picture_fetcher.h"
-#include "server/api/picture_url.h"
 #include "server/api/vectors.h"
 
 namespace sightline::api {

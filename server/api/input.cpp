@@ -6,8 +6,8 @@
 
 #include "base/encoded_picture.h"
 #include "base/picture_text.h"
+#include "base/picture_url.h"
 #include "server/api/json.h"
-#include "server/api/picture_url.h"
 
 namespace sightline::api {
 namespace {

@@ -9,8 +9,8 @@
 #include "base/ascii_lower.h"
 #include "base/data_url.h"
 #include "base/file_kind.h"
+#include "base/picture_url.h"
 #include "base/trimmed.h"
-#include "server/api/picture_url.h"
 #include "server/http/content_encoding.h"
 
 namespace sightline::api {

@@ -5,7 +5,7 @@
 #include <map>
 #include <mutex>
 
-#include "server/api/picture_url.h"
+#include "base/picture_url.h"
 #include "server/security/address_guard.h"
 #include "tests/api/api_bench.h"
 #include "tests/http/gzipped.h"

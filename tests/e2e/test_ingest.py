@@ -391,13 +391,27 @@ def test_a_listed_picture_does_not_get_the_row_of_one_that_is_not_listed(registe
     assert set(report_of(folder)) == {"sub/a.jpg", "IMG_1.jpg"}
 
 
+def test_an_empty_list_costs_nothing_at_cohere(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    noted = {"sightline": {"image_embedding": {"model": "clip", "cohere": {"model": "embed-v4.0", "pictures_per_call": 96}}}}
+    assert registered.es("PUT", "/clip-images/_mapping", {"_meta": noted})[0] == 200
+    assert "Cohere" not in load(registered, folder, "--files-from", "-", given="")[2]
+    assert "embed-v4.0 runs at Cohere: up to 1 pictures" in load(registered, folder, "--files-from", "-", given="a.jpg")[2]
+
+
 def test_a_list_that_cannot_be_used_is_refused(server, demo_pictures, tmp_path):
     folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
     for options, message in ((["--files-from", tmp_path / "absent"], "--files-from: cannot read"), (["--files-from", tmp_path], "it is a folder"),
                              (["--null"], "--files-from"), ([tmp_path, "--files-from", "-"], "--files-from is for one FOLDER"),
-                             (["--image-url", "photos/"], "--image-url photos/ is not the beginning of an http(s) URL")):
+                             (["--image-url", "photos/"], "--image-url photos/ is not the beginning of pictures' URLs: it does not begin with http:// or https://"),
+                             (["--image-url", "https://"], "it is refused: the URL of the picture has no host"),
+                             (["--image-url", "https://:80/"], "it is refused: the URL of the picture has no host"),
+                             (["--image-url", "https://me:secret@files.example/"], "--image-url is not the beginning of pictures' URLs: it is refused: the URL of the picture contains a user"),
+                             (["--image-url", "https://files.example/#"], "it has a #"), (["--image-url", "https://files.example"], "it has no / after the host"),
+                             (["--image-url", " https://files.example/"], "it does not begin"), (["--image-url", "https://files.example/a b/"], "must be percent-encoded"),
+                             (["--image-url", "https://files.example/" + "a" * 2048], "it has 2070 bytes, the limit is 2048")):
         status, out, err = load(server, folder, *options)
-        assert status == 2 and message in err, out + err
+        assert status == 2 and message in err and "secret" not in err, out + err
     status, _, err = load(server, folder, "--files-from", "/dev/zero")
     assert status == 2 and "a name does not end" in err
 

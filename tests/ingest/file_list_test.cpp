@@ -139,10 +139,10 @@ TEST_CASE("lines that are not paths are named, and many of them end the reading"
               "a: line 3 of list is not a path: it has a NUL byte (--null reads names that end with one)",
               std::string(20, 'm') + ": this file does not exist"});
   listed = read(folder.path(), longer + "\n" + longer + "\n" + longer + "\na.jpg", options);
-  CHECK(
-      listed.error ==
-      "too many names are not paths, the last one: line 3 of list is not a path: it has more than 20 bytes; is this a list "
-      "of files?");
+  CHECK(listed.error ==
+        "too many names are not paths, the last one: line 3 of list is not a path: it has more than 20 bytes; is this "
+        "a list "
+        "of files?");
 }
 
 TEST_CASE("a list without end is not read to it") {

@@ -512,6 +512,17 @@ TEST_CASE("where the index keeps no pictures, their hashes show which have chang
   CHECK(fixture.load().updated == 3);
 }
 
+TEST_CASE("a link that is too long for the server is a failure") {
+  Fixture fixture;
+  fixture.folder.write("a.jpg", "a");
+  const std::string folder(200, ' ');  // three bytes each in a URL
+  fixture.folder.write(folder + "/" + folder + "/b.jpg", "b");
+  fixture.options.url_prefix = "https://files.example/" + std::string(2900, 'x') + "/";
+  CHECK(fixture.load().indexed == 1);
+  REQUIRE(fixture.sink.failures.size() == 1);
+  CHECK(fixture.sink.failures[0].reason == "the link to it would have 4130 bytes; the server takes 4096 (--image-url)");
+}
+
 TEST_CASE("the pictures of a row have their links and hashes beside them") {
   Fixture fixture;
   fixture.folder.write("1f.jpg", "front");

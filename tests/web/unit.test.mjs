@@ -8,3 +8,5 @@ import statusCases from "./status_cases.mjs";
 const folder = new URL("../../es_config/console/", import.meta.url);
 consoleCases(test, assert, Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(new URL(name, folder), "utf8")])));
 statusCases(test, assert);
+globalThis.sessionStorage ??= { getItem: () => null }; // browsers keep keys there
+(await import("./collections_cases.mjs")).default(test, assert);

@@ -1,5 +1,5 @@
 // Which fields of an index can be filtered by, and how many documents each of their values has. One _msearch for all.
-import { k_links } from "../server/collections.js";
+import { isLink } from "../server/collections.js";
 import { elasticsearch } from "../server/elasticsearch.js";
 import { innermostReason } from "../server/request.js";
 import { filterClauses } from "./values.js";
@@ -20,7 +20,7 @@ export function facetFieldsOf({ fields, nameField }) {
   const nested = Object.values(fields).filter((field) => field.type === "nested").map((field) => field.path + ".");
   return Object.values(fields)
     .filter((field) => kindOf(field) && field.doc_values !== false && field.index !== false)
-    .filter((field) => !k_links.includes(field.path))
+    .filter((field) => !isLink(field.path, fields))
     .filter((field) => field.path !== nameField && field.parent !== nameField)
     .filter((field) => !nested.some((prefix) => field.path.startsWith(prefix)))
     .map((field) => ({ path: field.path, kind: kindOf(field) }))

@@ -1,6 +1,6 @@
 // The gallery's choices as parts of an Elasticsearch search, and what its hits are called.
 import { labelOf } from "../filters/values.js";
-import { k_links } from "../server/collections.js";
+import { isLink } from "../server/collections.js";
 
 const k_sortable = ["long", "integer", "short", "byte", "double", "float", "half_float", "scaled_float", "unsigned_long", "date", "keyword", "boolean"];
 
@@ -35,7 +35,7 @@ export function wholeNameField({ fields, nameField }) {
 export function sortsOf(collection) {
   const whole = wholeNameField(collection);
   const fields = Object.values(collection.fields)
-    .filter((field) => k_sortable.includes(field.type) && field.doc_values !== false && field.path !== whole && !k_links.includes(field.path))
+    .filter((field) => k_sortable.includes(field.type) && field.doc_values !== false && field.path !== whole && !isLink(field.path, collection.fields))
     .map((field) => ({ field: field.path, title: labelOf(field.path) }));
   return [...(whole ? [{ field: whole, title: "Name" }] : []), { field: "_doc", title: "Order of adding" }, ...fields];
 }

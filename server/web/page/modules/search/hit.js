@@ -2,18 +2,18 @@
 import { html } from "/page/vendored/preact-htm.js";
 import { Icon } from "../parts/icon.js";
 import { Picture } from "../pictures/picture.js";
-import { k_links } from "../server/collections.js";
+import { isLink } from "../server/collections.js";
 import { likeLink } from "./state.js";
 
 /** The longer side of a hit's picture, in pixels of the screen. */
 const k_side = 300;
 
-const k_hidden = new Set(["model_id", "model_fingerprint", ...k_links]);
+const k_hidden = new Set(["model_id", "model_fingerprint"]);
 
 /** The attributes that are worth a line: short values, not the name, not what the pipeline keeps. */
-function attributesOf(hit, nameField) {
+function attributesOf(hit, { nameField, fields }) {
   return Object.entries(hit.source).filter(([name, value]) => {
-    if (name === nameField || k_hidden.has(name)) return false;
+    if (name === nameField || k_hidden.has(name) || isLink(name, fields)) return false;
     return ["string", "number", "boolean"].includes(typeof value) && String(value).length <= 160 && value !== "";
   });
 }
@@ -31,7 +31,7 @@ function scoreHelp(hit, collection, state) {
  * hit: of searchCollection; mark: {letter, count} if the same picture stands in other columns; lit: it is pointed at there.
  */
 export function Hit({ hit, collection, state, mark, lit, onPoint, onOpen }) {
-  const attributes = attributesOf(hit, collection.nameField);
+  const attributes = attributesOf(hit, collection);
   const lead = attributes.find(([name]) => /caption|description|title/.test(name));
   const others = attributes.filter((one) => one !== lead).slice(0, 4);
   const help = scoreHelp(hit, collection, state);

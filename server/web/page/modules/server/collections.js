@@ -4,8 +4,14 @@ import { elasticsearch } from "./elasticsearch.js";
 
 const k_titles = { clip: "CLIP", "jina-clip": "jina-clip", cohere: "Cohere", siglip: "SigLIP" };
 
-/** Fields that sightline-ingest writes and that differ for each document: no use as filters, groups, orders or lines of a hit. */
-export const k_links = ["image_url", "image_sha256"];
+/**
+ * True for links to pictures and their hashes, which sightline-ingest writes beside a picture's field NAME_data. They differ for each
+ * document: no use as filters, groups, orders or lines of a hit. fields: those of the index, by path.
+ */
+export function isLink(path, fields) {
+  const name = /^(.+)_(?:url|sha256)$/.exec(path)?.[1];
+  return name === "image" || (name !== undefined && fields[`${name}_data`] !== undefined);
+}
 
 /** The columns that every installation should have, in their order, and how to get one that is missing. */
 export const k_expected = [

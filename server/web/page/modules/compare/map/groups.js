@@ -1,17 +1,17 @@
 // Colouring the points of a map by a field of their documents.
 import { labelOf } from "../../filters/values.js";
-import { k_links } from "../../server/collections.js";
+import { isLink } from "../../server/collections.js";
 import { search } from "../../server/elasticsearch.js";
 import { k_shapes } from "./shapes.js";
 
 const k_ids_a_search = 2000;
-const k_unfit = ["model_id", "model_fingerprint", "_ignored", ...k_links];
+const k_unfit = ["model_id", "model_fingerprint", "_ignored"];
 const k_kinds = ["keyword", "boolean", "long", "integer", "short", "byte"];
 
 /** The fields that can colour: [{path, title}]; names and texts that nearly every picture has for itself are not among them. */
 export function groupingFields({ fields, nameField }) {
   return Object.values(fields)
-    .filter((field) => k_kinds.includes(field.type) && !k_unfit.includes(field.path) && (field.parent ?? field.path) !== nameField && !/caption/.test(field.path))
+    .filter((field) => k_kinds.includes(field.type) && !k_unfit.includes(field.path) && !isLink(field.path, fields) && (field.parent ?? field.path) !== nameField && !/caption/.test(field.path))
     .map((field) => ({ path: field.path, title: labelOf(field.path) }))
     .sort((a, b) => a.title.localeCompare(b.title));
 }

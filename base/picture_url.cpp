@@ -1,4 +1,4 @@
-#include "server/api/picture_url.h"
+#include "base/picture_url.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -7,10 +7,9 @@
 #include "base/ascii_lower.h"
 #include "base/data_url.h"
 
-namespace sightline::api {
+namespace sightline {
 namespace {
 
-constexpr std::size_t k_longest_url = 4096;
 constexpr std::size_t k_shown_host = 100;
 
 std::size_t scheme_bytes(std::string_view url) {
@@ -36,9 +35,9 @@ bool is_web_link(std::string_view text) {
 
 Result<std::string> picture_url(std::string_view link) {
   link = without_outer_blanks(link);
-  if (link.size() > k_longest_url) {
+  if (link.size() > k_longest_picture_url) {
     return bad("the URL of the picture has " + std::to_string(link.size()) + " bytes, the limit is " +
-               std::to_string(k_longest_url));
+               std::to_string(k_longest_picture_url));
   }
   link = link.substr(0, link.find('#'));
   const bool plain =
@@ -57,4 +56,4 @@ std::string host_of(std::string_view url) {
   return std::string(authority_of(url).substr(0, k_shown_host));
 }
 
-}  // namespace sightline::api
+}  // namespace sightline
