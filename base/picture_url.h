@@ -15,8 +15,8 @@ constexpr std::size_t k_longest_picture_url = 4096;  ///< bytes
 bool is_web_link(std::string_view text);
 
 /// The URL in `link` (see is_web_link), without whitespace around it and without a fragment, its host in lower case.
-/// Errors: invalid_argument (credentials, characters that no URL has, no host, more than k_longest_picture_url bytes); they show neither
-/// path nor query.
+/// Errors: invalid_argument (credentials, characters that no URL has, no host, more than k_longest_picture_url bytes);
+/// they show neither path nor query.
 Result<std::string> picture_url(std::string_view link);
 
 /// "example.com:8080" of a URL, for messages.

@@ -135,6 +135,12 @@ void Loader::read_items() {
 
 std::optional<Loader::Pending> Loader::read_item(std::size_t at) {
   const LoadItem item = plan_->item(at);
+  if (const std::size_t bytes = longest_link(item); bytes > k_longest_picture_url) {
+    give_up(item.name, 0, 0,
+            "the link to it would have " + std::to_string(bytes) + " bytes; the server takes " +
+                std::to_string(k_longest_picture_url) + " (--image-url)");
+    return std::nullopt;
+  }
   std::vector<std::string> contents, hashes;
   for (const LoadItem::Picture& picture : item.pictures) {
     auto content = read_file(picture.file.path(), options_.max_picture_bytes);
@@ -157,12 +163,6 @@ std::optional<Loader::Pending> Loader::read_item(std::size_t at) {
   std::string id = item.id;
   if (pending.has_hash_id) id = hashes.size() == 1 ? hashes.front() : sha256_hex(joined(hashes));
   if (pending.has_hash_id && !is_first_of_its_bytes(at, item, id)) return std::nullopt;
-  if (const std::size_t bytes = longest_link(item); bytes > k_longest_picture_url) {
-    give_up(item.name, 0, 0,
-            "the link to it would have " + std::to_string(bytes) + " bytes; the server takes " +
-                std::to_string(k_longest_picture_url) + " (--image-url)");
-    return std::nullopt;
-  }
   std::vector<std::pair<std::string, std::string_view>> fields;
   for (std::size_t i = 0; i < contents.size(); ++i) fields.emplace_back(item.pictures[i].data_field, contents[i]);
   pending.document = make_document(std::move(id), item.name, fields, attributes_of(item, hashes, pending.has_hash_id));

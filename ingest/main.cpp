@@ -168,7 +168,7 @@ std::string trouble_with_prefix(const std::string& prefix) {
   if (prefix.size() > k_longest)
     return "has " + std::to_string(prefix.size()) + " bytes, the limit is " + std::to_string(k_longest);
   if (without_outer_blanks(prefix) != prefix || !is_web_link(prefix)) return "does not begin with http:// or https://";
-  if (prefix.find('#') != prefix.npos) return "has a #: what follows one is no part of a file's address";
+  if (prefix.find('#') != prefix.npos) return "has a #: what follows it is not sent to the file server";
   if (const auto url = picture_url(prefix); !url.ok()) return "is refused: " + url.error().message;
   if (prefix.find_first_of("/?", prefix.find("//") + 2) == prefix.npos) return "has no / after the host";
   return {};
