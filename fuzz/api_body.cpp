@@ -8,9 +8,9 @@ using namespace sightline;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto text = fuzz::text_of(data, size);
-  if (api::is_web_link(text)) {
+  if (is_web_link(text)) {
     const auto url = picture_url(text);
-    if (url) fuzz::require(api::host_of(*url).find('@') == std::string::npos, "a URL that is fetched has no user");
+    if (url) fuzz::require(host_of(*url).find('@') == std::string::npos, "a URL that is fetched has no user");
   }
   const auto body = api::parse_json(text);
   if (!body) return 0;
