@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/image/av1_header.h"
 #include "models/image/decode_time.h"
 #include "models/image/heif_file.h"
 #include "models/image/picture.h"
@@ -22,41 +23,72 @@ constexpr std::string_view k_format = "AVIF";
 
 /// Frames for one picture or tile. There is one, or a few of rising quality; each may cost as much as a picture.
 constexpr std::size_t k_max_frames = 16;
-constexpr std::uint32_t k_max_sequence_frames = 65'536;
+
+/// Only the first frame of a sequence is read, but libavif reads the positions of all.
+constexpr std::uint32_t k_max_sequence_frames = 8192;
+constexpr std::uint64_t k_max_sequence_bytes = 256 << 10;
 
 /// Other units, such as parts of a frame. The decoder writes a line to the log for each one that it does not know.
 constexpr std::size_t k_max_units = 5000, k_max_metadata_units = 64;
 
+/// The size that the container gives, and which the decoder must not exceed.
+struct Size {
+  std::uint32_t width = 0, height = 0;
+};
+
+/// What the decoder allocates may be the size in the container, filled up to a whole block. libavif would scale any
+/// other size, after it was decoded.
+Status check_coded_size(std::string_view unit, const Size& size) {
+  const auto header = read_av1_header(unit);
+  if (!header) return broken(k_format, "its sequence header cannot be read");
+  const auto fits = [](std::uint64_t coded, std::uint64_t given) {
+    constexpr std::uint64_t k_block = 8;
+    return coded >= given && coded <= (given + k_block - 1) / k_block * k_block;
+  };
+  if (fits(header->width, size.width) && fits(header->height, size.height)) return {};
+  return broken(k_format, "its sequence header gives " + grouped(header->width) + " x " + grouped(header->height) +
+                              " pixels, and its container (ispe) " + grouped(size.width) + " x " +
+                              grouped(size.height));
+}
+
+struct Units {
+  std::size_t frames = 0, headers = 0;
+};
+
 /// Checks open bitstream units of AV1 (5.3 of its specification), before any is decoded. Errors: too_large (too many),
-/// invalid_argument (of a reserved type).
-Status check_units(std::string_view units) {
-  constexpr unsigned k_frame_header = 3, k_metadata = 5, k_frame = 6, k_padding = 15;
-  std::size_t frames = 0, metadata = 0, count = 0;
+/// invalid_argument (of a reserved type, or of another size).
+Result<Units> check_units(std::string_view units, const Size& size) {
+  constexpr unsigned k_sequence_header = 1, k_frame_header = 3, k_metadata = 5, k_frame = 6, k_padding = 15;
+  Units found;
+  std::size_t metadata = 0, count = 0;
   BoxCursor cursor(units);
   while (!cursor.rest().empty()) {
     const std::uint32_t header = cursor.u8();
     const unsigned type = header >> 3 & 15;
     if (type == 0 || (type > 8 && type != k_padding))
       return broken(k_format, "it has a bitstream unit of the reserved type " + std::to_string(type));
-    if (type == k_frame_header || type == k_frame) ++frames;
+    if (type == k_frame_header || type == k_frame) ++found.frames;
     if (type == k_metadata) ++metadata;
-    if (frames > k_max_frames) {
+    if (found.frames > k_max_frames) {
       return Error{ErrorCode::too_large,
                    "AVIF has more than " + std::to_string(k_max_frames) + " coded frames for one picture, the limit"};
     }
     if (++count > k_max_units || metadata > k_max_metadata_units)
       return Error{ErrorCode::too_large, "AVIF has too many bitstream units for one picture"};
     if ((header & 4) != 0) cursor.u8();
-    if ((header & 2) == 0) break;  // without a size: the last one
-    std::uint64_t size = 0;
-    for (unsigned i = 0; i < 8; ++i) {
+    const bool has_length = (header & 2) != 0;  // without it: the last one
+    std::uint64_t length = has_length ? 0 : cursor.rest().size();
+    for (unsigned i = 0; has_length && i < 8; ++i) {
       const std::uint32_t byte = cursor.u8();
-      size |= std::uint64_t{byte & 0x7F} << (7 * i);
+      length |= std::uint64_t{byte & 0x7F} << (7 * i);
       if ((byte & 0x80) == 0) break;
     }
-    cursor.take(size);
+    const std::string_view body = cursor.take(length);
+    if (type != k_sequence_header) continue;
+    ++found.headers;
+    if (Status status = check_coded_size(body, size); !status) return status.error();
   }
-  return {};
+  return found;
 }
 
 std::string_view brand_of(std::string_view file) {
@@ -78,7 +110,10 @@ struct Source {
     auto& source = *static_cast<Source*>(io->data);
     if (offset > source.file.size()) return AVIF_RESULT_IO_ERROR;
     const std::string_view part = source.file.substr(offset, size);
-    if (source.checks_units && source.checked) source.checked = check_units(part);
+    if (source.sequence_size && source.checked) {
+      const auto units = check_units(part, *source.sequence_size);
+      if (!units) source.checked = units.error();
+    }
     if (!source.checked) return AVIF_RESULT_IO_ERROR;
     *out = {reinterpret_cast<const std::uint8_t*>(part.data()), part.size()};
     return AVIF_RESULT_OK;
@@ -86,7 +121,7 @@ struct Source {
 
   std::string_view file;
   avifIO io{};
-  bool checks_units = false;
+  std::optional<Size> sequence_size;  ///< set once frames of a sequence are read
   Status checked;
 };
 
@@ -107,7 +142,7 @@ class AvifReader {
     decoder_->maxThreads = 1;
     decoder_->ignoreExif = decoder_->ignoreXMP = AVIF_TRUE;
     decoder_->imageSizeLimit =
-        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(limits_.max_pixels, 1, AVIF_DEFAULT_IMAGE_SIZE_LIMIT));
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most_pixels_, 1, AVIF_DEFAULT_IMAGE_SIZE_LIMIT));
     decoder_->imageCountLimit = k_max_sequence_frames;
     // As Pillow: encoders omit `pixi`, and `clap` is not applied.
     decoder_->strictFlags &= ~static_cast<avifStrictFlags>(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);
@@ -127,14 +162,14 @@ class AvifReader {
     const std::uint64_t bytes_a_pixel = (k_half_samples.at(image().yuvFormat) + alpha) * sample_bytes + 2 * alpha;
     PictureCost cost = cost_of_size(image().width, image().height, bytes_a_pixel);
     constexpr std::uint64_t k_times_a_jpeg = 2;  // measured
-    cost.pixels *= k_times_a_jpeg;
+    cost.pixels = std::max(cost.pixels, coded_pixels_) * frames_ * k_times_a_jpeg;
     return cost;
   }
 
   Result<Picture> read(DecodeTime& time) {
     if (Status status = read_header(); !status) return status.error();
     const std::uint32_t width = image().width, height = image().height;
-    source_.checks_units = is_sequence_;
+    if (is_sequence_) source_.sequence_size = Size{width, height};
     const avifResult decoded = avifDecoderNextImage(decoder_.get());
     if (!source_.checked) return source_.checked.error();
     if (decoded != AVIF_RESULT_OK) return failure(decoded);
@@ -155,20 +190,33 @@ class AvifReader {
   Status check_items() {
     const auto file = HeifFile::read(file_, k_format);
     const std::string_view brand = brand_of(file_);
-    is_sequence_ = brand == "avis" || (brand != "avif" && has_box(file_, "moov"));
-    if (is_sequence_) return {};
+    is_sequence_ = brand == "avis" || (brand != "avif" && bytes_of_boxes(file_, "moov") != 0);
+    if (is_sequence_) return check_sequence();
     if (!file) return file.error();
     HeifFile items = *file;
     orientation_ = container_orientation(items);
     if (const auto size = items.size_of(items.primary())) {
       if (Status status = check_size(k_format, size->first, size->second, limits_); !status) return status;
+      most_pixels_ = std::uint64_t{size->first} * size->second;
     }
-    if (Status status = check_coded(items, items.primary()); !status) return status;
+    if (Status status = check_types(items, items.primary()); !status) return status;
     const auto alpha = items.alpha_of(items.primary());
-    return alpha ? check_coded(items, *alpha) : Status();
+    if (alpha) {
+      if (Status status = check_types(items, *alpha); !status) return status;
+    }
+    return check_coded(items);
   }
 
-  static Status check_coded(HeifFile& items, HeifFile::Id item) {
+  Status check_sequence() {
+    most_pixels_ = limits_.max_pixels;
+    const std::uint64_t bytes = bytes_of_boxes(file_, "moov");
+    if (bytes <= k_max_sequence_bytes) return {};
+    return Error{ErrorCode::too_large, "AVIF has a list of frames (moov) of " + grouped(bytes) +
+                                           " bytes; the limit is " + grouped(k_max_sequence_bytes)};
+  }
+
+  /// A picture is coded by AV1, or its tiles are.
+  static Status check_types(HeifFile& items, HeifFile::Id item) {
     std::vector<HeifFile::Id> coded{item};
     if (items.type_of(item) == "grid") {
       auto grid = items.grid_of(item);
@@ -180,11 +228,32 @@ class AvifReader {
         return Error{ErrorCode::unsupported, "AVIF contains a picture of type " + items.shown_type_of(id) +
                                                  "; AV1 (av01) and tiles of it are read"};
       }
-      const auto data = items.data_of(id);
-      if (!data) return data.error();
-      if (Status status = check_units(*data); !status) return status;
     }
     return {};
+  }
+
+  /// Checks all coded pictures of the file: libavif chooses among several alphas in its own way.
+  Status check_coded(HeifFile& items) {
+    for (const HeifFile::Id id : items.ids()) {
+      if (items.type_of(id) != "av01") continue;
+      const auto given = items.size_of(id);
+      if (!given) return broken(k_format, "item " + grouped(id) + " has no size (ispe)");
+      const Size size{given->first, given->second};
+      if (Status status = check_size(k_format, size.width, size.height, limits_); !status) return status;
+      const auto data = items.data_of(id);
+      if (!data) return data.error();
+      const auto units = check_units(*data, size);
+      if (!units) return units.error();
+      if (units->headers == 0) return broken(k_format, "item " + grouped(id) + " has no sequence header");
+      const std::uint64_t pixels = std::uint64_t{size.width} * size.height;
+      frames_ = std::max(frames_, units->frames);
+      most_pixels_ = std::max(most_pixels_, pixels);
+      coded_pixels_ += pixels;
+    }
+    constexpr std::uint64_t k_most = 4;  // tiles beyond the picture, alpha, small copies
+    if (coded_pixels_ / k_most <= limits_.max_pixels) return {};
+    return Error{ErrorCode::too_large, "AVIF has pictures of " + grouped(coded_pixels_) +
+                                           " pixels together; the limit is " + grouped(limits_.max_pixels * k_most)};
   }
 
   Error failure(avifResult result) const {
@@ -306,6 +375,9 @@ class AvifReader {
   std::unique_ptr<avifDecoder, Destroy> decoder_;  // uses `source_`
   bool is_sequence_ = false;
   int orientation_ = 1;
+  std::size_t frames_ = 1;          // of the item that has most
+  std::uint64_t most_pixels_ = 0;   // of the picture, or of a coded item
+  std::uint64_t coded_pixels_ = 0;  // of all items
 };
 
 }  // namespace

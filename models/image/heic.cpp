@@ -100,25 +100,33 @@ std::size_t length_bytes(std::string_view configuration) {
   return (static_cast<std::uint8_t>(configuration[21]) & 3u) + 1;
 }
 
+/// Slices can repeat: each may cost as much as the whole picture.
+bool has_too_many_slices(std::uint64_t slices, const HevcHeader& header, const ImageLimits& limits) {
+  constexpr std::uint64_t k_most = 600, k_few = 16, k_pictures = 4;  // HEVC allows 600 at its highest level
+  const std::uint64_t coded = std::uint64_t{header.coded_width} * header.coded_height;
+  return slices > k_most || (slices > k_few && slices * coded / k_pictures > limits.max_pixels);
+}
+
 /// Copies the NAL units of the first frame.
 Status read_frame(std::string_view data, std::size_t length_bytes, const ImageLimits& limits, CodedPicture& picture) {
   constexpr unsigned k_first_other = 32;  // types below are slices
   BoxCursor cursor(data);
-  bool has_slice = false;
+  std::uint64_t slices = 0;
   std::optional<HevcHeader> header = picture.header;
   while (!cursor.rest().empty()) {
     const std::uint64_t length = cursor.number(length_bytes);
     const std::string_view nal = cursor.take(length);
     if (cursor.failed()) {
-      if (has_slice) break;  // libheif shows what there is; so does pillow-heif
+      if (slices > 0) break;  // libheif shows what there is; so does pillow-heif
       return broken_heic("its picture data are truncated");
     }
     if (nal.size() < 3) continue;
     const unsigned type = nal_type(nal);
     if (type < k_first_other) {
       const bool is_first_slice = (static_cast<std::uint8_t>(nal[2]) & 0x80) != 0;
-      if (is_first_slice && has_slice) break;
-      has_slice = true;
+      if (is_first_slice && slices > 0) break;
+      if (has_too_many_slices(++slices, picture.header, limits))
+        return Error{ErrorCode::too_large, "HEIC has too many slices for one picture"};
     } else if (type == k_nal_sps) {
       if (Status status = take_header(nal, limits, header); !status) return status;
     } else if (type != k_nal_vps && type != k_nal_pps) {
@@ -126,7 +134,7 @@ Status read_frame(std::string_view data, std::size_t length_bytes, const ImageLi
     }
     picture.data.append(big_endian(nal.size(), 4)).append(nal);
   }
-  return has_slice ? Status() : Status(broken_heic("it has no picture data"));
+  return slices > 0 ? Status() : Status(broken_heic("it has no picture data"));
 }
 
 /// A file with this picture alone, whose samples are declared to be green, blue and red.
@@ -368,6 +376,7 @@ class HeicReader {
     if (!coded) return coded.error();
     const HevcHeader& header = coded->header;
     if (header.width != expected.width || header.height != expected.height ||
+        header.coded_width > expected.coded_width || header.coded_height > expected.coded_height ||
         header.chroma_format != expected.chroma_format || header.bits != expected.bits)
       return broken_heic("its tiles differ in size or format");
     const auto data = file_.data_of(item);

@@ -1,0 +1,17 @@
+// The sequence header of an AV1 picture: its size, before it is decoded.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace sightline::models {
+
+struct Av1Header {
+  std::uint32_t width = 0, height = 0;  ///< the largest of its frames: what a decoder allocates
+};
+
+/// Reads the body of a sequence header unit. nullopt: it is broken.
+std::optional<Av1Header> read_av1_header(std::string_view unit);
+
+}  // namespace sightline::models
