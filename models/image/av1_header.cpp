@@ -48,6 +48,8 @@ std::optional<Av1Header> read_av1_header(std::string_view unit) {
   Av1Header header;
   header.width = bits.bits(width_bits) + 1;
   header.height = bits.bits(height_bits) + 1;
+  header.most_frame_pixels =
+      is_reduced ? std::uint64_t{header.width} * header.height : std::uint64_t{1} << (width_bits + height_bits);
   return bits.failed() ? std::nullopt : std::optional(header);
 }
 

@@ -9,6 +9,8 @@ namespace sightline::models {
 
 struct Av1Header {
   std::uint32_t width = 0, height = 0;  ///< the largest of its frames: what a decoder allocates
+  /// The most pixels that a frame's own header can give: those of the size in a still picture without such a header.
+  std::uint64_t most_frame_pixels = 0;
 };
 
 /// Reads the body of a sequence header unit. nullopt: it is broken.

@@ -38,21 +38,21 @@ struct Size {
 
 /// What the decoder allocates may be the size in the container, filled up to a whole block. libavif would scale any
 /// other size, after it was decoded.
-Status check_coded_size(std::string_view unit, const Size& size) {
-  const auto header = read_av1_header(unit);
-  if (!header) return broken(k_format, "its sequence header cannot be read");
+Status check_coded_size(const Av1Header& header, const Size& size) {
   const auto fits = [](std::uint64_t coded, std::uint64_t given) {
     constexpr std::uint64_t k_block = 8;
     return coded >= given && coded <= (given + k_block - 1) / k_block * k_block;
   };
-  if (fits(header->width, size.width) && fits(header->height, size.height)) return {};
-  return broken(k_format, "its sequence header gives " + grouped(header->width) + " x " + grouped(header->height) +
+  if (fits(header.width, size.width) && fits(header.height, size.height)) return {};
+  return broken(k_format, "its sequence header gives " + grouped(header.width) + " x " + grouped(header.height) +
                               " pixels, and its container (ispe) " + grouped(size.width) + " x " +
                               grouped(size.height));
 }
 
 struct Units {
   std::size_t frames = 0, headers = 0;
+  std::uint64_t coded_pixels = 0;  ///< of a frame of the sequence header's size
+  std::uint64_t frame_pixels = 0;  ///< the most that a frame may have
 };
 
 /// Checks open bitstream units of AV1 (5.3 of its specification), before any is decoded. Errors: too_large (too many),
@@ -85,8 +85,12 @@ Result<Units> check_units(std::string_view units, const Size& size) {
     }
     const std::string_view body = cursor.take(length);
     if (type != k_sequence_header) continue;
+    const auto sequence = read_av1_header(body);
+    if (!sequence) return broken(k_format, "its sequence header cannot be read");
+    if (Status status = check_coded_size(*sequence, size); !status) return status.error();
     ++found.headers;
-    if (Status status = check_coded_size(body, size); !status) return status.error();
+    found.coded_pixels = std::max(found.coded_pixels, std::uint64_t{sequence->width} * sequence->height);
+    found.frame_pixels = std::max(found.frame_pixels, sequence->most_frame_pixels);
   }
   return found;
 }
@@ -159,8 +163,8 @@ class AvifReader {
     const std::uint64_t sample_bytes = image().depth > 8 ? 2 : 1;
     const std::uint64_t alpha = decoder_->alphaPresent ? 2 : 0;
     // The samples in the decoder, and joined from tiles or with eight bits; alpha also as RGBA.
-    const std::uint64_t bytes_a_pixel = (k_half_samples.at(image().yuvFormat) + alpha) * sample_bytes + 2 * alpha;
-    PictureCost cost = cost_of_size(image().width, image().height, bytes_a_pixel);
+    const std::uint64_t bytes_per_pixel = (k_half_samples.at(image().yuvFormat) + alpha) * sample_bytes + 2 * alpha;
+    PictureCost cost = cost_of_size(image().width, image().height, bytes_per_pixel);
     constexpr std::uint64_t k_times_a_jpeg = 2;  // measured
     cost.pixels = std::max(cost.pixels, coded_pixels_) * frames_ * k_times_a_jpeg;
     return cost;
@@ -188,12 +192,12 @@ class AvifReader {
   /// Finds out what libavif will decode, and checks it. A sequence is one by its first brand; with a brand of neither
   /// kind, by its tracks.
   Status check_items() {
-    const auto file = HeifFile::read(file_, k_format);
+    auto file = HeifFile::read(file_, k_format);
     const std::string_view brand = brand_of(file_);
     is_sequence_ = brand == "avis" || (brand != "avif" && bytes_of_boxes(file_, "moov") != 0);
     if (is_sequence_) return check_sequence();
     if (!file) return file.error();
-    HeifFile items = *file;
+    HeifFile items = *std::move(file);
     orientation_ = container_orientation(items);
     if (const auto size = items.size_of(items.primary())) {
       if (Status status = check_size(k_format, size->first, size->second, limits_); !status) return status;
@@ -234,6 +238,7 @@ class AvifReader {
 
   /// Checks all coded pictures of the file: libavif chooses among several alphas in its own way.
   Status check_coded(HeifFile& items) {
+    std::vector<std::uint64_t> frame_pixels;
     for (const HeifFile::Id id : items.ids()) {
       if (items.type_of(id) != "av01") continue;
       const auto given = items.size_of(id);
@@ -245,11 +250,12 @@ class AvifReader {
       const auto units = check_units(*data, size);
       if (!units) return units.error();
       if (units->headers == 0) return broken(k_format, "item " + grouped(id) + " has no sequence header");
-      const std::uint64_t pixels = std::uint64_t{size.width} * size.height;
       frames_ = std::max(frames_, units->frames);
-      most_pixels_ = std::max(most_pixels_, pixels);
-      coded_pixels_ += pixels;
+      most_pixels_ = std::max(most_pixels_, units->coded_pixels);
+      frame_pixels.push_back(units->frame_pixels);
     }
+    // The decoder refuses frames of more pixels than the largest picture.
+    for (const std::uint64_t pixels : frame_pixels) coded_pixels_ += std::min(pixels, most_pixels_);
     constexpr std::uint64_t k_most = 4;  // tiles beyond the picture, alpha, small copies
     if (coded_pixels_ / k_most <= limits_.max_pixels) return {};
     return Error{ErrorCode::too_large, "AVIF has pictures of " + grouped(coded_pixels_) +
@@ -364,7 +370,7 @@ class AvifReader {
         lay_over(*limits_.background, from, picture.width(), to);
         continue;
       }
-      for (std::uint32_t x = 0; x < picture.width(); ++x, from += 4, to += 3) std::copy_n(from, 3, to);
+      drop_alpha(from, picture.width(), to);
     }
     return result;
   }
