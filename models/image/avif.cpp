@@ -45,14 +45,14 @@ Status check_coded_size(const Av1Header& header, const Size& size) {
   };
   if (fits(header.width, size.width) && fits(header.height, size.height)) return {};
   return broken(k_format, "its sequence header gives " + grouped(header.width) + " x " + grouped(header.height) +
-                              " pixels, and its container (ispe) " + grouped(size.width) + " x " +
-                              grouped(size.height));
+                              " pixels, and its container " + grouped(size.width) + " x " + grouped(size.height));
 }
 
 struct Units {
   std::size_t frames = 0, headers = 0;
-  std::uint64_t coded_pixels = 0;  ///< of a frame of the sequence header's size
-  std::uint64_t frame_pixels = 0;  ///< the most that a frame may have
+  std::uint64_t coded_pixels = 0;                    ///< of a frame of the sequence header's size
+  std::uint64_t frame_pixels = 0;                    ///< the most that a frame may have
+  std::uint64_t half_samples = 0, sample_bytes = 1;  ///< per pixel in halves, and each
 };
 
 /// Checks open bitstream units of AV1 (5.3 of its specification), before any is decoded. Errors: too_large (too many),
@@ -90,6 +90,8 @@ Result<Units> check_units(std::string_view units, const Size& size) {
     if (Status status = check_coded_size(*sequence, size); !status) return status.error();
     ++found.headers;
     found.coded_pixels = std::max(found.coded_pixels, std::uint64_t{sequence->width} * sequence->height);
+    found.half_samples = std::max<std::uint64_t>(found.half_samples, sequence->half_samples);
+    if (sequence->bits > 8) found.sample_bytes = 2;
     found.frame_pixels = std::max(found.frame_pixels, sequence->most_frame_pixels);
   }
   return found;
@@ -160,10 +162,12 @@ class AvifReader {
 
   PictureCost cost() const {
     constexpr std::array<std::uint64_t, AVIF_PIXEL_FORMAT_COUNT> k_half_samples{2, 6, 4, 3, 2};
-    const std::uint64_t sample_bytes = image().depth > 8 ? 2 : 1;
+    // The container may give others than those that the decoder will find.
+    const std::uint64_t sample_bytes = std::max<std::uint64_t>(image().depth > 8 ? 2 : 1, sample_bytes_);
+    const std::uint64_t half_samples = std::max(k_half_samples.at(image().yuvFormat), half_samples_);
     const std::uint64_t alpha = decoder_->alphaPresent ? 2 : 0;
     // The samples in the decoder, and joined from tiles or with eight bits; alpha also as RGBA.
-    const std::uint64_t bytes_per_pixel = (k_half_samples.at(image().yuvFormat) + alpha) * sample_bytes + 2 * alpha;
+    const std::uint64_t bytes_per_pixel = (half_samples + alpha) * sample_bytes + 2 * alpha;
     PictureCost cost = cost_of_size(image().width, image().height, bytes_per_pixel);
     constexpr std::uint64_t k_times_a_jpeg = 2;  // measured
     cost.pixels = std::max(cost.pixels, coded_pixels_) * frames_ * k_times_a_jpeg;
@@ -201,7 +205,6 @@ class AvifReader {
     orientation_ = container_orientation(items);
     if (const auto size = items.size_of(items.primary())) {
       if (Status status = check_size(k_format, size->first, size->second, limits_); !status) return status;
-      most_pixels_ = std::uint64_t{size->first} * size->second;
     }
     if (Status status = check_types(items, items.primary()); !status) return status;
     const auto alpha = items.alpha_of(items.primary());
@@ -240,8 +243,13 @@ class AvifReader {
   Status check_coded(HeifFile& items) {
     std::vector<std::uint64_t> frame_pixels;
     for (const HeifFile::Id id : items.ids()) {
-      if (items.type_of(id) != "av01") continue;
       const auto given = items.size_of(id);
+      // libavif refuses any item of more pixels than its limit.
+      if (given) {
+        const std::uint64_t pixels = std::uint64_t{given->first} * given->second;
+        most_pixels_ = std::max(most_pixels_, std::min<std::uint64_t>(pixels, limits_.max_pixels));
+      }
+      if (items.type_of(id) != "av01") continue;
       if (!given) return broken(k_format, "item " + grouped(id) + " has no size (ispe)");
       const Size size{given->first, given->second};
       if (Status status = check_size(k_format, size.width, size.height, limits_); !status) return status;
@@ -251,6 +259,8 @@ class AvifReader {
       if (!units) return units.error();
       if (units->headers == 0) return broken(k_format, "item " + grouped(id) + " has no sequence header");
       frames_ = std::max(frames_, units->frames);
+      half_samples_ = std::max(half_samples_, units->half_samples);
+      sample_bytes_ = std::max(sample_bytes_, units->sample_bytes);
       most_pixels_ = std::max(most_pixels_, units->coded_pixels);
       frame_pixels.push_back(units->frame_pixels);
     }
@@ -381,9 +391,10 @@ class AvifReader {
   std::unique_ptr<avifDecoder, Destroy> decoder_;  // uses `source_`
   bool is_sequence_ = false;
   int orientation_ = 1;
-  std::size_t frames_ = 1;          // of the item that has most
-  std::uint64_t most_pixels_ = 0;   // of the picture, or of a coded item
-  std::uint64_t coded_pixels_ = 0;  // of all items
+  std::uint64_t half_samples_ = 0, sample_bytes_ = 1;  // the most of a coded item
+  std::size_t frames_ = 1;                             // of the item that has most
+  std::uint64_t most_pixels_ = 0;                      // of the picture, or of a coded item
+  std::uint64_t coded_pixels_ = 0;                     // of all items
 };
 
 }  // namespace

@@ -3,15 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
-#include <utility>
+#include <string_view>
 
 namespace sightline::models {
 
-/// The first bit of a byte is its highest. Past the end all bits are zero, and `failed` is true.
+/// The bytes must outlive this object. The first bit of a byte is its highest. Past the end all bits are zero, and `failed` is true.
 class Bits {
  public:
-  explicit Bits(std::string bytes) : bytes_(std::move(bytes)) {}
+  explicit Bits(std::string_view bytes) : bytes_(bytes) {}
 
   unsigned bit() {
     if (at_ >= bytes_.size() * 8) {
@@ -46,7 +45,7 @@ class Bits {
   bool failed() const { return failed_; }
 
  private:
-  std::string bytes_;
+  std::string_view bytes_;
   std::size_t at_ = 0;
   bool failed_ = false;
 };

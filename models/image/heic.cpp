@@ -585,6 +585,7 @@ Status apply_alpha(HeicReader& reader, const ImageLimits& limits, DecodeTime& ti
   const auto found = find_alpha(reader, limits, rgb.width(), rgb.height());
   if (!found) return found.error();
   if (!*found) return {};
+  const bool multiplied = is_multiplied(reader.file());
   const auto alpha = reader.read((*found)->item, (*found)->layout);
   if (!alpha) return alpha.error();
   if (alpha->width != rgb.width() || alpha->height != rgb.height()) return {};
@@ -595,7 +596,7 @@ Status apply_alpha(HeicReader& reader, const ImageLimits& limits, DecodeTime& ti
       std::copy_n(rgb.row(y) + std::size_t{3} * x, 3, rgba.data() + std::size_t{4} * x);
       rgba[std::size_t{4} * x + 3] = static_cast<std::uint8_t>(alpha->planes[0].row(y)[x] >> (alpha->bits - 8));
     }
-    if (is_multiplied(reader.file())) unmultiply(rgba.data(), rgb.width());
+    if (multiplied) unmultiply(rgba.data(), rgb.width());
     if (limits.background) {
       lay_over(*limits.background, rgba.data(), rgb.width(), rgb.row(y));
       continue;

@@ -122,7 +122,8 @@ ColourCodes read_colours(Bits& bits, unsigned sub_layers) {
 std::optional<HevcHeader> read_hevc_header(std::string_view nal) {
   constexpr std::size_t k_nal_header_bytes = 2;
   if (nal.size() < k_nal_header_bytes || nal_type(nal) != k_nal_sps) return {};
-  Bits bits(unescaped(nal.substr(k_nal_header_bytes)));
+  const std::string bytes = unescaped(nal.substr(k_nal_header_bytes));
+  Bits bits(bytes);
   bits.skip(4);
   const unsigned sub_layers = bits.bits(3);
   bits.bit();

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <vector>
 
+#include "models/image/av1_header.h"
 #include "models/image/heif_file.h"
 #include "models/image/hevc_header.h"
 #include "models/image/picture.h"
@@ -277,9 +278,9 @@ TEST_CASE("data that items share, or that repeat a frame, do not multiply the wo
 TEST_CASE("AVIF is refused if its sequence header gives another size than its container") {
   const std::string avif = picture_file("heif_420.avif");
   check_refusal(replaced(avif, size_box(64, 48), size_box(32, 24)), ErrorCode::invalid_argument,
-                "AVIF is broken: its sequence header gives 64 x 48 pixels, and its container (ispe) 32 x 24");
+                "AVIF is broken: its sequence header gives 64 x 48 pixels, and its container 32 x 24");
   check_refusal(replaced(avif, size_box(64, 48), size_box(640, 480)), ErrorCode::invalid_argument,
-                "AVIF is broken: its sequence header gives 64 x 48 pixels, and its container (ispe) 640 x 480");
+                "AVIF is broken: its sequence header gives 64 x 48 pixels, and its container 640 x 480");
   // Filled up to a whole block.
   CHECK(decode_picture(replaced(avif, size_box(64, 48), size_box(63, 47)), {}).ok());
 
@@ -291,7 +292,7 @@ TEST_CASE("AVIF is refused if its sequence header gives another size than its co
   const auto refused = decode_picture(sequence, {});
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().message ==
-        "AVIF is broken: its sequence header gives 32 x 32 pixels, and its container (ispe) 16 x 16");
+        "AVIF is broken: its sequence header gives 32 x 32 pixels, and its container 16 x 16");
 }
 
 TEST_CASE("each coded picture of an AVIF file is checked, whichever is decoded") {
@@ -321,6 +322,42 @@ TEST_CASE("each coded picture of an AVIF file is checked, whichever is decoded")
   twice.data.insert(0, "\x1A\1\0"s);
   CHECK(picture_cost(file_of("avif", {good}), {}).pixels == 64 * 48 * 2);
   CHECK(picture_cost(file_of("avif", {twice}), {}).pixels == 64 * 48 * 2 * 2);
+}
+
+TEST_CASE("AV1's sequence header gives the size and the depth") {
+  struct Case {
+    const char* name;
+    int bits;
+    unsigned half_samples;
+  };
+  for (const auto& [name, bits, half_samples] :
+       {Case{"heif_420.avif", 8, 3}, Case{"heif_422.avif", 8, 4}, Case{"heif_444.avif", 8, 6},
+        Case{"heif_grey.avif", 8, 2}, Case{"heif_10bit.avif", 10, 3}, Case{"heif_10bit_444.avif", 10, 6},
+        Case{"heif_10bit_grey.avif", 10, 2}, Case{"heif_12bit.avif", 12, 3}, Case{"heif_12bit_422.avif", 12, 4},
+        Case{"heif_12bit_444.avif", 12, 6}, Case{"heif_12bit_grey.avif", 12, 2}, Case{"heif_gbr.avif", 8, 6}}) {
+    CAPTURE(name);
+    const std::string data = coded_part(name, "av1C").data;
+    REQUIRE(data.substr(0, 3) == "\x12\0\x0A"s);
+    const std::string_view unit = std::string_view(data).substr(4, static_cast<std::uint8_t>(data[3]));
+    const auto header = read_av1_header(unit);
+    REQUIRE(header);
+    CHECK(header->width == 64);
+    CHECK(header->height == 48);
+    CHECK(header->most_frame_pixels == 64 * 48);
+    CHECK(header->bits == bits);
+    CHECK(header->half_samples == half_samples);
+    for (std::size_t length = 0; length < 6; ++length) CHECK_FALSE(read_av1_header(unit.substr(0, length)));
+  }
+  // Of a picture in a sequence: frames may give their own size, of up to five bits along an edge.
+  const std::string sequence = picture_file("heif_animated.avif");
+  const std::size_t at = sequence.find("\x12\0\x0A"s);
+  REQUIRE(at != std::string::npos);
+  const auto header = read_av1_header(std::string_view(sequence).substr(at + 4, 64));
+  REQUIRE(header);
+  CHECK(header->width == 32);
+  CHECK(header->height == 32);
+  CHECK(header->most_frame_pixels == 32 * 32);
+  CHECK(header->half_samples == 3);
 }
 
 TEST_CASE("a long list of a sequence's frames is refused") {
