@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <avif/avif.h>
-#include <limits>
 #include <memory>
 #include <new>
 #include <optional>

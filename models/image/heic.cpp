@@ -9,7 +9,6 @@
 #include <array>
 #include <cstdlib>
 #include <libheif/heif.h>
-#include <limits>
 #include <memory>
 #include <new>
 #include <optional>

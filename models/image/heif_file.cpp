@@ -1,6 +1,7 @@
 #include "models/image/heif_file.h"
 
 #include <algorithm>
+#include <array>
 
 #include "models/image/picture.h"
 

@@ -1,7 +1,6 @@
 // The items of a HEIF file (ISO/IEC 23008-12): the container of HEIC and AVIF.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>

@@ -330,13 +330,13 @@ TEST_CASE("AV1's sequence header gives the size and the depth") {
     int bits;
     unsigned half_samples;
   };
-  for (const auto& [name, bits, half_samples] :
+  for (const Case& test :
        {Case{"heif_420.avif", 8, 3}, Case{"heif_422.avif", 8, 4}, Case{"heif_444.avif", 8, 6},
         Case{"heif_grey.avif", 8, 2}, Case{"heif_10bit.avif", 10, 3}, Case{"heif_10bit_444.avif", 10, 6},
         Case{"heif_10bit_grey.avif", 10, 2}, Case{"heif_12bit.avif", 12, 3}, Case{"heif_12bit_422.avif", 12, 4},
         Case{"heif_12bit_444.avif", 12, 6}, Case{"heif_12bit_grey.avif", 12, 2}, Case{"heif_gbr.avif", 8, 6}}) {
-    CAPTURE(name);
-    const std::string data = coded_part(name, "av1C").data;
+    CAPTURE(test.name);
+    const std::string data = coded_part(test.name, "av1C").data;
     REQUIRE(data.substr(0, 3) == "\x12\0\x0A"s);
     const std::string_view unit = std::string_view(data).substr(4, static_cast<std::uint8_t>(data[3]));
     const auto header = read_av1_header(unit);
@@ -344,8 +344,8 @@ TEST_CASE("AV1's sequence header gives the size and the depth") {
     CHECK(header->width == 64);
     CHECK(header->height == 48);
     CHECK(header->most_frame_pixels == 64 * 48);
-    CHECK(header->bits == bits);
-    CHECK(header->half_samples == half_samples);
+    CHECK(header->bits == test.bits);
+    CHECK(header->half_samples == test.half_samples);
     for (std::size_t length = 0; length < 6; ++length) CHECK_FALSE(read_av1_header(unit.substr(0, length)));
   }
   // Of a picture in a sequence: frames may give their own size, of up to five bits along an edge.
