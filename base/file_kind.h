@@ -19,8 +19,8 @@ std::string_view media_type_of(PictureFormat format);
 /// All formats, for messages: "JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF".
 inline constexpr std::string_view k_picture_formats = "JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF";
 
-/// Detected by the magic bytes alone, for input that is declared to be a picture. A HEIF file is AVIF if it says so
-/// (`ftyp`), and HEIC otherwise.
+/// Detected by the magic bytes alone, for input that is declared to be a picture. A HEIF file is AVIF if its brands
+/// (`ftyp`) include AVIF, and HEIC otherwise.
 std::optional<PictureFormat> picture_format(std::string_view bytes);
 
 /// The number of bytes that `sure_picture_format` requires.

@@ -13,6 +13,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   limits.max_time = std::chrono::milliseconds(2000);
   for (const bool upright : {false, true}) {
     limits.apply_exif_orientation = upright;
+    if (upright) limits.background = models::Background{10, 20, 30};
+    models::picture_cost(file, limits);  // reads headers of its own
     const auto picture = models::decode_picture(file, limits);
     if (!picture) {
       fuzz::require(!picture.error().message.empty(), "a refusal says why");

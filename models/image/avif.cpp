@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <avif/avif.h>
-#include <limits>
 #include <memory>
 #include <new>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/image/av1_header.h"
 #include "models/image/decode_time.h"
 #include "models/image/heif_file.h"
 #include "models/image/picture.h"
@@ -22,41 +22,78 @@ constexpr std::string_view k_format = "AVIF";
 
 /// Frames for one picture or tile. There is one, or a few of rising quality; each may cost as much as a picture.
 constexpr std::size_t k_max_frames = 16;
-constexpr std::uint32_t k_max_sequence_frames = 65'536;
+
+/// Only the first frame of a sequence is read, but libavif reads the positions of all.
+constexpr std::uint32_t k_max_sequence_frames = 8192;
+constexpr std::uint64_t k_max_sequence_bytes = 256 << 10;
 
 /// Other units, such as parts of a frame. The decoder writes a line to the log for each one that it does not know.
 constexpr std::size_t k_max_units = 5000, k_max_metadata_units = 64;
 
+/// The size that the container gives, and which the decoder must not exceed.
+struct Size {
+  std::uint32_t width = 0, height = 0;
+};
+
+/// What the decoder allocates may be the size in the container, filled up to a whole block. libavif would scale any
+/// other size, after it was decoded.
+Status check_coded_size(const Av1Header& header, const Size& size) {
+  const auto fits = [](std::uint64_t coded, std::uint64_t given) {
+    constexpr std::uint64_t k_block = 8;
+    return coded >= given && coded <= (given + k_block - 1) / k_block * k_block;
+  };
+  if (fits(header.width, size.width) && fits(header.height, size.height)) return {};
+  return broken(k_format, "its sequence header gives " + grouped(header.width) + " x " + grouped(header.height) +
+                              " pixels, and its container " + grouped(size.width) + " x " + grouped(size.height));
+}
+
+struct Units {
+  std::size_t frames = 0, headers = 0;
+  std::uint64_t coded_pixels = 0;                    ///< of a frame of the sequence header's size
+  std::uint64_t frame_pixels = 0;                    ///< the most that a frame may have
+  std::uint64_t half_samples = 0, sample_bytes = 1;  ///< per pixel in halves, and each
+};
+
 /// Checks open bitstream units of AV1 (5.3 of its specification), before any is decoded. Errors: too_large (too many),
-/// invalid_argument (of a reserved type).
-Status check_units(std::string_view units) {
-  constexpr unsigned k_frame_header = 3, k_metadata = 5, k_frame = 6, k_padding = 15;
-  std::size_t frames = 0, metadata = 0, count = 0;
+/// invalid_argument (of a reserved type, or of another size).
+Result<Units> check_units(std::string_view units, const Size& size) {
+  constexpr unsigned k_sequence_header = 1, k_frame_header = 3, k_metadata = 5, k_frame = 6, k_padding = 15;
+  Units found;
+  std::size_t metadata = 0, count = 0;
   BoxCursor cursor(units);
   while (!cursor.rest().empty()) {
     const std::uint32_t header = cursor.u8();
     const unsigned type = header >> 3 & 15;
     if (type == 0 || (type > 8 && type != k_padding))
       return broken(k_format, "it has a bitstream unit of the reserved type " + std::to_string(type));
-    if (type == k_frame_header || type == k_frame) ++frames;
+    if (type == k_frame_header || type == k_frame) ++found.frames;
     if (type == k_metadata) ++metadata;
-    if (frames > k_max_frames) {
+    if (found.frames > k_max_frames) {
       return Error{ErrorCode::too_large,
                    "AVIF has more than " + std::to_string(k_max_frames) + " coded frames for one picture, the limit"};
     }
     if (++count > k_max_units || metadata > k_max_metadata_units)
       return Error{ErrorCode::too_large, "AVIF has too many bitstream units for one picture"};
     if ((header & 4) != 0) cursor.u8();
-    if ((header & 2) == 0) break;  // without a size: the last one
-    std::uint64_t size = 0;
-    for (unsigned i = 0; i < 8; ++i) {
+    const bool has_length = (header & 2) != 0;  // without it: the last one
+    std::uint64_t length = has_length ? 0 : cursor.rest().size();
+    for (unsigned i = 0; has_length && i < 8; ++i) {
       const std::uint32_t byte = cursor.u8();
-      size |= std::uint64_t{byte & 0x7F} << (7 * i);
+      length |= std::uint64_t{byte & 0x7F} << (7 * i);
       if ((byte & 0x80) == 0) break;
     }
-    cursor.take(size);
+    const std::string_view body = cursor.take(length);
+    if (type != k_sequence_header) continue;
+    const auto sequence = read_av1_header(body);
+    if (!sequence) return broken(k_format, "its sequence header cannot be read");
+    if (Status status = check_coded_size(*sequence, size); !status) return status.error();
+    ++found.headers;
+    found.coded_pixels = std::max(found.coded_pixels, std::uint64_t{sequence->width} * sequence->height);
+    found.half_samples = std::max<std::uint64_t>(found.half_samples, sequence->half_samples);
+    if (sequence->bits > 8) found.sample_bytes = 2;
+    found.frame_pixels = std::max(found.frame_pixels, sequence->most_frame_pixels);
   }
-  return {};
+  return found;
 }
 
 std::string_view brand_of(std::string_view file) {
@@ -78,7 +115,10 @@ struct Source {
     auto& source = *static_cast<Source*>(io->data);
     if (offset > source.file.size()) return AVIF_RESULT_IO_ERROR;
     const std::string_view part = source.file.substr(offset, size);
-    if (source.checks_units && source.checked) source.checked = check_units(part);
+    if (source.sequence_size && source.checked) {
+      const auto units = check_units(part, *source.sequence_size);
+      if (!units) source.checked = units.error();
+    }
     if (!source.checked) return AVIF_RESULT_IO_ERROR;
     *out = {reinterpret_cast<const std::uint8_t*>(part.data()), part.size()};
     return AVIF_RESULT_OK;
@@ -86,7 +126,7 @@ struct Source {
 
   std::string_view file;
   avifIO io{};
-  bool checks_units = false;
+  std::optional<Size> sequence_size;  ///< set once frames of a sequence are read
   Status checked;
 };
 
@@ -107,7 +147,7 @@ class AvifReader {
     decoder_->maxThreads = 1;
     decoder_->ignoreExif = decoder_->ignoreXMP = AVIF_TRUE;
     decoder_->imageSizeLimit =
-        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(limits_.max_pixels, 1, AVIF_DEFAULT_IMAGE_SIZE_LIMIT));
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most_pixels_, 1, AVIF_DEFAULT_IMAGE_SIZE_LIMIT));
     decoder_->imageCountLimit = k_max_sequence_frames;
     // As Pillow: encoders omit `pixi`, and `clap` is not applied.
     decoder_->strictFlags &= ~static_cast<avifStrictFlags>(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);
@@ -121,20 +161,22 @@ class AvifReader {
 
   PictureCost cost() const {
     constexpr std::array<std::uint64_t, AVIF_PIXEL_FORMAT_COUNT> k_half_samples{2, 6, 4, 3, 2};
-    const std::uint64_t sample_bytes = image().depth > 8 ? 2 : 1;
+    // The container may give others than those that the decoder will find.
+    const std::uint64_t sample_bytes = std::max<std::uint64_t>(image().depth > 8 ? 2 : 1, sample_bytes_);
+    const std::uint64_t half_samples = std::max(k_half_samples.at(image().yuvFormat), half_samples_);
     const std::uint64_t alpha = decoder_->alphaPresent ? 2 : 0;
     // The samples in the decoder, and joined from tiles or with eight bits; alpha also as RGBA.
-    const std::uint64_t bytes_a_pixel = (k_half_samples.at(image().yuvFormat) + alpha) * sample_bytes + 2 * alpha;
-    PictureCost cost = cost_of_size(image().width, image().height, bytes_a_pixel);
+    const std::uint64_t bytes_per_pixel = (half_samples + alpha) * sample_bytes + 2 * alpha;
+    PictureCost cost = cost_of_size(image().width, image().height, bytes_per_pixel);
     constexpr std::uint64_t k_times_a_jpeg = 2;  // measured
-    cost.pixels *= k_times_a_jpeg;
+    cost.pixels = std::max(cost.pixels, coded_pixels_) * frames_ * k_times_a_jpeg;
     return cost;
   }
 
   Result<Picture> read(DecodeTime& time) {
     if (Status status = read_header(); !status) return status.error();
     const std::uint32_t width = image().width, height = image().height;
-    source_.checks_units = is_sequence_;
+    if (is_sequence_) source_.sequence_size = Size{width, height};
     const avifResult decoded = avifDecoderNextImage(decoder_.get());
     if (!source_.checked) return source_.checked.error();
     if (decoded != AVIF_RESULT_OK) return failure(decoded);
@@ -153,22 +195,34 @@ class AvifReader {
   /// Finds out what libavif will decode, and checks it. A sequence is one by its first brand; with a brand of neither
   /// kind, by its tracks.
   Status check_items() {
-    const auto file = HeifFile::read(file_, k_format);
+    auto file = HeifFile::read(file_, k_format);
     const std::string_view brand = brand_of(file_);
-    is_sequence_ = brand == "avis" || (brand != "avif" && has_box(file_, "moov"));
-    if (is_sequence_) return {};
+    is_sequence_ = brand == "avis" || (brand != "avif" && bytes_of_boxes(file_, "moov") != 0);
+    if (is_sequence_) return check_sequence();
     if (!file) return file.error();
-    HeifFile items = *file;
+    HeifFile items = *std::move(file);
     orientation_ = container_orientation(items);
     if (const auto size = items.size_of(items.primary())) {
       if (Status status = check_size(k_format, size->first, size->second, limits_); !status) return status;
     }
-    if (Status status = check_coded(items, items.primary()); !status) return status;
+    if (Status status = check_types(items, items.primary()); !status) return status;
     const auto alpha = items.alpha_of(items.primary());
-    return alpha ? check_coded(items, *alpha) : Status();
+    if (alpha) {
+      if (Status status = check_types(items, *alpha); !status) return status;
+    }
+    return check_coded(items);
   }
 
-  static Status check_coded(HeifFile& items, HeifFile::Id item) {
+  Status check_sequence() {
+    most_pixels_ = limits_.max_pixels;
+    const std::uint64_t bytes = bytes_of_boxes(file_, "moov");
+    if (bytes <= k_max_sequence_bytes) return {};
+    return Error{ErrorCode::too_large, "AVIF has a list of frames (moov) of " + grouped(bytes) +
+                                           " bytes; the limit is " + grouped(k_max_sequence_bytes)};
+  }
+
+  /// A picture is coded by AV1, or its tiles are.
+  static Status check_types(HeifFile& items, HeifFile::Id item) {
     std::vector<HeifFile::Id> coded{item};
     if (items.type_of(item) == "grid") {
       auto grid = items.grid_of(item);
@@ -180,11 +234,41 @@ class AvifReader {
         return Error{ErrorCode::unsupported, "AVIF contains a picture of type " + items.shown_type_of(id) +
                                                  "; AV1 (av01) and tiles of it are read"};
       }
-      const auto data = items.data_of(id);
-      if (!data) return data.error();
-      if (Status status = check_units(*data); !status) return status;
     }
     return {};
+  }
+
+  /// Checks all coded pictures of the file: libavif chooses among several alphas in its own way.
+  Status check_coded(HeifFile& items) {
+    std::vector<std::uint64_t> frame_pixels;
+    for (const HeifFile::Id id : items.ids()) {
+      const auto given = items.size_of(id);
+      // libavif refuses any item of more pixels than its limit.
+      if (given) {
+        const std::uint64_t pixels = std::uint64_t{given->first} * given->second;
+        most_pixels_ = std::max(most_pixels_, std::min<std::uint64_t>(pixels, limits_.max_pixels));
+      }
+      if (items.type_of(id) != "av01") continue;
+      if (!given) return broken(k_format, "item " + grouped(id) + " has no size (ispe)");
+      const Size size{given->first, given->second};
+      if (Status status = check_size(k_format, size.width, size.height, limits_); !status) return status;
+      const auto data = items.data_of(id);
+      if (!data) return data.error();
+      const auto units = check_units(*data, size);
+      if (!units) return units.error();
+      if (units->headers == 0) return broken(k_format, "item " + grouped(id) + " has no sequence header");
+      frames_ = std::max(frames_, units->frames);
+      half_samples_ = std::max(half_samples_, units->half_samples);
+      sample_bytes_ = std::max(sample_bytes_, units->sample_bytes);
+      most_pixels_ = std::max(most_pixels_, units->coded_pixels);
+      frame_pixels.push_back(units->frame_pixels);
+    }
+    // The decoder refuses frames of more pixels than the largest picture.
+    for (const std::uint64_t pixels : frame_pixels) coded_pixels_ += std::min(pixels, most_pixels_);
+    constexpr std::uint64_t k_most = 4;  // tiles beyond the picture, alpha, small copies
+    if (coded_pixels_ / k_most <= limits_.max_pixels) return {};
+    return Error{ErrorCode::too_large, "AVIF has pictures of " + grouped(coded_pixels_) +
+                                           " pixels together; the limit is " + grouped(limits_.max_pixels * k_most)};
   }
 
   Error failure(avifResult result) const {
@@ -295,7 +379,7 @@ class AvifReader {
         lay_over(*limits_.background, from, picture.width(), to);
         continue;
       }
-      for (std::uint32_t x = 0; x < picture.width(); ++x, from += 4, to += 3) std::copy_n(from, 3, to);
+      drop_alpha(from, picture.width(), to);
     }
     return result;
   }
@@ -306,6 +390,10 @@ class AvifReader {
   std::unique_ptr<avifDecoder, Destroy> decoder_;  // uses `source_`
   bool is_sequence_ = false;
   int orientation_ = 1;
+  std::uint64_t half_samples_ = 0, sample_bytes_ = 1;  // the most of a coded item
+  std::size_t frames_ = 1;                             // of the item that has most
+  std::uint64_t most_pixels_ = 0;                      // of the picture, or of a coded item
+  std::uint64_t coded_pixels_ = 0;                     // of all items
 };
 
 }  // namespace

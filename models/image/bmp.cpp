@@ -207,12 +207,12 @@ void paint_indexed(const std::uint8_t* row, std::uint32_t bits, const Palette& p
   }
 }
 
-void paint_direct(const std::uint8_t* row, std::uint32_t bytes_a_pixel, const std::array<Channel, 3>& channels,
+void paint_direct(const std::uint8_t* row, std::uint32_t bytes_per_pixel, const std::array<Channel, 3>& channels,
                   Picture& picture, std::size_t y) {
   std::uint8_t* out = picture.row(y);
-  for (std::uint32_t x = 0; x < picture.width(); ++x, out += 3, row += bytes_a_pixel) {
+  for (std::uint32_t x = 0; x < picture.width(); ++x, out += 3, row += bytes_per_pixel) {
     std::uint32_t pixel = 0;
-    for (std::uint32_t i = 0; i < bytes_a_pixel; ++i) pixel |= std::uint32_t{row[i]} << (8 * i);
+    for (std::uint32_t i = 0; i < bytes_per_pixel; ++i) pixel |= std::uint32_t{row[i]} << (8 * i);
     for (std::size_t c = 0; c < 3; ++c) out[c] = channels[c].value(pixel);
   }
 }

@@ -42,7 +42,9 @@ Result<Picture> decode_upright(const Format& format, std::string_view file, cons
   return turned_upright(*std::move(picture));
 }
 
-constexpr std::string_view k_refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF): it ";
+std::string refusal(std::string_view what) {
+  return "not a supported picture (" + std::string(k_picture_formats) + "): it " + std::string(what);
+}
 
 }  // namespace
 
@@ -55,9 +57,9 @@ Result<Picture> decode_picture(std::string_view file, const ImageLimits& limits)
   const std::optional<Format> format = find_format(file);
   if (!format) {
     if (const auto name = other_kind(file)) {
-      return Error{ErrorCode::unsupported, std::string(k_refusal) + "is " + std::string(*name)};
+      return Error{ErrorCode::unsupported, refusal("is ") + std::string(*name)};
     }
-    return Error{ErrorCode::invalid_argument, std::string(k_refusal) + "begins with " + first_bytes(file)};
+    return Error{ErrorCode::invalid_argument, refusal("begins with ") + first_bytes(file)};
   }
   try {
     return decode_upright(*format, file, limits);

@@ -16,8 +16,8 @@ class DecodeTime {
 
   /// To be called at least every few rows; reads the clock only at every sixteenth call.
   bool is_over() {
-    constexpr unsigned k_calls_a_look = 16;
-    if (++calls_ % k_calls_a_look != 0) return false;
+    constexpr unsigned k_calls_per_look = 16;
+    if (++calls_ % k_calls_per_look != 0) return false;
     return is_over_now();
   }
 

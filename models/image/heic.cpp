@@ -4,12 +4,11 @@
 //   - it gets nothing that was not checked: no other items, no unknown boxes, one sequence header and one frame, whose
 //     size is known before memory is allocated;
 //   - rotation, mirroring, cropping, tiles and colours are those of libheif 1.23, whatever version is installed: the
-//     small file says that the samples are red, green and blue, so that no version converts them.
+//     small file declares that the samples are red, green and blue, so that no version converts them.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <libheif/heif.h>
-#include <limits>
 #include <memory>
 #include <new>
 #include <optional>
@@ -81,7 +80,9 @@ Status read_configuration(std::string_view body, const ImageLimits& limits, Code
       if (type == k_nal_sps) {
         if (Status status = take_header(nal, limits, header); !status) return status;
       }
-      if ((type != k_nal_vps && type != k_nal_sps && type != k_nal_pps) || kept == 255) continue;
+      if (type != k_nal_vps && type != k_nal_sps && type != k_nal_pps) continue;
+      constexpr std::uint32_t k_most = 255;
+      if (kept == k_most) return broken_heic("its configuration (hvcC) has more than 255 parameter sets");
       arrays += static_cast<char>(type);
       arrays += big_endian(1, 2) + big_endian(nal.size(), 2) + std::string(nal);
       ++kept;
@@ -100,25 +101,33 @@ std::size_t length_bytes(std::string_view configuration) {
   return (static_cast<std::uint8_t>(configuration[21]) & 3u) + 1;
 }
 
+/// Slices can repeat: each may cost as much as the whole picture.
+bool has_too_many_slices(std::uint64_t slices, const HevcHeader& header, const ImageLimits& limits) {
+  constexpr std::uint64_t k_most = 600, k_few = 16, k_pictures = 4;  // HEVC allows 600 at its highest level
+  const std::uint64_t coded = std::uint64_t{header.coded_width} * header.coded_height;
+  return slices > k_most || (slices > k_few && slices * coded / k_pictures > limits.max_pixels);
+}
+
 /// Copies the NAL units of the first frame.
 Status read_frame(std::string_view data, std::size_t length_bytes, const ImageLimits& limits, CodedPicture& picture) {
   constexpr unsigned k_first_other = 32;  // types below are slices
   BoxCursor cursor(data);
-  bool has_slice = false;
+  std::uint64_t slices = 0;
   std::optional<HevcHeader> header = picture.header;
   while (!cursor.rest().empty()) {
     const std::uint64_t length = cursor.number(length_bytes);
     const std::string_view nal = cursor.take(length);
     if (cursor.failed()) {
-      if (has_slice) break;  // libheif shows what there is; so does pillow-heif
+      if (slices > 0) break;  // libheif shows what there is; so does pillow-heif
       return broken_heic("its picture data are truncated");
     }
     if (nal.size() < 3) continue;
     const unsigned type = nal_type(nal);
     if (type < k_first_other) {
       const bool is_first_slice = (static_cast<std::uint8_t>(nal[2]) & 0x80) != 0;
-      if (is_first_slice && has_slice) break;
-      has_slice = true;
+      if (is_first_slice && slices > 0) break;
+      if (has_too_many_slices(++slices, picture.header, limits))
+        return Error{ErrorCode::too_large, "HEIC has too many slices for one picture"};
     } else if (type == k_nal_sps) {
       if (Status status = take_header(nal, limits, header); !status) return status;
     } else if (type != k_nal_vps && type != k_nal_pps) {
@@ -126,7 +135,7 @@ Status read_frame(std::string_view data, std::size_t length_bytes, const ImageLi
     }
     picture.data.append(big_endian(nal.size(), 4)).append(nal);
   }
-  return has_slice ? Status() : Status(broken_heic("it has no picture data"));
+  return slices > 0 ? Status() : Status(broken_heic("it has no picture data"));
 }
 
 /// A file with this picture alone, whose samples are declared to be green, blue and red.
@@ -260,6 +269,11 @@ std::optional<ColourCodes> colours_of(const HeifFile& file, Id item) {
   return {};
 }
 
+/// Samples per pixel, in halves.
+std::uint64_t half_samples(const HevcHeader& header) {
+  return std::array<std::uint64_t, 4>{2, 3, 4, 6}[static_cast<std::size_t>(header.chroma_format)];
+}
+
 class HeicReader {
  public:
   HeicReader(HeifFile file, const ImageLimits& limits, DecodeTime& time)
@@ -273,6 +287,35 @@ class HeicReader {
     std::uint32_t tile_width = 0, tile_height = 0;  ///< of that tile, once it is turned and cropped
     std::uint32_t width = 0, height = 0;
   };
+
+  /// A picture once it is turned and cropped.
+  struct Measure {
+    std::uint32_t width = 0, height = 0;
+    bool has_full_chroma = false;  ///< turned or cropped where samples of chroma would no longer lie on their pixels
+  };
+
+  /// Measures what is left of `item`, whose coded picture or grid is `layout`.
+  Result<Measure> measure(Id item, const Layout& layout) const {
+    return measure(item, layout.width, layout.height, layout.header.chroma_format);
+  }
+
+  /// The cost of `item`, without alpha.
+  Result<PictureCost> cost(Id item, const Layout& layout) const {
+    const auto left = measure(item, layout);
+    if (!left) return left.error();
+    const HevcHeader& header = layout.header;
+    const std::uint64_t sample_bytes = header.bits > 8 ? 2 : 1;
+    constexpr std::uint64_t k_full_chroma = 6;
+    // The samples of the whole picture, twice where it is turned.
+    PictureCost cost =
+        cost_of_size(layout.width, layout.height, (left->has_full_chroma ? k_full_chroma : half_samples(header)) * 2);
+    // A tile in the decoder, in libheif, and as red, green and blue.
+    cost.bytes += std::uint64_t{header.coded_width} * header.coded_height * sample_bytes * (half_samples(header) + 3);
+    const std::uint64_t coded = std::uint64_t{header.coded_width} * header.coded_height * layout.tiles.size();
+    constexpr std::uint64_t k_times_a_jpeg = 4;  // of a phone's picture, measured
+    cost.pixels = std::max(cost.pixels, coded) * k_times_a_jpeg;
+    return cost;
+  }
 
   /// Reads the headers of a picture: enough for its cost.
   Result<Layout> read_layout(Id item) {
@@ -300,9 +343,12 @@ class HeicReader {
 
   Result<YuvPicture> read(Id item) {
     const auto layout = read_layout(item);
-    if (!layout) return layout.error();
-    if (!layout->grid) return read_tile(item, layout->header);
-    auto picture = read_grid(*layout);
+    return layout ? read(item, *layout) : layout.error();
+  }
+
+  Result<YuvPicture> read(Id item, const Layout& layout) {
+    if (!layout.grid) return read_tile(item, layout.header);
+    auto picture = read_grid(layout);
     if (!picture) return picture;
     if (const auto colours = colours_of(file_, item)) picture->colours = *colours;
     if (Status status = transform(item, *picture); !status) return status.error();
@@ -320,24 +366,47 @@ class HeicReader {
     }
     const std::string_view body = file_.property_of(item, "hvcC");
     if (body.size() <= k_configuration_bytes) return broken_heic("its picture has no configuration (hvcC)");
+    constexpr std::size_t k_max_bytes = 256 << 10;
+    if (body.size() > k_max_bytes) {
+      return Error{ErrorCode::too_large, "HEIC has a configuration (hvcC) of " + grouped(body.size()) +
+                                             " bytes; the limit is " + grouped(k_max_bytes)};
+    }
     CodedPicture coded;
     if (Status status = read_configuration(body, limits_, coded); !status) return status.error();
     return coded;
   }
 
   /// Finds out what is left of a tile that is turned or cropped: encoders fill small tiles up and crop them.
-  Status measure_tile(Layout& layout) {
-    for (const HeifProperty& property : file_.properties_of(layout.tiles.front())) {
-      if (property.body.empty()) continue;
-      const bool is_quarter = (static_cast<std::uint8_t>(property.body.front()) & 1) != 0;
-      if (property.type == "irot" && is_quarter) std::swap(layout.tile_width, layout.tile_height);
-      if (property.type != "clap") continue;
-      const auto part = part_of(property.body, layout.tile_width, layout.tile_height);
-      if (!part) return part.error();
-      layout.tile_width = part->width;
-      layout.tile_height = part->height;
-    }
+  Status measure_tile(Layout& layout) const {
+    const auto left = measure(layout.tiles.front(), layout.tile_width, layout.tile_height, layout.header.chroma_format);
+    if (!left) return left.error();
+    layout.tile_width = left->width;
+    layout.tile_height = left->height;
     return {};
+  }
+
+  static Error cut_tile() {
+    return {ErrorCode::unsupported, "HEIC has tiles that are turned or cropped at odd positions, which is not read"};
+  }
+
+  Result<Measure> measure(Id item, std::uint32_t width, std::uint32_t height, int chroma_format) const {
+    Measure left{width, height};
+    const bool is_subsampled = chroma_format == 1 || chroma_format == 2;
+    for (const HeifProperty& property : file_.properties_of(item)) {
+      if (property.body.empty()) continue;
+      const bool is_odd = chroma_format == 2 || left.width % 2 != 0 || left.height % 2 != 0;
+      const bool is_turn = property.type == "irot" || property.type == "imir";
+      if (is_turn && is_subsampled && is_odd) left.has_full_chroma = true;
+      const bool is_quarter = (static_cast<std::uint8_t>(property.body.front()) & 1) != 0;
+      if (property.type == "irot" && is_quarter) std::swap(left.width, left.height);
+      if (property.type != "clap") continue;
+      const auto part = part_of(property.body, left.width, left.height);
+      if (!part) return part.error();
+      if (is_subsampled && (part->left % 2 != 0 || part->top % 2 != 0)) left.has_full_chroma = true;
+      left.width = part->width;
+      left.height = part->height;
+    }
+    return left;
   }
 
   /// Tiles must cover the picture, and all be needed.
@@ -368,6 +437,7 @@ class HeicReader {
     if (!coded) return coded.error();
     const HevcHeader& header = coded->header;
     if (header.width != expected.width || header.height != expected.height ||
+        header.coded_width > expected.coded_width || header.coded_height > expected.coded_height ||
         header.chroma_format != expected.chroma_format || header.bits != expected.bits)
       return broken_heic("its tiles differ in size or format");
     const auto data = file_.data_of(item);
@@ -387,8 +457,8 @@ class HeicReader {
       if (time_.is_over_now()) return time_.error(k_format);
       const auto tile = read_tile(layout.tiles[i], layout.header);
       if (!tile) return tile.error();
-      if (tile->width != layout.tile_width || tile->height != layout.tile_height ||
-          tile->chroma_format != canvas.chroma_format)
+      if (tile->chroma_format != canvas.chroma_format) return cut_tile();
+      if (tile->width != layout.tile_width || tile->height != layout.tile_height)
         return broken_heic("its tiles differ in size or format");
       if (i == 0) canvas.colours = tile->colours;
       const auto column = static_cast<std::uint32_t>(i % layout.grid->columns);
@@ -485,14 +555,37 @@ void unmultiply(std::uint8_t* rgba, std::size_t pixels) {
   }
 }
 
-/// Lays the picture over the background if there is one, and brings colours that are multiplied by alpha back. Without
-/// these there is nothing to do: alpha is dropped. An alpha of another size has no effect.
+bool is_multiplied(const HeifFile& file) {
+  return !file.references(file.primary(), "prem").empty();
+}
+
+/// An alpha with its layout.
+struct Alpha {
+  Id item = 0;
+  HeicReader::Layout layout;
+};
+
+/// The alpha for a picture of that size. nullopt: there is none, it has another size, or nothing to do with it: there
+/// is no background, and colours are not multiplied by it.
+Result<std::optional<Alpha>> find_alpha(HeicReader& reader, const ImageLimits& limits, std::uint32_t width,
+                                        std::uint32_t height) {
+  const std::optional<Id> item = reader.file().alpha_of(reader.file().primary());
+  if (!item || (!limits.background && !is_multiplied(reader.file()))) return std::optional<Alpha>();
+  auto layout = reader.read_layout(*item);
+  if (!layout) return layout.error();
+  const auto left = reader.measure(*item, *layout);
+  if (!left) return left.error();
+  if (left->width != width || left->height != height) return std::optional<Alpha>();
+  return std::optional(Alpha{*item, *std::move(layout)});
+}
+
+/// Lays the picture over the background if there is one, and brings colours that are multiplied by alpha back.
 Status apply_alpha(HeicReader& reader, const ImageLimits& limits, DecodeTime& time, Picture& rgb) {
-  const Id primary = reader.file().primary();
-  const std::optional<Id> item = reader.file().alpha_of(primary);
-  const bool is_multiplied = !reader.file().references(primary, "prem").empty();
-  if (!item || (!limits.background && !is_multiplied)) return {};
-  const auto alpha = reader.read(*item);
+  const auto found = find_alpha(reader, limits, rgb.width(), rgb.height());
+  if (!found) return found.error();
+  if (!*found) return {};
+  const bool multiplied = is_multiplied(reader.file());
+  const auto alpha = reader.read((*found)->item, (*found)->layout);
   if (!alpha) return alpha.error();
   if (alpha->width != rgb.width() || alpha->height != rgb.height()) return {};
   std::vector<std::uint8_t> rgba(std::size_t{4} * rgb.width());
@@ -502,20 +595,14 @@ Status apply_alpha(HeicReader& reader, const ImageLimits& limits, DecodeTime& ti
       std::copy_n(rgb.row(y) + std::size_t{3} * x, 3, rgba.data() + std::size_t{4} * x);
       rgba[std::size_t{4} * x + 3] = static_cast<std::uint8_t>(alpha->planes[0].row(y)[x] >> (alpha->bits - 8));
     }
-    if (is_multiplied) unmultiply(rgba.data(), rgb.width());
+    if (multiplied) unmultiply(rgba.data(), rgb.width());
     if (limits.background) {
       lay_over(*limits.background, rgba.data(), rgb.width(), rgb.row(y));
       continue;
     }
-    for (std::uint32_t x = 0; x < rgb.width(); ++x)
-      std::copy_n(rgba.data() + std::size_t{4} * x, 3, rgb.row(y) + std::size_t{3} * x);
+    drop_alpha(rgba.data(), rgb.width(), rgb.row(y));
   }
   return {};
-}
-
-/// Samples per pixel, in halves.
-std::uint64_t half_samples(const HevcHeader& header) {
-  return std::array<std::uint64_t, 4>{2, 3, 4, 6}[static_cast<std::size_t>(header.chroma_format)];
 }
 
 }  // namespace
@@ -528,20 +615,24 @@ Result<PictureCost> cost_of_heic(std::string_view bytes, const ImageLimits& limi
   HeicReader reader(*std::move(file), limits, time);
   const auto layout = reader.read_layout(primary);
   if (!layout) return layout.error();
-  const HevcHeader& header = layout->header;
-  const std::uint64_t sample_bytes = header.bits > 8 ? 2 : 1;
-  // The samples of the whole picture, twice where it is turned.
-  PictureCost cost = cost_of_size(layout->width, layout->height, half_samples(header) * 2);
-  // A tile in the decoder, in libheif, and as red, green and blue; and its bytes.
-  cost.bytes += std::uint64_t{header.coded_width} * header.coded_height * sample_bytes * (half_samples(header) + 3);
-  cost.bytes += bytes.size() / layout->tiles.size() * 4;
-  const std::uint64_t coded = std::uint64_t{header.coded_width} * header.coded_height * layout->tiles.size();
-  constexpr std::uint64_t k_times_a_jpeg = 4;  // of a phone's picture, measured
-  cost.pixels = std::max(cost.pixels, coded) * k_times_a_jpeg;
+  auto cost = reader.cost(primary, *layout);
+  if (!cost) return cost;
+  // What is copied of the file: an item, its first frame, the small file, and the decoder's own.
+  cost->bytes += bytes.size() * 6;
+  const auto left = reader.measure(primary, *layout);
+  if (!left) return left.error();
+  const auto alpha = find_alpha(reader, limits, left->width, left->height);
+  if (!alpha) return alpha.error();
+  if (!*alpha) return cost;
+  const auto more = reader.cost((*alpha)->item, (*alpha)->layout);
+  if (!more) return more;
+  cost->bytes += more->bytes;
+  cost->pixels += more->pixels;
   return cost;
 }
 
-/// Its time is looked at between tiles; a picture without tiles is limited only by its pixels, as in WebP.
+/// Its time is limited by its pixels, as in WebP: the decoder has a thread of its own, whose time is not counted. What
+/// follows the decoder counts, and is checked between tiles.
 Result<Picture> decode_heic(std::string_view bytes, const ImageLimits& limits) {
   DecodeTime time(limits.max_time);
   auto file = HeifFile::read(bytes, k_format);

@@ -1,6 +1,7 @@
 #include "models/image/heif_file.h"
 
 #include <algorithm>
+#include <array>
 
 #include "models/image/picture.h"
 
@@ -102,7 +103,7 @@ Result<HeifFile> HeifFile::read(std::string_view file, std::string_view format) 
   }
   std::uint64_t end = 0;
   for (Boxes again(file); const auto box = again.next();) end = box->end;
-  if (has_box(file, "moov"))
+  if (bytes_of_boxes(file, "moov") != 0)
     return Error{ErrorCode::unsupported, std::string(format) + " is a sequence without a still picture"};
   if (end > file.size()) return cut_short(format, file.size(), end);
   return Error{ErrorCode::invalid_argument, std::string(format) + " ends after " + grouped(file.size()) +
@@ -125,9 +126,13 @@ Status HeifFile::read_meta(std::string_view body) {
   BoxCursor cursor(body);
   take_full_box(cursor);
   // The other boxes refer to the items of `iinf`, and associations to the properties.
-  std::map<std::string_view, std::string_view> found;
+  std::map<std::string_view, std::string_view> found{{"idat", {}}, {"pitm", {}}, {"iinf", {}},
+                                                     {"iprp", {}}, {"iloc", {}}, {"iref", {}}};
   Boxes boxes(cursor.rest());
-  while (const auto box = boxes.next()) found.emplace(box->type, box->body);
+  while (const auto box = boxes.next()) {
+    const auto place = found.find(box->type);
+    if (place != found.end() && place->second.empty()) place->second = box->body;
+  }
 
   idat_ = found["idat"];
   BoxCursor primary(found["pitm"]);
@@ -216,13 +221,17 @@ Status HeifFile::read_locations(std::string_view body) {
     if (extents > k_max_extents) return broken_part("item " + grouped(id) + " has " + grouped(extents) + " parts");
     const auto item = items_.find(id);
     const bool is_new = item != items_.end() && item->second.extents.empty();
+    if (!is_new) {  // in one step: there may be a million of these
+      cursor.take(std::uint64_t{extents} * (index_bytes + offset_bytes + length_bytes));
+      continue;
+    }
     // Data in another file are as unreadable as an unknown construction.
-    if (is_new) item->second.construction = source == 0 ? construction : 15;
+    item->second.construction = source == 0 ? construction : 15;
     for (std::uint32_t k = 0; k < extents && !cursor.failed(); ++k) {
       cursor.number(index_bytes);
       const std::uint64_t offset = cursor.number(offset_bytes), length = cursor.number(length_bytes);
       if (offset > UINT64_MAX - base) return broken_part("the position of item " + grouped(id) + " is too large");
-      if (is_new) item->second.extents.push_back({base + offset, length});
+      item->second.extents.push_back({base + offset, length});
     }
   }
   return cursor.failed() ? Status(broken_part("its list of positions (iloc) is truncated")) : Status();
@@ -255,6 +264,12 @@ std::string HeifFile::shown_type_of(Id item) const {
   std::string shown("[");
   for (const char c : type_of(item)) shown += c >= 0x20 && c < 0x7F ? c : '?';
   return shown + "]";
+}
+
+std::vector<HeifFile::Id> HeifFile::ids() const {
+  std::vector<Id> ids;
+  for (const auto& [id, item] : items_) ids.push_back(id);
+  return ids;
 }
 
 std::vector<HeifProperty> HeifFile::properties_of(Id item) const {
@@ -350,12 +365,14 @@ Result<std::pair<HeifGrid, std::vector<HeifFile::Id>>> HeifFile::grid_of(Id item
   return std::pair(grid, std::move(ids));
 }
 
-bool has_box(std::string_view file, std::string_view type) {
+std::uint64_t bytes_of_boxes(std::string_view file, std::string_view type) {
+  std::uint64_t bytes = 0;
   Boxes boxes(file);
+  constexpr std::uint64_t k_header_bytes = 8;
   while (const auto box = boxes.next()) {
-    if (box->type == type) return true;
+    if (box->type == type) bytes += k_header_bytes + box->body.size();
   }
-  return false;
+  return bytes;
 }
 
 int container_orientation(const HeifFile& file) {

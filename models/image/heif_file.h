@@ -1,7 +1,6 @@
 // The items of a HEIF file (ISO/IEC 23008-12): the container of HEIC and AVIF.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -59,6 +58,8 @@ class HeifFile {
   static Result<HeifFile> read(std::string_view file, std::string_view format);
 
   Id primary() const { return primary_; }
+  /// All items.
+  std::vector<Id> ids() const;
   /// Four letters such as `hvc1`, `av01`, `grid`; empty if there is no such item.
   std::string_view type_of(Id item) const;
   /// The same for messages: `[hvc1]`.
@@ -118,8 +119,8 @@ class HeifFile {
   std::uint64_t bytes_read_ = 0;
 };
 
-/// Whether `file` has a box of that type that is not inside another one.
-bool has_box(std::string_view file, std::string_view type);
+/// The bytes of all boxes of that type in `file` that are not inside another one; 0 if there is none.
+std::uint64_t bytes_of_boxes(std::string_view file, std::string_view type);
 
 /// The rotation and mirroring of the primary item (`irot`, `imir`) as an EXIF orientation, 1 to 8.
 int container_orientation(const HeifFile& file);

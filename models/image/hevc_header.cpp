@@ -6,63 +6,26 @@
 #include <cstddef>
 #include <string>
 
+#include "models/image/bits.h"
+
 namespace sightline::models {
 namespace {
 
-class Bits {
- public:
-  /// `nal` with its emulation prevention bytes.
-  explicit Bits(std::string_view nal) {
-    constexpr std::size_t k_max_bytes = 1 << 16;
-    nal = nal.substr(0, k_max_bytes);
-    int zeros = 0;
-    for (const char c : nal) {
-      if (zeros >= 2 && c == '\3') {
-        zeros = 0;
-        continue;
-      }
-      zeros = c == '\0' ? zeros + 1 : 0;
-      bytes_ += c;
+/// `nal` without its emulation prevention bytes.
+std::string unescaped(std::string_view nal) {
+  constexpr std::size_t k_max_bytes = 1 << 16;
+  std::string bytes;
+  int zeros = 0;
+  for (const char c : nal.substr(0, k_max_bytes)) {
+    if (zeros >= 2 && c == '\3') {
+      zeros = 0;
+      continue;
     }
+    zeros = c == '\0' ? zeros + 1 : 0;
+    bytes += c;
   }
-
-  unsigned bit() {
-    if (at_ >= bytes_.size() * 8) {
-      failed_ = true;
-      return 0;
-    }
-    const unsigned value = static_cast<std::uint8_t>(bytes_[at_ / 8]) >> (7 - at_ % 8) & 1;
-    ++at_;
-    return value;
-  }
-  std::uint32_t bits(int count) {
-    std::uint32_t value = 0;
-    for (int i = 0; i < count; ++i) value = value << 1 | bit();
-    return value;
-  }
-  void skip(int count) {
-    for (int i = 0; i < count; ++i) bit();
-  }
-  /// An Exp-Golomb code; a signed one has the same length.
-  std::uint32_t code() {
-    int zeros = 0;
-    while (!failed_ && bit() == 0) ++zeros;
-    if (zeros > 31) failed_ = true;
-    return failed_ ? 0 : (1u << zeros) - 1 + bits(zeros);
-  }
-  /// The same, which may not exceed `most`.
-  std::uint32_t code(std::uint32_t most) {
-    const std::uint32_t value = code();
-    if (value > most) failed_ = true;
-    return failed_ ? 0 : value;
-  }
-  bool failed() const { return failed_; }
-
- private:
-  std::string bytes_;
-  std::size_t at_ = 0;
-  bool failed_ = false;
-};
+  return bytes;
+}
 
 void skip_profile(Bits& bits, unsigned sub_layers) {
   bits.skip(96);  // profile, compatibility, constraints, level
@@ -159,7 +122,8 @@ ColourCodes read_colours(Bits& bits, unsigned sub_layers) {
 std::optional<HevcHeader> read_hevc_header(std::string_view nal) {
   constexpr std::size_t k_nal_header_bytes = 2;
   if (nal.size() < k_nal_header_bytes || nal_type(nal) != k_nal_sps) return {};
-  Bits bits(nal.substr(k_nal_header_bytes));
+  const std::string bytes = unescaped(nal.substr(k_nal_header_bytes));
+  Bits bits(bytes);
   bits.skip(4);
   const unsigned sub_layers = bits.bits(3);
   bits.bit();

@@ -48,6 +48,10 @@ void lay_over(const Background& background, const std::uint8_t* rgba, std::size_
   }
 }
 
+void drop_alpha(const std::uint8_t* rgba, std::size_t pixels, std::uint8_t* rgb) {
+  for (std::size_t i = 0; i < pixels; ++i, rgba += 4, rgb += 3) std::copy_n(rgba, 3, rgb);
+}
+
 void fill(Picture& picture, const Background& colour) {
   std::uint8_t* rgb = picture.row(0);
   for (std::size_t at = 0; at < picture.size_bytes(); at += 3) std::memcpy(rgb + at, colour.data(), 3);
@@ -67,9 +71,9 @@ Status check_size(std::string_view format, std::uint64_t width, std::uint64_t he
   return {};
 }
 
-PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_a_pixel) {
+PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_per_pixel) {
   constexpr std::uint64_t k_table_bytes = 32;  // for resizing, per column and row (resample.h)
-  return {width * height * (3 + bytes_a_pixel) + (width + height) * k_table_bytes, width * height};
+  return {width * height * (3 + bytes_per_pixel) + (width + height) * k_table_bytes, width * height};
 }
 
 std::string grouped(std::uint64_t number) {

@@ -63,6 +63,9 @@ using Background = std::array<std::uint8_t, 3>;
 /// Writes `pixels` of RGBA, whose colours are not multiplied by their alpha, over `background` as RGB.
 void lay_over(const Background& background, const std::uint8_t* rgba, std::size_t pixels, std::uint8_t* rgb);
 
+/// Writes `pixels` of RGBA as RGB, without their alpha.
+void drop_alpha(const std::uint8_t* rgba, std::size_t pixels, std::uint8_t* rgb);
+
 /// Fills the picture with one colour.
 void fill(Picture& picture, const Background& colour);
 
@@ -85,8 +88,8 @@ Result<PictureCost> cost_of_bmp(std::string_view file, const ImageLimits& limits
 Result<PictureCost> cost_of_heic(std::string_view file, const ImageLimits& limits);
 Result<PictureCost> cost_of_avif(std::string_view file, const ImageLimits& limits);
 
-/// The cost of a picture of that size whose decoder needs `bytes_a_pixel` in addition to the pixels.
-PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_a_pixel = 0);
+/// The cost of a picture of that size whose decoder needs `bytes_per_pixel` in addition to the pixels.
+PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_per_pixel = 0);
 
 /// Decodes any of these formats, detected by the first bytes, and rotates upright if `limits` requires it. Further
 /// error: overloaded (no memory).

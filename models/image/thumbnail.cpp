@@ -50,8 +50,8 @@ Result<std::string> make_thumbnail(std::string_view encoded, std::uint32_t edge,
 PictureCost cost_of_thumbnail(std::string_view encoded, std::uint32_t edge, ImageLimits limits) {
   PictureCost cost = picture_cost(encoded, for_display(limits, edge));
   // The smaller picture, its JPEG, and the sums of the resize.
-  constexpr std::uint64_t k_bytes_a_pixel = 18;
-  if (cost.pixels > 0) cost.bytes += std::uint64_t{edge} * edge * k_bytes_a_pixel;
+  constexpr std::uint64_t k_bytes_per_pixel = 18;
+  if (cost.pixels > 0) cost.bytes += std::uint64_t{edge} * edge * k_bytes_per_pixel;
   return cost;
 }
 

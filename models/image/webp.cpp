@@ -101,9 +101,9 @@ Result<PictureCost> cost_of_webp(std::string_view file, const ImageLimits& limit
   WebpFile webp;
   if (Status status = read_header(file, limits, webp); !status) return status.error();
   constexpr int k_lossless = 2;
-  const std::uint64_t bytes_a_pixel = webp.features.format == k_lossless ? 4 : 1;  // colours, or their alpha
+  const std::uint64_t bytes_per_pixel = webp.features.format == k_lossless ? 4 : 1;  // colours, or their alpha
   const std::uint64_t alpha_bytes = limits.background && webp.features.has_alpha ? 4 : 0;
-  return cost_of_size(webp.width, webp.height, bytes_a_pixel + alpha_bytes);
+  return cost_of_size(webp.width, webp.height, bytes_per_pixel + alpha_bytes);
 }
 
 /// Its time is limited only by the number of pixels: the library cannot be interrupted.

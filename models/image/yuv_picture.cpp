@@ -254,8 +254,8 @@ void convert_grey(const std::uint16_t* luma, int bits, std::uint32_t width, std:
 
 }  // namespace
 
-YuvPicture::YuvPicture(std::uint32_t columns, std::uint32_t rows, int chroma, int bits_a_sample)
-    : width(columns), height(rows), chroma_format(chroma), bits(bits_a_sample) {
+YuvPicture::YuvPicture(std::uint32_t columns, std::uint32_t rows, int chroma, int bits_per_sample)
+    : width(columns), height(rows), chroma_format(chroma), bits(bits_per_sample) {
   planes[0] = SamplePlane(columns, rows);
   if (is_grey()) return;
   const std::uint32_t chroma_columns = (columns + shift_x()) >> shift_x(),

@@ -30,7 +30,7 @@ struct SamplePlane {
 struct YuvPicture {
   YuvPicture() = default;
   /// All samples zero.
-  YuvPicture(std::uint32_t columns, std::uint32_t rows, int chroma, int bits_a_sample);
+  YuvPicture(std::uint32_t columns, std::uint32_t rows, int chroma, int bits_per_sample);
 
   bool is_grey() const { return chroma_format == 0; }
   /// By how many bits a position is shifted in the planes of chroma.

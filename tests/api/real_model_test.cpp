@@ -177,7 +177,7 @@ TEST_CASE("data that are no picture are named by what they are") {
     CHECK(response.status == 400);
     return message_of(response);
   };
-  const std::string refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF): it is ";
+  const std::string refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF): it is ";
   const auto url = [](const std::string& bytes) { return "data:image/jpeg;base64," + base64_encode(bytes); };
   CHECK(fault(url("%PDF-1.7")) == "input 0: " + refusal + "PDF");
   CHECK(fault(url("<!DOCTYPE html><html>")) == "input 0: " + refusal + "HTML");

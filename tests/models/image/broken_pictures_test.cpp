@@ -17,7 +17,7 @@ void check_error(const std::string& bytes, ErrorCode code, const std::string& me
   CHECK(error.message == message);
 }
 
-constexpr const char* k_refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF): it ";
+constexpr const char* k_refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF): it ";
 
 }  // namespace
 

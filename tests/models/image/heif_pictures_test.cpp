@@ -1,8 +1,11 @@
 // HEIC and AVIF files that lie, and those of kinds that are not read.
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <doctest/doctest.h>
+#include <vector>
 
+#include "models/image/av1_header.h"
 #include "models/image/heif_file.h"
 #include "models/image/hevc_header.h"
 #include "models/image/picture.h"
@@ -93,6 +96,73 @@ std::string tiled(unsigned columns, unsigned rows) {
   std::string all;
   for (unsigned i = 0; i < tiles; ++i) all += *data;
   return begin(begin(0).size() + 8) + box("mdat", all);
+}
+
+/// An item of a file that is made here; each property is a box.
+struct Part {
+  std::string type, data;
+  std::vector<std::string> properties;
+};
+
+/// A file of these items, from 1, the first of which is the primary one; `references` are boxes.
+std::string file_of(const std::string& brand, const std::vector<Part>& parts, const std::string& references = "") {
+  std::string items, locations = "\x44\0"s + big_endian(parts.size(), 2), data, properties;
+  std::string associations = big_endian(parts.size(), 4);
+  unsigned id = 0, property = 0;
+  for (const Part& part : parts) {
+    items += item(++id, part.type);
+    locations += big_endian(id, 2) + big_endian(1, 2) + big_endian(0, 2) + big_endian(1, 2) +
+                 big_endian(data.size(), 4) + big_endian(part.data.size(), 4);
+    data += part.data;
+    associations += big_endian(id, 2) + big_endian(part.properties.size(), 1);
+    for (const std::string& one : part.properties) {
+      properties += one;
+      associations += big_endian(++property, 1);
+    }
+  }
+  const std::string meta = full_box("hdlr", std::string(4, '\0') + "pict" + std::string(13, '\0')) +
+                           full_box("pitm", big_endian(1, 2)) + full_box("iinf", big_endian(parts.size(), 2) + items) +
+                           full_box("iloc", locations, 1) + (references.empty() ? "" : full_box("iref", references)) +
+                           box("iprp", box("ipco", properties) + full_box("ipma", associations)) + box("idat", data);
+  return box("ftyp", brand + std::string(4, '\0') + "mif1" + brand) + full_box("meta", meta);
+}
+
+std::string size_box(unsigned width, unsigned height) {
+  return full_box("ispe", big_endian(width, 4) + big_endian(height, 4));
+}
+
+/// The primary picture of a file, or its first tile.
+Part coded_part(const std::string& name, const std::string& configuration) {
+  const std::string source = picture_file(name);
+  auto file = HeifFile::read(source, name);
+  REQUIRE(file.ok());
+  HeifFile::Id id = file->primary();
+  if (file->type_of(id) == "grid") id = file->references(id, "dimg").front();
+  const auto data = file->data_of(id);
+  REQUIRE(data.ok());
+  const auto edges = file->size_of(id);
+  REQUIRE(edges);
+  return {
+      std::string(file->type_of(id)),
+      *data,
+      {box(configuration, std::string(file->property_of(id, configuration))), size_box(edges->first, edges->second)}};
+}
+
+/// A body of `hvcC` with one sequence header, for a picture of `coded` x `coded` pixels of which `edge` x `edge` remain.
+std::string configuration_of(unsigned coded, unsigned edge) {
+  std::string bits = "00000001" + std::string(96, '1');
+  const auto code = [&](unsigned number) {
+    std::string digits;
+    for (unsigned rest = number + 1; rest != 0; rest /= 2) digits.insert(0, 1, rest % 2 == 0 ? '0' : '1');
+    bits += std::string(digits.size() - 1, '0') + digits;
+  };
+  for (const unsigned number : {0u, 1u, coded, coded}) code(number);
+  bits += '1';
+  for (const unsigned number : {0u, (coded - edge) / 2, 0u, (coded - edge) / 2, 0u, 0u}) code(number);
+  std::string header = "\x42\1";
+  for (std::size_t at = 0; at < bits.size(); at += 8)
+    header += static_cast<char>(std::stoi(bits.substr(at, 8).append(8, '0').substr(0, 8), nullptr, 2));
+  return std::string(21, '\1') + "\3\1\x21\0\1"s + big_endian(header.size(), 2) + header;
 }
 
 void check_refusal(const std::string& file, ErrorCode code, const std::string& message) {
@@ -203,6 +273,194 @@ TEST_CASE("data that items share, or that repeat a frame, do not multiply the wo
   for (int i = 0; i < 40; ++i) many += "\x1A\1\0"s;
   const std::string longer = heif("avif", "av01", many + *data);
   check_refusal(longer, ErrorCode::too_large, "AVIF has more than 16 coded frames for one picture, the limit");
+}
+
+TEST_CASE("AVIF is refused if its sequence header gives another size than its container") {
+  const std::string avif = picture_file("heif_420.avif");
+  check_refusal(replaced(avif, size_box(64, 48), size_box(32, 24)), ErrorCode::invalid_argument,
+                "AVIF is broken: its sequence header gives 64 x 48 pixels, and its container 32 x 24");
+  check_refusal(replaced(avif, size_box(64, 48), size_box(640, 480)), ErrorCode::invalid_argument,
+                "AVIF is broken: its sequence header gives 64 x 48 pixels, and its container 640 x 480");
+  // Filled up to a whole block.
+  CHECK(decode_picture(replaced(avif, size_box(64, 48), size_box(63, 47)), {}).ok());
+
+  // The size of a sequence's track.
+  std::string sequence = picture_file("heif_animated.avif");
+  const std::string size = "\0\x20\0\0\0\x20\0\0"s;
+  for (std::size_t at; (at = sequence.find(size)) != std::string::npos;)
+    sequence.replace(at, size.size(), "\0\x10\0\0\0\x10\0\0"s);
+  const auto refused = decode_picture(sequence, {});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message ==
+        "AVIF is broken: its sequence header gives 32 x 32 pixels, and its container 16 x 16");
+}
+
+TEST_CASE("each coded picture of an AVIF file is checked, whichever is decoded") {
+  const Part good = coded_part("heif_420.avif", "av1C");
+  CHECK(decode_picture(file_of("avif", {good, good}), {}).ok());
+  Part repeated = good;
+  for (int i = 0; i < 40; ++i) repeated.data.insert(0, "\x1A\1\0"s);
+  check_refusal(file_of("avif", {good, repeated}), ErrorCode::too_large,
+                "AVIF has more than 16 coded frames for one picture, the limit");
+  Part without = good;
+  without.data = "\x12\0"s;
+  check_refusal(file_of("avif", {good, without}), ErrorCode::invalid_argument,
+                "AVIF is broken: item 2 has no sequence header");
+  without.properties.pop_back();
+  check_refusal(file_of("avif", {good, without}), ErrorCode::invalid_argument,
+                "AVIF is broken: item 2 has no size (ispe)");
+
+  ImageLimits limits;
+  limits.max_pixels = std::size_t{64} * 48;
+  CHECK(decode_picture(file_of("avif", {good, good, good, good}), limits).ok());
+  const auto refused = decode_picture(file_of("avif", {good, good, good, good, good}), limits);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message == "AVIF has pictures of 15,360 pixels together; the limit is 12,288");
+
+  // Each frame costs as much as a picture.
+  Part twice = good;
+  twice.data.insert(0, "\x1A\1\0"s);
+  CHECK(picture_cost(file_of("avif", {good}), {}).pixels == 64 * 48 * 2);
+  CHECK(picture_cost(file_of("avif", {twice}), {}).pixels == 64 * 48 * 2 * 2);
+}
+
+TEST_CASE("AV1's sequence header gives the size and the depth") {
+  struct Case {
+    const char* name;
+    int bits;
+    unsigned half_samples;
+  };
+  for (const Case& test :
+       {Case{"heif_420.avif", 8, 3}, Case{"heif_422.avif", 8, 4}, Case{"heif_444.avif", 8, 6},
+        Case{"heif_grey.avif", 8, 2}, Case{"heif_10bit.avif", 10, 3}, Case{"heif_10bit_444.avif", 10, 6},
+        Case{"heif_10bit_grey.avif", 10, 2}, Case{"heif_12bit.avif", 12, 3}, Case{"heif_12bit_422.avif", 12, 4},
+        Case{"heif_12bit_444.avif", 12, 6}, Case{"heif_12bit_grey.avif", 12, 2}, Case{"heif_gbr.avif", 8, 6}}) {
+    CAPTURE(test.name);
+    const std::string data = coded_part(test.name, "av1C").data;
+    REQUIRE(data.substr(0, 3) == "\x12\0\x0A"s);
+    const std::string_view unit = std::string_view(data).substr(4, static_cast<std::uint8_t>(data[3]));
+    const auto header = read_av1_header(unit);
+    REQUIRE(header);
+    CHECK(header->width == 64);
+    CHECK(header->height == 48);
+    CHECK(header->most_frame_pixels == 64 * 48);
+    CHECK(header->bits == test.bits);
+    CHECK(header->half_samples == test.half_samples);
+    for (std::size_t length = 0; length < 6; ++length) CHECK_FALSE(read_av1_header(unit.substr(0, length)));
+  }
+  // Of a picture in a sequence: frames may give their own size, of up to five bits along an edge.
+  const std::string sequence = picture_file("heif_animated.avif");
+  const std::size_t at = sequence.find("\x12\0\x0A"s);
+  REQUIRE(at != std::string::npos);
+  const auto header = read_av1_header(std::string_view(sequence).substr(at + 4, 64));
+  REQUIRE(header);
+  CHECK(header->width == 32);
+  CHECK(header->height == 32);
+  CHECK(header->most_frame_pixels == 32 * 32);
+  CHECK(header->half_samples == 3);
+}
+
+TEST_CASE("a long list of a sequence's frames is refused") {
+  const std::string file = box("ftyp", "avis\0\0\0\0avis"s) + box("moov", std::string(256 << 10, '\0'));
+  check_refusal(file, ErrorCode::too_large, "AVIF has a list of frames (moov) of 262,152 bytes; the limit is 262,144");
+}
+
+TEST_CASE("the positions of unknown items cost no time") {
+  const std::uint64_t entries = 100'000;
+  std::string locations = "\0\0"s + big_endian(entries, 4);
+  for (std::uint64_t i = 0; i < entries; ++i)
+    locations += big_endian(99, 4) + big_endian(0, 4) + big_endian(1000, 2);  // parts of no bytes
+  const std::string file =
+      box("ftyp", "heic\0\0\0\0mif1"s) +
+      full_box("meta", full_box("pitm", big_endian(1, 2)) + full_box("iinf", big_endian(1, 2) + item(1, "hvc1")) +
+                           full_box("iloc", locations, 2));
+  const std::clock_t begin = std::clock();
+  check_refusal(file, ErrorCode::invalid_argument, "HEIC is broken: its picture has no configuration (hvcC)");
+  CHECK(std::clock() - begin < CLOCKS_PER_SEC / 2);  // a hundred million steps twice
+}
+
+TEST_CASE("slices that repeat are refused before they are decoded") {
+  Part part = coded_part("heif_grid.heic", "hvcC");
+  REQUIRE(decode_picture(file_of("heic", {part}), {}).ok());
+  const std::string slice = big_endian(4, 4) + "\x26\1\x20\0"s;  // not the first one of a frame
+  std::string few = part.data, many = part.data;
+  for (int i = 0; i < 17; ++i) few += slice;
+  for (int i = 0; i < 600; ++i) many += slice;
+  part.data = many;
+  const auto refusal = [&](std::size_t max_pixels) {
+    ImageLimits limits;
+    limits.max_pixels = max_pixels;
+    const auto refused = decode_picture(file_of("heic", {part}), limits);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::too_large);
+    return refused.error().message;
+  };
+  CHECK(refusal(50'000'000) == "HEIC has too many slices for one picture");
+  part.data = few;
+  CHECK(refusal(std::size_t{64} * 64) == "HEIC has too many slices for one picture");
+}
+
+TEST_CASE("a tile may not be coded larger than the first one") {
+  const Part tile = coded_part("heif_grid.heic", "hvcC");
+  Part larger = tile;
+  larger.properties.front() = box("hvcC", configuration_of(4096, 64));
+  const auto grid_of = [&](const Part& second) {
+    return file_of("heic", {{"grid", layout(2, 1, 128, 64), {}}, tile, second},
+                   box("dimg", big_endian(1, 2) + big_endian(2, 2) + big_endian(2, 2) + big_endian(3, 2)));
+  };
+  CHECK(decode_picture(grid_of(tile), {}).ok());
+  const auto refused = decode_picture(grid_of(larger), {});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message == "HEIC is broken: its tiles differ in size or format");
+}
+
+TEST_CASE("tiles that are cropped between samples of chroma are named, and such a crop has its cost") {
+  const Part whole = coded_part("heif_grid.heic", "hvcC");
+  Part tile = whole;
+  std::string crop;  // 62 columns from the second one
+  for (const unsigned number : {62u, 1u, 64u, 1u, 0u, 1u, 0u, 1u}) crop += big_endian(number, 4);
+  tile.properties.push_back(box("clap", crop));
+  const std::string grid = file_of("heic", {{"grid", layout(1, 1, 62, 64), {}}, tile},
+                                   box("dimg", big_endian(1, 2) + big_endian(1, 2) + big_endian(2, 2)));
+  const auto refused = decode_picture(grid, {});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::unsupported);
+  CHECK(refused.error().message == "HEIC has tiles that are turned or cropped at odd positions, which is not read");
+  const auto bytes = [](const Part& part) { return picture_cost(file_of("heic", {part}), {}).bytes; };
+  CHECK(bytes(tile) >= bytes(whole) + std::size_t{64} * 64 * 6);
+}
+
+TEST_CASE("an alpha of another size is not decoded, and one of the same size has its cost") {
+  const Part picture = coded_part("heif_grid.heic", "hvcC");
+  const std::string kind = full_box("auxC", "urn:mpeg:hevc:2015:auxid:1\0"s);
+  const std::string reference = box("auxl", big_endian(2, 2) + big_endian(1, 2) + big_endian(1, 2));
+  ImageLimits limits;
+  limits.background = Background{10, 20, 30};
+  const Part other{"hvc1", "no picture", {box("hvcC", configuration_of(4096, 4096)), kind}};
+  const std::string with_other = file_of("heic", {picture, other}, reference);
+  CHECK(decode_picture(with_other, limits).ok());
+  CHECK(picture_cost(with_other, limits).pixels == 64 * 64 * 4);
+
+  Part alpha = picture;
+  alpha.properties.push_back(kind);
+  const std::string with_alpha = file_of("heic", {picture, alpha}, reference);
+  CHECK(decode_picture(with_alpha, limits).ok());
+  CHECK(picture_cost(with_alpha, limits).pixels == 64 * 64 * 4 * 2);
+  CHECK(picture_cost(with_alpha, {}).pixels == 64 * 64 * 4);
+}
+
+TEST_CASE("long configurations of HEIC are refused") {
+  Part part = coded_part("heif_grid.heic", "hvcC");
+  part.properties.front() = box("hvcC", std::string(300'000, '\0'));
+  check_refusal(file_of("heic", {part}), ErrorCode::too_large,
+                "HEIC has a configuration (hvcC) of 300,000 bytes; the limit is 262,144");
+  std::string configuration = configuration_of(64, 64);
+  const std::string header = configuration.substr(26);  // its length, and itself
+  configuration = configuration.substr(0, 24) + big_endian(256, 2);
+  for (int i = 0; i < 256; ++i) configuration += header;
+  part.properties.front() = box("hvcC", configuration);
+  check_refusal(file_of("heic", {part}), ErrorCode::invalid_argument,
+                "HEIC is broken: its configuration (hvcC) has more than 255 parameter sets");
 }
 
 TEST_CASE("many tiles are decoded one after the other, as long as there is time") {
