@@ -19,6 +19,11 @@ Error cannot(const std::filesystem::path& file, const char* what) {
 
 }  // namespace
 
+bool is_there(const std::filesystem::path& file) {
+  std::error_code error;
+  return std::filesystem::exists(file, error);
+}
+
 File::~File() {
   ::close(descriptor_);
 }

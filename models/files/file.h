@@ -12,6 +12,9 @@
 
 namespace sightline::models {
 
+/// False also if the folder cannot be searched.
+bool is_there(const std::filesystem::path& file);
+
 /// A regular file that is open for reading.
 ///
 /// Its bytes are copied and never mapped: the system ends a program that reads a mapped page beyond the new end of a

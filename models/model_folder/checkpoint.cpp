@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "models/files/file.h"
 #include "models/files/json_file.h"
 
 namespace sightline::models {
@@ -13,11 +14,6 @@ constexpr const char* k_single_file = "model.safetensors";
 constexpr const char* k_index_file = "model.safetensors.index.json";
 constexpr std::size_t k_max_index_bytes = 64u << 20;
 constexpr std::size_t k_max_shards = 1000;
-
-bool is_there(const std::filesystem::path& file) {
-  std::error_code error;
-  return std::filesystem::exists(file, error);
-}
 
 /// `found` begins the message.
 Error open_clip_layout(const std::string& found) {

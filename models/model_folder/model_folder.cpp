@@ -1,9 +1,9 @@
 #include "models/model_folder/model_folder.h"
 
 #include <algorithm>
-#include <system_error>
 #include <utility>
 
+#include "models/files/file.h"
 #include "models/files/json_file.h"
 #include "models/model_folder/open_clip_config.h"
 #include "models/model_folder/open_clip_tensors.h"
@@ -51,13 +51,11 @@ Result<ModelFolder> read_open_clip_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 FolderLayout layout_of(const std::filesystem::path& folder) {
-  std::error_code error;
-  if (!std::filesystem::exists(folder / k_open_clip_config_file, error)) return FolderLayout::hugging_face;
-  if (!std::filesystem::exists(folder / "config.json", error)) return FolderLayout::open_clip;
+  if (!is_there(folder / k_open_clip_config_file)) return FolderLayout::hugging_face;
+  if (!is_there(folder / "config.json")) return FolderLayout::open_clip;
   const Result<Checkpoint> checkpoint = Checkpoint::open(folder);
   // Damaged weights with Hugging Face's names are reported, not replaced by OpenCLIP's.
-  const bool has_weights = std::filesystem::exists(folder / "model.safetensors", error) ||
-                           std::filesystem::exists(folder / "model.safetensors.index.json", error);
+  const bool has_weights = is_there(folder / "model.safetensors") || is_there(folder / "model.safetensors.index.json");
   if (!checkpoint.ok() && has_weights && checkpoint.error().code != ErrorCode::unsupported)
     return FolderLayout::hugging_face;
   const bool has_its_names =

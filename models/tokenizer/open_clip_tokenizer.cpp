@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/files/file.h"
 #include "models/files/json_file.h"
 #include "models/tokenizer/clip_pieces.h"
 #include "models/tokenizer/clip_tokenizer.h"
@@ -151,11 +152,6 @@ Result<Settings> read_text_settings(const JsonFile& config) {
 
 Error named(const Error& error, const std::filesystem::path& file) {
   return {error.code, file.string() + ": " + error.message};
-}
-
-bool is_there(const std::filesystem::path& file) {
-  std::error_code error;
-  return std::filesystem::exists(file, error);
 }
 
 Loaded make_simple_tokenizer(const BytePairFiles& files) {

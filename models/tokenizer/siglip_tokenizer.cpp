@@ -7,16 +7,13 @@
 #include "base/json/utf8.h"
 #include "models/tokenizer/framed_tokenizer.h"
 #include "models/tokenizer/sentence_piece_file.h"
+#include "models/tokenizer/text_cleaning.h"
 #include "models/tokenizer/tokenizer_files.h"
 #include "models/tokenizer/unicode.h"
 #include "models/tokenizer/unigram.h"
 
 namespace sightline::models {
 namespace {
-
-bool is_ascii_punctuation(UChar32 c) {
-  return c < 0x80 && u_isgraph(c) && !u_isalnum(c);
-}
 
 /// The text before tokens are cut out of it: the mark of a space is put before it, and a mark within it becomes a
 /// space.
@@ -131,18 +128,11 @@ Result<bool> read_lower_case(const std::vector<JsonFile>& settings, const Senten
 
 std::string siglip_canonical(std::string_view text) {
   std::string out;
-  bool blank = false;
   for (std::size_t at = 0; at < text.size();) {
     const UChar32 c = next_code_point(text, at);
-    if (is_ascii_punctuation(c)) continue;
-    if (is_python_space(c)) {
-      blank = !out.empty();
-      continue;
-    }
-    if (std::exchange(blank, false)) out += ' ';
-    json::append_utf8(out, c);
+    if (!is_ascii_punctuation(c)) json::append_utf8(out, c);
   }
-  return out;
+  return with_single_spaces(out);
 }
 
 Result<std::unique_ptr<Tokenizer>> load_siglip_tokenizer(const std::filesystem::path& folder) {

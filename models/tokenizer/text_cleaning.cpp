@@ -160,23 +160,6 @@ std::string fixed_text(std::string_view text) {
   return out;
 }
 
-/// " ".join(text.split())
-std::string with_single_spaces(std::string_view text) {
-  bool blank = false;
-  return each_replaced(text, [&](UChar32 c, std::string& out) {
-    if (is_python_space(c)) {
-      blank = !out.empty();
-      return;
-    }
-    if (std::exchange(blank, false)) out += ' ';
-    json::append_utf8(out, c);
-  });
-}
-
-bool is_ascii_punctuation(UChar32 c) {
-  return c < 0x80 && u_isgraph(c) && !u_isalnum(c);
-}
-
 std::string without_punctuation(std::string_view text) {
   return each_replaced(text, [](UChar32 c, std::string& out) {
     if (c == '_') {
@@ -188,6 +171,18 @@ std::string without_punctuation(std::string_view text) {
 }
 
 }  // namespace
+
+std::string with_single_spaces(std::string_view text) {
+  bool blank = false;
+  return each_replaced(text, [&](UChar32 c, std::string& out) {
+    if (is_python_space(c)) {
+      blank = !out.empty();
+      return;
+    }
+    if (std::exchange(blank, false)) out += ' ';
+    json::append_utf8(out, c);
+  });
+}
 
 std::string cleaned(std::string_view text, Cleaning cleaning) {
   const std::string basic = unescape_html(unescape_html(fixed_text(text)));

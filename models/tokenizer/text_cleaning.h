@@ -13,6 +13,9 @@ enum class Cleaning {
   canonicalize,  ///< "_" becomes a space, other ASCII punctuation is removed, then as `lower`
 };
 
+/// Python's " ".join(text.split()), for well-formed UTF-8.
+std::string with_single_spaces(std::string_view text);
+
 /// The text after OpenCLIP's `basic_clean` and `cleaning` (open_clip/tokenizer.py):
 /// 1. ftfy's fix_text, line by line: character references of HTML (unless the text has a "<"), Latin ligatures, halfwidth
 ///    and fullwidth forms, curly quotation marks, line breaks, escape sequences of terminals, control characters, NFC.

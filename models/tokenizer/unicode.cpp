@@ -164,6 +164,10 @@ std::string to_upper(std::string_view text) {
   return cased(&icu::CaseMap::utf8ToUpper, text);
 }
 
+bool is_ascii_punctuation(UChar32 c) {
+  return c < 0x80 && u_isgraph(c) && !u_isalnum(c);
+}
+
 bool is_python_space(UChar32 c) {
   return u_isUWhiteSpace(c) || (c >= 0x1C && c <= 0x1F);
 }

@@ -36,6 +36,7 @@ std::string to_upper(std::string_view text);
 
 /// Python's str.isspace, which counts four separators as whitespace that Unicode does not.
 bool is_python_space(UChar32 c);
+bool is_ascii_punctuation(UChar32 c);
 
 /// Appends `c` in lower case, without context, possibly as several code points: a capital sigma at the end of a word
 /// becomes σ, as in Rust's char::to_lowercase, which the reference uses. The mappings are those of Unicode 17.0, as in

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/model_folder/safetensors_writer.h"
+#include "tests/base/has_text.h"
 #include "tests/models/expected_vectors.h"
 #include "tests/models/model_folder.h"
 
@@ -31,11 +32,6 @@ Error load_fault(const std::filesystem::path& folder) {
   const auto embedder = Embedder::load(options);
   REQUIRE_FALSE(embedder.ok());
   return embedder.error();
-}
-
-void has(const std::string& text, const std::string& part) {
-  INFO(text);
-  CHECK(text.find(part) != std::string::npos);
 }
 
 /// A shipped model with the tensors of one tower only.

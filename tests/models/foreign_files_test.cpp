@@ -7,6 +7,7 @@
 #include "models/files/json_file.h"
 #include "models/model_folder/checkpoint.h"
 #include "models/tokenizer/tokenizer.h"
+#include "tests/base/has_text.h"
 #include "tests/models/model_folder.h"
 
 using namespace sightline;
@@ -30,11 +31,6 @@ std::string fault(const std::string& name, const std::string& content) {
   CHECK(opened.error().code == ErrorCode::corrupt_data);
   CHECK(opened.error().message.starts_with((folder.path() / name).string() + " is "));
   return opened.error().message;
-}
-
-void has(const std::string& text, const std::string& part) {
-  INFO(text);
-  CHECK(text.find(part) != std::string::npos);
 }
 
 /// A model of the fixtures, with one file replaced.

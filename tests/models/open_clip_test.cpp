@@ -12,6 +12,7 @@
 #include "models/model_folder/safetensors_writer.h"
 #include "models/tokenizer/open_clip_tokenizer.h"
 #include "models/towers/towers.h"
+#include "tests/base/has_text.h"
 #include "tests/models/expected_vectors.h"
 #include "tests/models/model_folder.h"
 
@@ -34,11 +35,6 @@ std::string load_fault(const std::filesystem::path& folder, ErrorCode code) {
   INFO(loaded.error().message);
   CHECK(loaded.error().code == code);
   return loaded.error().message;
-}
-
-void has(const std::string& text, const std::string& part) {
-  INFO(text);
-  CHECK(text.find(part) != std::string::npos);
 }
 
 /// A copy of a fixture, whose tensors and files a test may change.

@@ -10,6 +10,7 @@
 #include "models/model_folder/model_folder.h"
 #include "models/model_folder/safetensors_writer.h"
 #include "models/towers/blas_check.h"
+#include "tests/base/has_text.h"
 #include "tests/models/expected_vectors.h"
 #include "tests/models/model_folder.h"
 
@@ -73,11 +74,6 @@ struct EditableModel {
     return towers.error().message;
   }
 };
-
-void has(const std::string& text, const std::string& part) {
-  INFO(text);
-  CHECK(text.find(part) != std::string::npos);
-}
 
 }  // namespace
 

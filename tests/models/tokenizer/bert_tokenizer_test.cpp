@@ -4,12 +4,10 @@
 
 #include "clip_vocabulary.h"
 #include "models/tokenizer/tokenizer.h"
+#include "tests/models/tokenizer/token_ids.h"
 
 namespace sightline::models {
 namespace {
-
-using Ids = std::vector<std::int32_t>;
-constexpr std::size_t k_no_limit = 1u << 30;
 
 std::unique_ptr<Tokenizer> load(const TemporaryFolder& folder) {
   auto loaded = load_tokenizer(folder.path());
@@ -65,12 +63,6 @@ std::string load_error(const char* file, const std::string& text, ErrorCode code
   CHECK(loaded.error().code == code);
   CHECK(loaded.error().message.find((folder.path() / file).string()) != std::string::npos);
   return loaded.error().message;
-}
-
-Ids to_ids(const rapidjson::Value& array) {
-  Ids ids;
-  for (const auto& id : array.GetArray()) ids.push_back(id.GetInt());
-  return ids;
 }
 
 }  // namespace

@@ -7,12 +7,12 @@
 #include "clip_vocabulary.h"
 #include "models/tokenizer/html_entities.h"
 #include "models/tokenizer/text_cleaning.h"
+#include "tests/base/has_text.h"
+#include "tests/models/tokenizer/token_ids.h"
 
 namespace sightline::models {
 namespace {
 
-using Ids = std::vector<std::int32_t>;
-constexpr std::size_t k_no_limit = 1u << 30;
 constexpr const char* k_canonical =
     R"("hf_tokenizer_name": "timm/ViT-B-16-SigLIP2", "tokenizer_kwargs": {"clean": "canonicalize"})";
 constexpr const char* k_gemma_config =
@@ -64,24 +64,6 @@ std::string fault(const TemporaryFolder& folder, ErrorCode code) {
   INFO(loaded.error().message);
   CHECK(loaded.error().code == code);
   return loaded.error().message;
-}
-
-void has(const std::string& text, const std::string& part) {
-  INFO(text);
-  CHECK(text.find(part) != std::string::npos);
-}
-
-Ids ids_of(const Tokenizer& tokenizer, std::string_view text, std::size_t max_tokens = k_no_limit,
-           Truncate truncate = Truncate::end) {
-  const auto prepared = tokenizer.encode(text, max_tokens, truncate);
-  REQUIRE_MESSAGE(prepared.ok(), prepared.error().message);
-  return prepared->ids;
-}
-
-Ids to_ids(const rapidjson::Value& array) {
-  Ids ids;
-  for (const auto& id : array.GetArray()) ids.push_back(id.GetInt());
-  return ids;
 }
 
 const rapidjson::Document& cases() {

@@ -8,12 +8,12 @@
 
 #include "clip_vocabulary.h"
 #include "models/tokenizer/tokenizer.h"
+#include "tests/base/has_text.h"
+#include "tests/models/tokenizer/token_ids.h"
 
 namespace sightline::models {
 namespace {
 
-using Ids = std::vector<std::int32_t>;
-constexpr std::size_t k_no_limit = 1u << 30;
 constexpr const char* k_gemma_config =
     R"({"tokenizer_class":"GemmaTokenizer","add_bos_token":false,"add_eos_token":true,"pad_token":"<pad>",
         "padding_side":"right"})";
@@ -49,24 +49,6 @@ Error fault(const std::vector<std::pair<std::string, std::string>>& files) {
   return loaded.error();
 }
 
-void has(const std::string& text, const std::string& part) {
-  INFO(text);
-  CHECK(text.find(part) != std::string::npos);
-}
-
-Ids encode(const Tokenizer& tokenizer, std::string_view text, std::size_t max_tokens = k_no_limit,
-           Truncate truncate = Truncate::end) {
-  const auto prepared = tokenizer.encode(text, max_tokens, truncate);
-  REQUIRE_MESSAGE(prepared.ok(), prepared.error().message);
-  return prepared->ids;
-}
-
-Ids to_ids(const rapidjson::Value& array) {
-  Ids ids;
-  for (const auto& id : array.GetArray()) ids.push_back(id.GetInt());
-  return ids;
-}
-
 void equals_recorded(const Tokenizer& tokenizer, const char* file) {
   rapidjson::Document cases;
   const std::string text = read_file(fixture_path(file));
@@ -78,7 +60,7 @@ void equals_recorded(const Tokenizer& tokenizer, const char* file) {
     const std::string_view input(entry["text"].GetString(), entry["text"].GetStringLength());
     CAPTURE(input);
     const Ids expected = to_ids(entry["ids"]);
-    CHECK(encode(tokenizer, input) == expected);
+    CHECK(ids_of(tokenizer, input) == expected);
     const auto cut = tokenizer.encode(input, 16, Truncate::end);
     REQUIRE(cut.ok());
     CHECK(cut->ids == (entry.HasMember("ids_max_16") ? to_ids(entry["ids_max_16"]) : expected));
@@ -117,12 +99,12 @@ TEST_CASE("canonical text has no ASCII punctuation and single blanks inside only
 TEST_CASE("SigLIP's and SigLIP2's texts may be cut at either end, or not at all") {
   for (const auto& tokenizer : {load(siglip_folder()), gemma()}) {
     const std::string text = "a photo of a house with a pool and a garden";
-    const Ids whole = encode(*tokenizer, text);
+    const Ids whole = ids_of(*tokenizer, text);
     REQUIRE(whole.size() > 8);
     Ids first(whole.begin(), whole.begin() + 7);
     first.push_back(whole.back());
-    CHECK(encode(*tokenizer, text, 8) == first);
-    CHECK(encode(*tokenizer, text, 8, Truncate::start) == Ids(whole.end() - 8, whole.end()));
+    CHECK(ids_of(*tokenizer, text, 8) == first);
+    CHECK(ids_of(*tokenizer, text, 8, Truncate::start) == Ids(whole.end() - 8, whole.end()));
     const auto refused = tokenizer->encode(text, 8, Truncate::none);
     REQUIRE_FALSE(refused.ok());
     has(refused.error().message, std::to_string(whole.size()) + " tokens; the model takes 8");
@@ -132,7 +114,7 @@ TEST_CASE("SigLIP's and SigLIP2's texts may be cut at either end, or not at all"
 
 TEST_CASE("SigLIP's and SigLIP2's long texts are worked on in slices that change no id") {
   for (const auto& tokenizer : {load(siglip_folder()), gemma()}) {
-    const std::size_t one = encode(*tokenizer, "pool").size(), two = encode(*tokenizer, "pool pool").size();
+    const std::size_t one = ids_of(*tokenizer, "pool").size(), two = ids_of(*tokenizer, "pool pool").size();
     std::string text = "pool";
     for (int i = 0; i < 20'000; ++i) text += " pool";
     const auto start = tokenizer->encode(text, 64, Truncate::start);
@@ -177,7 +159,7 @@ TEST_CASE("a spiece.model of which any byte is wrong is refused or read, and doe
     const auto tokenizer = load_tokenizer(folder.path());
     if (!tokenizer) continue;
     ++loaded;
-    for (const std::int32_t id : encode(**tokenizer, text)) {
+    for (const std::int32_t id : ids_of(**tokenizer, text)) {
       CHECK(static_cast<std::size_t>(id) < (*tokenizer)->vocabulary_size());
     }
   }
@@ -188,9 +170,9 @@ TEST_CASE("a spiece.model of which any byte is wrong is refused or read, and doe
 TEST_CASE("SigLIP keeps capitals where its files say so") {
   const TemporaryFolder folder;
   folder.write("spiece.model", read_file(siglip_folder() / "spiece.model"));
-  CHECK(encode(*load(folder.path()), "POOL") == encode(*load(folder.path()), "pool"));
+  CHECK(ids_of(*load(folder.path()), "POOL") == ids_of(*load(folder.path()), "pool"));
   folder.write("tokenizer_config.json", R"({"do_lower_case":false})");
-  CHECK(encode(*load(folder.path()), "POOL") != encode(*load(folder.path()), "pool"));
+  CHECK(ids_of(*load(folder.path()), "POOL") != ids_of(*load(folder.path()), "pool"));
 }
 
 TEST_CASE("a tokenizer.json that is not Gemma's, or does not say how to pad, is refused by place") {
@@ -226,8 +208,8 @@ TEST_CASE("tokenizer_config.json overrules what tokenizer.json puts around SigLI
   const std::string both =
       replaced(gemma_json(), R"("single":[{"Sequence":{"id":"A","type_id":0}},)",
                R"("single":[{"SpecialToken":{"id":"<eos>"}},{"Sequence":{"id":"A","type_id":0}},)");
-  CHECK(encode(*gemma(k_gemma_config, both), "a cat") == encode(*gemma(), "a cat"));
-  CHECK(encode(*gemma(R"({"padding_side":"right"})"), "a cat") == encode(*gemma(), "a cat"));
+  CHECK(ids_of(*gemma(k_gemma_config, both), "a cat") == ids_of(*gemma(), "a cat"));
+  CHECK(ids_of(*gemma(R"({"padding_side":"right"})"), "a cat") == ids_of(*gemma(), "a cat"));
   has(fault({{"tokenizer.json", both}, {"tokenizer_config.json", R"({"padding_side":"right"})"}}).message,
       "post_processor.single");
 }

@@ -6,12 +6,10 @@
 #include <thread>
 
 #include "clip_vocabulary.h"
+#include "tests/models/tokenizer/token_ids.h"
 
 namespace sightline::models {
 namespace {
-
-using Ids = std::vector<std::int32_t>;
-constexpr std::size_t k_no_limit = 1u << 30;
 
 /// OpenAI's tokenizer, loaded once from vocab.json and merges.txt.
 const Tokenizer& clip() {
@@ -27,15 +25,7 @@ const Tokenizer& clip() {
 }
 
 Ids ids_of(std::string_view text, std::size_t max_tokens = k_no_limit) {
-  const auto prepared = clip().encode(text, max_tokens, Truncate::end);
-  REQUIRE_MESSAGE(prepared.ok(), prepared.error().message);
-  return prepared->ids;
-}
-
-Ids to_ids(const rapidjson::Value& array) {
-  Ids ids;
-  for (const auto& id : array.GetArray()) ids.push_back(id.GetInt());
-  return ids;
+  return ids_of(clip(), text, max_tokens);
 }
 
 std::string error_of(std::string_view text, std::size_t max_tokens, Truncate truncate, ErrorCode code) {
