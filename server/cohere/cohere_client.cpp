@@ -33,6 +33,11 @@ class EmbedCall final : public http::OutboundCalls::Call {
 
  private:
   std::optional<http::ClientRequest> request() override {
+    std::optional<std::string> body = call_.body();
+    if (!body) {
+      failure_ = client_left();
+      return std::nullopt;
+    }
     http::ClientRequest request;
     request.method = http::Method::post;
     request.url = options_->url + "/v2/embed";
@@ -40,7 +45,7 @@ class EmbedCall final : public http::OutboundCalls::Call {
     request.headers.set("Content-Type", "application/json");
     request.headers.set("Accept", "application/json");
     request.headers.set("X-Client-Name", "sightline");
-    request.body = call_.body();
+    request.body = *std::move(body);
     is_out_ = true;
     return request;
   }

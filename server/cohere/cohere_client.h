@@ -39,9 +39,9 @@ class CohereClient {
   };
   struct Call {
     std::string key;
-    std::function<std::string()> body;  ///< called for each attempt
-    serving::EmbedOptions options;      ///< lane, deadline and cancellation count here
-    std::size_t pictures = 0;           ///< that are in it
+    std::function<std::optional<std::string>()> body;  ///< called for each attempt; nothing: nobody waits any more
+    serving::EmbedOptions options;                     ///< lane, deadline and cancellation count here
+    std::size_t pictures = 0;                          ///< that are in it
   };
   /// The body of an answer of status 2xx, or why there is none.
   using Callback = std::function<void(Result<std::string, serving::UpstreamFailure>)>;

@@ -68,14 +68,19 @@ class PictureCalls::Batch : public std::enable_shared_from_this<Batch> {
     return call;
   }
 
-  /// Cancels the call with the last of its requests.
-  void follow_waiters() {
-    waiting_ = items_.size();
+  /// Cancels the call with the last of its requests. On the timer's thread: the end of a call waits for the callbacks
+  /// of all its requests, so two calls that end in callbacks of each other's requests would wait for ever.
+  void follow_waiters(Timer& timer) {
+    const auto waiting = std::make_shared<std::atomic<std::size_t>>(items_.size());
     for (const Item& item : items_) {
-      following_.push_back(Cancellation::on_cancel(item.waiter->cancellation(), [batch = weak_from_this()] {
-        const auto self = batch.lock();
-        if (self && --self->waiting_ == 0) self->cancellation_->cancel(CancelReason::client_left);
-      }));
+      following_.push_back(
+          Cancellation::on_cancel(item.waiter->cancellation(), [&timer, waiting, call = cancellation_] {
+            if (--*waiting > 0) return;
+            try {
+              timer.run_at(timer.now(), [call] { call->cancel(CancelReason::client_left); });
+            } catch (const std::bad_alloc&) {  // then the call goes on, and nobody reads its answer
+            }
+          }));
     }
   }
 
@@ -102,7 +107,7 @@ class PictureCalls::Batch : public std::enable_shared_from_this<Batch> {
     return bytes;
   }
 
-  std::string body() {
+  std::optional<std::string> body() {
     sent_.clear();
     std::vector<const Parts*> contents;
     for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -110,6 +115,7 @@ class PictureCalls::Batch : public std::enable_shared_from_this<Batch> {
       sent_.push_back(i);
       contents.push_back(&items_[i].parts);
     }
+    if (contents.empty()) return std::nullopt;
     if (terms_.input_type.empty()) return pictures_body(terms_.head, contents);
     return contents_body(terms_.head, terms_.input_type, terms_.truncate, contents);
   }
@@ -202,7 +208,6 @@ class PictureCalls::Batch : public std::enable_shared_from_this<Batch> {
   std::size_t pictures_ = 0, bytes_ = 0;
   std::vector<std::size_t> sent_;  // of `items_`, in the last attempt
   const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
-  std::atomic<std::size_t> waiting_{0};  // items of requests that are not over
   std::vector<Cancellation::Registration> following_;
 };
 
@@ -263,7 +268,7 @@ void PictureCalls::send_if_open(const std::string& name, const std::weak_ptr<Bat
 
 void PictureCalls::send(const BatchPtr& batch) {
   try {
-    batch->follow_waiters();
+    batch->follow_waiters(timer_);
     client_.send(batch->call(), [self = shared_from_this(), batch](Answer answer) {
       const Landed landed{*self};
       const auto alone = batch->end(std::move(answer));

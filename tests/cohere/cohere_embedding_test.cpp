@@ -515,6 +515,49 @@ TEST_CASE("embed-v4.0 makes one vector of several parts") {
   CHECK_FALSE(bench.embedding->fuses("embed-english-v3.0"));
 }
 
+TEST_CASE("the tokens of a call for two requests are divided by the length of their texts") {
+  Bench bench;
+  const auto asking_with = [](const std::string& text, int number) {
+    auto request = asking_v4({{Modality::text, text, ""}, picture(number)}, "query");
+    request.options.parts = {2};
+    return request;
+  };
+  auto shorter = bench.start(asking_with("1234567890", 1));
+  auto longer = bench.start(asking_with("123456789012345678901234567890", 2));
+  bench.timer.advance(k_gathering);
+  const auto ten = shorter.get(), thirty = longer.get();
+  REQUIRE(ten);
+  REQUIRE(thirty);
+  REQUIRE(bench.cohere.requests().size() == 1);
+  CHECK(ten->front().tokens == 1);  // of the 4 that the stand-in counts: one for each part
+  CHECK(thirty->front().tokens == 3);
+}
+
+TEST_CASE("a call that is out ends when the last of its requests has left") {
+  CohereEmbedding::Options options;
+  options.client.concurrency = 1;
+  Bench bench(options);
+  bench.cohere.hold();
+  std::vector<std::shared_ptr<Cancellation>> clients;
+  std::vector<std::future<Answer>> answers;
+  for (int i = 0; i < 2; ++i) {
+    clients.push_back(std::make_shared<Cancellation>());
+    auto request = asking_v4({picture(i)});
+    request.options.cancellation = clients.back();
+    answers.push_back(bench.start(std::move(request)));
+  }
+  bench.timer.advance(k_gathering);
+  bench.cohere.wait_for_held(1);
+  for (const auto& client : clients) client->cancel(CancelReason::client_left);
+  bench.timer.advance(std::chrono::milliseconds(0));  // nothing else is due then
+  for (auto& answer : answers) CHECK(answer.get().error().status == 499);
+  auto next = bench.start(asking_v4({picture(2)}));
+  bench.timer.advance(k_gathering);
+  bench.cohere.wait_for_held(2);  // the one place is free again
+  bench.cohere.release();
+  CHECK(next.get());
+}
+
 TEST_CASE("several texts for one vector are sent, also where one picture is the budget") {
   CohereEmbedding::Options options;
   options.client.pictures_per_minute = 1;

@@ -175,6 +175,20 @@ void PictureService::stop() {
   }
   for (const FlightPtr& flight : flights) flight->cancellation->cancel(CancelReason::stopping);
   pool_.stop();
+  std::unique_lock lock(mutex_);
+  fetched_.wait(lock, [this] { return fetching_ == 0; });
+}
+
+PictureService::Fetching::Fetching(PictureService& service) : service_(service) {
+  const std::lock_guard lock(service_.mutex_);
+  ++service_.fetching_;
+}
+
+void PictureService::Fetching::end() {
+  if (std::exchange(ended_, true)) return;
+  const std::lock_guard lock(service_.mutex_);
+  --service_.fetching_;
+  service_.fetched_.notify_all();
 }
 
 void PictureService::count(AnswerSource source) const {
@@ -347,7 +361,10 @@ void PictureService::fetch(const FlightPtr& flight, const std::string& url) {
                                   place + " has only a link to its picture: Sightline downloads "
                                           "pictures only with --allow-picture-urls"});
   }
-  options_.fetch(url, flight->cancellation, [this, flight, place](Result<Fetched> fetched) {
+  const auto fetching = std::make_shared<Fetching>(*this);
+  options_.fetch(url, flight->cancellation, [this, flight, place, fetching](Result<Fetched> fetched) {
+    const auto end = [](Fetching* ending) { ending->end(); };
+    const std::unique_ptr<Fetching, decltype(end)> at_end(fetching.get(), end);
     if (!fetched) return finish(flight, refusal_of_fetch(place, fetched.error()));
     flight->picture.bytes = std::move(fetched->bytes);
     flight->memory = std::move(fetched->memory);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -85,7 +86,7 @@ class PictureService {
   /// document.
   void answer(const std::string& index, const std::string& id, const http::Request& request, Client client);
 
-  /// Ends the work that is under way; later requests get 503.
+  /// Ends the work that is under way, and returns when nothing runs any more; later requests get 503.
   void stop();
 
   std::size_t memory_bytes() const { return thumbnails_.stats().bytes + seen_.stats().bytes + failures_.stats().bytes; }
@@ -98,6 +99,19 @@ class PictureService {
   using FlightPtr = std::shared_ptr<Flight>;
   struct Answer;
   using Step = void (PictureService::*)(const FlightPtr&);
+  /// A fetch whose callback has not returned. `stop` waits for it.
+  class Fetching {
+   public:
+    explicit Fetching(PictureService& service);
+    ~Fetching() { end(); }
+    Fetching(const Fetching&) = delete;
+    Fetching& operator=(const Fetching&) = delete;
+    void end();
+
+   private:
+    PictureService& service_;
+    bool ended_ = false;
+  };
 
   PictureService(Options options, std::unique_ptr<DiskCache> disk);
   bool answer_from_cache(const PictureRequest& request, const std::string& content, Client& client);
@@ -128,7 +142,9 @@ class PictureService {
   std::size_t waiting_ = 0;
   std::uint64_t unshared_ = 0;
   bool stopping_ = false;
-  serving::PreparationPool pool_;  // last: its threads use all above
+  std::size_t fetching_ = 0;         // fetches whose callback has not returned
+  std::condition_variable fetched_;  // that has become fewer
+  serving::PreparationPool pool_;    // last: its threads use all above
 };
 
 }  // namespace sightline::pictures

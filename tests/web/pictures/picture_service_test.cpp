@@ -6,6 +6,7 @@
 #include <future>
 #include <optional>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "base/base64.h"
@@ -470,6 +471,27 @@ TEST_CASE("the last client that leaves ends the download") {
   CHECK(cancellation->requested());
   kept(Error{ErrorCode::cancelled, "the client disconnected"});
   CHECK(answered.get().refusal->status == 503);
+}
+
+TEST_CASE("stop returns only when no download calls back any more") {
+  std::promise<void> cancelled;
+  std::thread download;
+  Cancellation::Registration registration;
+  std::promise<void> begun;
+  Bench bench({}, {}, [&](const std::string&, const std::shared_ptr<Cancellation>& cancellation, const auto& done) {
+    registration = Cancellation::on_cancel(cancellation, [&] { cancelled.set_value(); });
+    download = std::thread([&cancelled, done] {
+      cancelled.get_future().wait();
+      done(Error{ErrorCode::cancelled, "the server is stopping"});
+    });
+    begun.set_value();
+  });
+  bench.put("/houses/_doc/1", R"({"image_url":"https://files.example/1.jpg"})");
+  auto answered = bench.start("1", "size=160");
+  begun.get_future().wait();
+  bench.service->stop();
+  CHECK(answered.wait_for(std::chrono::seconds(0)) == std::future_status::ready);
+  download.join();
 }
 
 TEST_CASE("after stop a request is told that the server stops") {
