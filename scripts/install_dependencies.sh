@@ -4,7 +4,8 @@
 #   scripts/install_dependencies.sh [--tests] [--tidy] [--fuzz]
 #
 #   --tests        also what scripts/test.sh needs: the official Python clients of Elasticsearch, 8 in .venv-es8 and 9 in .venv-es9,
-#                  and there those of OpenAI and Cohere, schemathesis, and Playwright with axe-core for the page's tests; Chromium
+#                  and there those of OpenAI and Cohere, schemathesis, and Playwright with axe-core for the page's tests; Chromium;
+#                  LangChain, LlamaIndex and Haystack in .venv-frameworks
 #   --tidy         also what scripts/tidy.sh needs: clang, clang-format and clang-tidy
 #   --fuzz         also what scripts/fuzz.sh needs: clang and its libFuzzer; --tests implies it
 #
@@ -73,13 +74,13 @@ for library in libblas.so.3 liblapack.so.3; do
 done
 
 if [ -n "$tests" ]; then
-  for major in 8 9; do
-    venv=.venv-es$major
-    if ! cmp -s "tests/e2e/requirements-es$major.txt" "$venv/installed.txt"; then
+  for name in es8 es9 frameworks; do
+    venv=.venv-$name requirements=tests/e2e/requirements-$name.txt
+    if ! cmp -s "$requirements" "$venv/installed.txt"; then
       echo "making $venv (some minutes)"
       python3 -m venv --clear "$venv"
-      "$venv/bin/pip" install -q --disable-pip-version-check -r "tests/e2e/requirements-es$major.txt"
-      cp "tests/e2e/requirements-es$major.txt" "$venv/installed.txt"
+      "$venv/bin/pip" install -q --disable-pip-version-check -r "$requirements"
+      cp "$requirements" "$venv/installed.txt"
     fi
   done
 fi
