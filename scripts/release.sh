@@ -13,7 +13,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-debsbom=debsbom==0.10.2
+debsbom=debsbom[cdx,spdx]==0.10.2
 output='' key='' trial=''
 while [ $# -gt 0 ]; do
   case $1 in
@@ -49,7 +49,7 @@ step "source archive"
 git archive --format=tar --prefix="sightline-$version/" "$commit" | xz -9 --threads=1 >"$output/sightline-$version.tar.xz"
 
 step "Debian package"
-package=$(scripts/package.sh --output "$output" | tee /dev/stderr | tail -1)
+package=$(scripts/package.sh --output "$output" | tee >(cat >&2) | tail -1)
 [ -f "$package" ] || fail "scripts/package.sh made no package"
 
 step "bill of materials"
