@@ -8,8 +8,9 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
+
+#include "base/string_map.h"
 
 namespace sightline {
 
@@ -84,8 +85,8 @@ class LruCache {
 
   const std::size_t max_bytes_;
   mutable std::mutex mutex_;
-  Entries entries_;                                                          // the most recently used first
-  std::unordered_map<std::string_view, typename Entries::iterator> places_;  // by the keys of the entries
+  Entries entries_;                                   // the most recently used first
+  StringViewMap<typename Entries::iterator> places_;  // by the keys of the entries
   std::size_t bytes_ = 0;
   std::uint64_t evictions_ = 0;
 };

@@ -24,6 +24,8 @@ packages=(
   libjemalloc-dev
   # HTTP, JSON, logs, options, metrics
   libpistache-dev libcurl4-openssl-dev libssl-dev zlib1g-dev rapidjson-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
+  # hash tables
+  libxxhash-dev
   # pictures and text
   libjpeg62-turbo-dev libspng-dev libwebp-dev libgif-dev libheif-dev libavif-dev libicu-dev
   # the embedded store

@@ -11,6 +11,7 @@
 #include <unicode/uniset.h>
 #include <unicode/unistr.h>
 #include <unicode/utf8.h>
+#include <vector>
 
 #include "base/json/utf8.h"
 
@@ -33,8 +34,72 @@ std::unique_ptr<const icu::Normalizer2> reference_normalizer(Instance instance) 
   return std::make_unique<icu::FilteredNormalizer2>(*current, known);
 }
 
+/// A character's combining class in a form, 0 if none moves it, and the marks it decomposes to if it has no class itself
+/// (U+0F73, a vowel sign; U+FF9E, a halfwidth sound mark, in NFKC).
+struct Mark {
+  std::uint8_t combining_class = 0;
+  icu::UnicodeString parts{};
+
+  Mark(const icu::Normalizer2& form, UChar32 c) {
+    constexpr UChar32 k_first = 0x300, k_halfwidth_voiced = 0xFF9E, k_halfwidth_semi_voiced = 0xFF9F;
+    if (c < k_first) return;
+    if ((U_GET_GC_MASK(c) & U_GC_M_MASK) == 0 && c != k_halfwidth_voiced && c != k_halfwidth_semi_voiced) return;
+    combining_class = form.getCombiningClass(c);
+    if (combining_class != 0 || !form.getDecomposition(c, parts)) return;
+    for (std::int32_t i = 0; i < parts.length(); i = parts.moveIndex32(i, 1)) {
+      combining_class = form.getCombiningClass(parts.char32At(i));
+      if (combining_class == 0) return;
+    }
+  }
+};
+
+/// Sorts long sequences of marks by their combining class, as every form does. ICU inserts mark by mark, which takes time
+/// in proportion to the square of a sequence's length, and a text may consist of nothing else.
+std::string with_sorted_marks(const icu::Normalizer2& form, std::string_view text) {
+  constexpr std::size_t k_many = 64;  // written words have a few
+  struct Piece {
+    std::uint8_t combining_class;
+    std::string bytes;
+  };
+  std::string out;
+  std::vector<Piece> marks;
+  std::size_t copied = 0, first = 0;  // what `out` holds; where the sequence begins
+  const auto end_sequence = [&](std::size_t end) {
+    if (marks.size() > k_many) {
+      std::stable_sort(marks.begin(), marks.end(),
+                       [](const Piece& a, const Piece& b) { return a.combining_class < b.combining_class; });
+      out.append(text, copied, first - copied);
+      for (const Piece& mark : marks) out += mark.bytes;
+      copied = end;
+    }
+    marks.clear();
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    const Mark mark(form, next_code_point(text, at));
+    if (mark.combining_class == 0) {
+      end_sequence(begin);
+      continue;
+    }
+    if (marks.empty()) first = begin;
+    if (mark.parts.isEmpty()) {
+      marks.push_back({mark.combining_class, std::string(text.substr(begin, at - begin))});
+    }
+    for (std::int32_t i = 0; i < mark.parts.length(); i = mark.parts.moveIndex32(i, 1)) {
+      const UChar32 part = mark.parts.char32At(i);
+      marks.push_back({form.getCombiningClass(part), {}});
+      json::append_utf8(marks.back().bytes, static_cast<char32_t>(part));
+    }
+  }
+  end_sequence(text.size());
+  out.append(text, copied);
+  return out;
+}
+
 std::string normalized(const icu::Normalizer2* form, std::string_view text) {
   std::string out;
+  std::string sorted;
+  if (form != nullptr && !is_ascii(text)) text = sorted = with_sorted_marks(*form, text);
   out.reserve(text.size());
   icu::StringByteSink<std::string> sink(&out);
   UErrorCode status = form == nullptr ? U_INTERNAL_PROGRAM_ERROR : U_ZERO_ERROR;

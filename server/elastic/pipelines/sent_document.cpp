@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_map>
 
 #include "base/json/document.h"
 #include "base/json/number.h"
 #include "base/json/writer.h"
 #include "base/number_text.h"
+#include "base/string_map.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -95,7 +95,7 @@ class SentDocument::Restorer {
 
  private:
   Refusal restore_object(Value& object, const Value* before) {
-    std::unordered_map<std::string_view, const Value*> members;
+    StringViewMap<const Value*> members;
     if (before && before->IsObject()) {
       for (const auto& member : before->GetObject()) members.emplace(view(member.name), &member.value);
     }

@@ -1,6 +1,7 @@
 #include "server/elastic/rest/json_filter.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/cancellation.h"
 #include "base/json/document.h"
@@ -94,22 +95,23 @@ Refusal append_patterns(const rapidjson::Value& value, std::vector<std::string>&
 }  // namespace
 
 bool wildcard_match(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0, t = 0, star = std::string_view::npos, retry = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      retry = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p, ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++retry;
-    } else {
-      return false;
-    }
+  const std::size_t first = pattern.find('*');
+  if (first == std::string_view::npos) return pattern == text;
+  const std::string_view head = pattern.substr(0, first), tail = pattern.substr(pattern.rfind('*') + 1);
+  if (text.size() < head.size() + tail.size() || !text.starts_with(head) || !text.ends_with(tail)) return false;
+  text = text.substr(head.size(), text.size() - head.size() - tail.size());
+  pattern = pattern.substr(first, pattern.size() - first - tail.size());
+  // What is between two stars, each at its first place behind the one before.
+  while (!pattern.empty()) {
+    const std::string_view part = pattern.substr(0, pattern.find('*'));
+    pattern.remove_prefix(std::min(pattern.size(), part.size() + 1));
+    if (part.empty()) continue;
+    const void* const found = memmem(text.data(), text.size(), part.data(), part.size());
+    if (found == nullptr) return false;
+    const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    text.remove_prefix(at + part.size());
   }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
+  return true;
 }
 
 Refusal check_pattern_count(std::string_view what, std::size_t count, std::size_t most) {

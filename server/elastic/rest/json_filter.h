@@ -9,8 +9,8 @@
 
 namespace sightline::elastic::rest {
 
-/// True if `text` fits `pattern`, in which `*` stands for any text. Takes no memory, and at most as many
-/// steps as the product of their lengths.
+/// True if `text` fits `pattern`, in which `*` stands for any text. Takes no memory, and
+/// time in proportion to their lengths.
 bool wildcard_match(std::string_view pattern, std::string_view text);
 
 /// Which fields of a `_source` to show. Patterns are dotted paths, `*` stands for any text, dots included; a

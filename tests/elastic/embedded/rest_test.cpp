@@ -1,6 +1,10 @@
 #include <doctest/doctest.h>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_merge.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/pretty_json.h"
 #include "server/elastic/rest/rest_layer.h"
@@ -97,6 +101,52 @@ TEST_CASE("a source is filtered without regard to what it leaves out") {
   names.includes = {"name", "o.x"};
   const std::string source = R"({"data":"say \"hi\", {[","name":"a","o":{"x":[1,2],"y":3}})";
   CHECK(filter_source(source, names) == R"({"name":"a","o":{"x":[1,2]}})");
+}
+
+TEST_CASE("a star stands for any text, and a pattern takes time in proportion to its length") {
+  for (const auto& [pattern, text, fits] :
+       std::vector<std::tuple<std::string, std::string, bool>>{{"", "", true},
+                                                               {"", "a", false},
+                                                               {"*", "", true},
+                                                               {"**", "abc", true},
+                                                               {"a", "a", true},
+                                                               {"a", "ab", false},
+                                                               {"a*", "ab", true},
+                                                               {"*a", "ba", true},
+                                                               {"*a", "ab", false},
+                                                               {"a*a", "a", false},
+                                                               {"a*a", "aa", true},
+                                                               {"a*b*c", "a-b-b-c", true},
+                                                               {"a*b*c", "a-c", false},
+                                                               {"*ab*ab*", "abab", true},
+                                                               {"*ab*ab*", "aba", false},
+                                                               {"ab*bc", "abc", false}}) {
+    CAPTURE(pattern);
+    CAPTURE(text);
+    CHECK(wildcard_match(pattern, text) == fits);
+  }
+  // Half a million times a million steps if each place were tried.
+  CHECK_FALSE(wildcard_match("*" + std::string(500'000, 'a') + "b*", std::string(1'000'000, 'a')));
+  std::string stars;
+  for (int i = 0; i < 100'000; ++i) stars += "*a";
+  CHECK_FALSE(wildcard_match(stars + "*b*", std::string(1'000'000, 'a')));
+}
+
+TEST_CASE("members of large objects are merged as those of small ones, in time in proportion to their number") {
+  std::string base = "{", patch = "{", expected = "{";
+  constexpr int k_members = 300'000;  // takes minutes if each is searched for
+  for (int i = 0; i < k_members; ++i) {
+    const std::string comma = i == 0 ? "" : ",", name = std::to_string(i);
+    base += comma + "\"b" + name + "\":{\"x\":" + name + "}";
+    patch += comma + "\"" + (i % 2 == 0 ? "b" : "c") + name + "\":{\"y\":1}";
+    expected += comma + "\"b" + name + "\":{\"x\":" + name + (i % 2 == 0 ? ",\"y\":1}" : "}");
+  }
+  for (int i = 1; i < k_members; i += 2) expected += ",\"c" + std::to_string(i) + "\":{\"y\":1}";
+  const auto merged = merge_json(base + "}", patch + "}");
+  REQUIRE(merged);
+  CHECK(merged->changed);
+  CHECK((merged->text == expected + "}"));
+  CHECK_FALSE(merge_json("{\"o\":" + base + "}}", "{\"o\":" + base + "}}")->changed);
 }
 
 TEST_CASE("filter_path takes names, wildcards and exclusions") {

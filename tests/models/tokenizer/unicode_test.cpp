@@ -67,6 +67,33 @@ TEST_CASE("CLIP's pieces are those of the reference around every code point") {
         "d47366f1c78e802f0e4cbcc97b80a16f4ef8f098a4a8afbcd821bf0104622578");
 }
 
+TEST_CASE("long sequences of marks have the form that short ones have, in time in proportion to their length") {
+  // Every form of "a" and marks is the same whatever their order among different classes.
+  const auto repeated = [](std::string_view part, int times) {
+    std::string text;
+    for (int i = 0; i < times; ++i) text += part;
+    return text;
+  };
+  const auto sorted = [&](std::string_view below, std::string_view above, int times) {
+    return repeated(below, times) + repeated(above, times);
+  };
+  constexpr int k_times = 100'000;                                        // takes minutes if each mark is inserted
+  const std::string above = "\u0315", over = "\u0301", below = "\u0323";  // classes 232, 230, 220
+  CHECK((to_nfd("a" + repeated(above + over, k_times)) == "a" + sorted(over, above, k_times)));
+  CHECK((to_nfc("a" + repeated(above + over, k_times)) ==
+         "\u00E1" + repeated(over, k_times - 1) + repeated(above, k_times)));
+  CHECK((to_current_nfc("x" + repeated(over + below, k_times) + "c") == "x" + sorted(below, over, k_times) + "c"));
+  // Without a class of their own, and made of marks.
+  CHECK((to_nfd("\u0F40" + repeated("\u0F73", k_times)) == "\u0F40" + sorted("\u0F71", "\u0F72", k_times)));
+  CHECK((to_current_nfkc("x" + repeated(over + "\uFF9E", k_times)) == "x" + sorted("\u3099", over, k_times)));
+  // Around the length from which they are sorted first: the same as by parts.
+  for (int times = 20; times < 40; ++times) {
+    const std::string marks = repeated(above + over, times);
+    CHECK((to_nfd("a" + marks + "b" + marks) == to_nfd("a" + marks) + to_nfd("b" + marks)));
+    CHECK((to_nfd("a" + marks) == "a" + sorted(over, above, times)));
+  }
+}
+
 TEST_CASE("marks that came after the reference's tables stay, older ones go") {
   const BertNormalizer whole;
   CHECK(whole("x\u0301") == "x");

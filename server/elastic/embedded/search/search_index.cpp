@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <string>
-#include <unordered_map>
 
 namespace sightline::elastic {
 namespace {
@@ -79,7 +78,7 @@ void SearchIndex::commit() {
 }
 
 void SearchIndex::refresh() {
-  std::unordered_map<std::string, std::int64_t> origins;  // of removed documents, by their _id
+  StringMap<std::int64_t> origins;  // of removed documents, by their _id
   for (const std::int64_t number : removed_) {
     if (const auto doc = memory_.find(number)) origins.emplace(memory_.id(*doc), memory_.origin(*doc));
   }
