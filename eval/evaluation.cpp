@@ -106,7 +106,9 @@ RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& 
     } else if (field.right_total == field.scored.size()) {
       ++result.without_wrong;
     } else {
-      for (const Scored& scored : field.scored) result.pairs.add(scored.score, field.right[scored.candidate]);
+      for (const Scored& scored : field.scored) {
+        result.pairs.add(scored.score, field.right[scored.candidate], query.input);
+      }
       result.outcomes.push_back(rank(number, std::move(field)));
     }
   }
@@ -119,6 +121,20 @@ RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& 
     result.mean_candidates += static_cast<double>(outcome.candidates) / count;
   }
   return result;
+}
+
+std::uint64_t wrong_pairs(const Task& task, const Dataset& data) {
+  std::uint64_t wrong = 0;
+  for (const Query& query : task.queries) {
+    std::uint64_t right_of_query = 0, wrong_of_query = 0;
+    for (std::uint32_t number = 0; number < task.candidates.size(); ++number) {
+      const Relation relation = task.relation(query, number, data);
+      right_of_query += relation == Relation::right;
+      wrong_of_query += relation == Relation::wrong;
+    }
+    if (right_of_query > 0) wrong += wrong_of_query;
+  }
+  return wrong;
 }
 
 std::optional<LabelResult> evaluate(const LabelTask& task, const Dataset& data, const Embedded& embedded,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -63,6 +64,9 @@ struct RetrievalResult {
   JudgedPairs pairs;  ///< of the measured queries, each with all its candidates
 };
 RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& embedded, const Usable& usable);
+
+/// The wrong pairs that `evaluate` will count if no input fails.
+std::uint64_t wrong_pairs(const Task& task, const Dataset& data);
 
 /// A picture, its true label and the chosen label, as numbers of labels.
 struct Labelled {

@@ -1,6 +1,7 @@
 // Test sets, as a JSON file defines them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -14,6 +15,8 @@
 namespace sightline::eval {
 
 enum class Direction { text_to_image, image_to_text, text_to_text, image_to_image };
+inline constexpr std::array k_directions{Direction::text_to_image, Direction::image_to_text, Direction::text_to_text,
+                                         Direction::image_to_image};
 
 /// "text-to-image", ...
 const char* to_string(Direction direction);
