@@ -101,14 +101,15 @@ RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& 
       continue;
     }
     Field field = score(task, query, data, embedded, usable);
+    if (field.right_total == field.scored.size() && field.right_total > 0) {
+      ++result.without_wrong;
+      continue;
+    }
+    JudgedPairs& pairs = field.right_total > 0 ? result.pairs : result.unanswered;
+    for (const Scored& scored : field.scored) pairs.add(scored.score, field.right[scored.candidate], query.input);
     if (field.right_total == 0) {
       ++result.without_right;
-    } else if (field.right_total == field.scored.size()) {
-      ++result.without_wrong;
     } else {
-      for (const Scored& scored : field.scored) {
-        result.pairs.add(scored.score, field.right[scored.candidate], query.input);
-      }
       result.outcomes.push_back(rank(number, std::move(field)));
     }
   }
@@ -126,13 +127,8 @@ RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& 
 std::uint64_t wrong_pairs(const Task& task, const Dataset& data) {
   std::uint64_t wrong = 0;
   for (const Query& query : task.queries) {
-    std::uint64_t right_of_query = 0, wrong_of_query = 0;
-    for (std::uint32_t number = 0; number < task.candidates.size(); ++number) {
-      const Relation relation = task.relation(query, number, data);
-      right_of_query += relation == Relation::right;
-      wrong_of_query += relation == Relation::wrong;
-    }
-    if (right_of_query > 0) wrong += wrong_of_query;
+    for (std::uint32_t number = 0; number < task.candidates.size(); ++number)
+      wrong += task.relation(query, number, data) == Relation::wrong;
   }
   return wrong;
 }

@@ -38,9 +38,9 @@ void write_threshold(Writer& writer, const JudgedPairs& pairs, const Threshold& 
   writer.EndObject();
 }
 
-/// Writes a cut-off as an object, with the chosen rate and the number of wrong pairs that it was computed from.
+/// Writes a cut-off as an object, with the chosen rate.
 template <class Writer>
-void write_cutoff(Writer& writer, const JudgedPairs& pairs, double chosen_rate, const Cutoff& cutoff) {
+void write_cutoff(Writer& writer, double chosen_rate, const Cutoff& cutoff) {
   writer.StartObject();
   member(writer, "cosine", cutoff.cosine);
   member(writer, "score", score_of(cutoff.cosine));
@@ -49,7 +49,7 @@ void write_cutoff(Writer& writer, const JudgedPairs& pairs, double chosen_rate, 
   member(writer, "chosen_rate", chosen_rate);
   member(writer, "false_positive_rate", cutoff.false_positive_rate);
   member(writer, "recall", cutoff.recall);
-  member(writer, "wrong_pairs", pairs.wrong());
+  member(writer, "wrong_pairs", cutoff.wrong_pairs);
   writer.EndObject();
 }
 

@@ -45,12 +45,13 @@ bool counts_for_direction(const RetrievalSet& set);
 /// A direction's threshold and cut-off for one model.
 struct DirectionThreshold {
   Direction direction = Direction::text_to_image;
-  JudgedPairs pairs;
+  JudgedPairs pairs;              ///< of queries with a right answer
   std::optional<Threshold> best;  ///< nullopt: too few pairs
   Result<Cutoff> cutoff;          ///< of the evaluation's false-positive rate
 };
 /// For each measured direction, in the order of `Direction`: the threshold and the cut-off over all its sets that count
-/// for it. A pair that is in several sets counts once per set.
+/// for it. A pair that is in several sets counts once per set. The pairs of queries without a right answer count only
+/// for the cut-off.
 std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluation, const ModelRun& model);
 
 /// A table: one line per measure, one column per model.

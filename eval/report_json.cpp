@@ -45,7 +45,7 @@ void write_model(Writer& writer, const Evaluation& evaluation, const ModelRun& m
   writer.StartObject();
   for (const DirectionThreshold& of : directions) {
     writer.Key(to_string(of.direction));
-    of.cutoff.ok() ? write_cutoff(writer, of.pairs, evaluation.false_positive_rate, *of.cutoff)
+    of.cutoff.ok() ? write_cutoff(writer, evaluation.false_positive_rate, *of.cutoff)
                    : static_cast<void>(writer.Null());
   }
   writer.EndObject();

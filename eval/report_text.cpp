@@ -118,7 +118,7 @@ std::string cutoff_rows(const Evaluation& evaluation, const ThresholdColumns& co
   add("  95 % range to", [](Of of) { return decimal(of.cutoff->highest, 4); });
   add("  as min_score", [](Of of) { return decimal(score_of(of.cutoff->cosine), 5); });
   add("  recall there", [](Of of) { return decimal(of.cutoff->recall, 4); });
-  add("  wrong pairs", [](Of of) { return std::to_string(of.pairs.wrong()); });
+  add("  wrong pairs", [](Of of) { return std::to_string(of.cutoff->wrong_pairs); });
   return text + reasons;
 }
 
@@ -166,15 +166,17 @@ bool counts_for_direction(const RetrievalSet& set) {
 std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluation, const ModelRun& model) {
   std::vector<DirectionThreshold> thresholds;
   for (const Direction direction : k_directions) {
-    JudgedPairs pairs;
+    JudgedPairs pairs, unanswered;
     for (std::size_t i = 0; i < evaluation.tasks.size(); ++i) {
       const RetrievalSet& set = evaluation.tasks[i].set;
-      if (set.direction == direction && counts_for_direction(set) && model.retrieval[i])
-        pairs.add(model.retrieval[i]->pairs);
+      if (set.direction != direction || !counts_for_direction(set) || !model.retrieval[i]) continue;
+      pairs.add(model.retrieval[i]->pairs);
+      unanswered.add(model.retrieval[i]->unanswered);
     }
-    if (pairs.right() + pairs.wrong() == 0) continue;
+    if (pairs.right() + pairs.wrong() + unanswered.wrong() == 0) continue;
     auto best = pairs.best();
-    auto cutoff = pairs.cutoff(evaluation.false_positive_rate);
+    unanswered.add(pairs);
+    auto cutoff = unanswered.cutoff(evaluation.false_positive_rate);
     thresholds.push_back({direction, std::move(pairs), best, std::move(cutoff)});
   }
   return thresholds;

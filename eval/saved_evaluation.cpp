@@ -127,7 +127,7 @@ void write_retrieval(json::Writer& writer, const Evaluation& evaluation, const M
     write_threshold_if_any(writer, "direction_threshold", of.pairs, of.best);
     if (!of.cutoff.ok()) continue;
     writer.Key("direction_cutoff");
-    write_cutoff(writer, of.pairs, evaluation.false_positive_rate, *of.cutoff);
+    write_cutoff(writer, evaluation.false_positive_rate, *of.cutoff);
   }
   write_worst(writer, evaluation, task, result);
 }

@@ -51,7 +51,7 @@ struct Negatives {
   std::vector<std::uint32_t> attributes;  ///< for same and other
 };
 
-/// A query with the attributes of a right answer.
+/// A query with the attributes of a right answer; without any, no answer is right.
 struct AskedText {
   std::string text;
   Conditions right;

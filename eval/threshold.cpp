@@ -160,6 +160,7 @@ Result<Cutoff> JudgedPairs::cutoff(double false_positive_rate) const {
   }
   cutoff.false_positive_rate = static_cast<double>(shown_wrong) / static_cast<double>(wrong_);
   cutoff.recall = right_ == 0 ? 0 : static_cast<double>(shown_right) / static_cast<double>(right_);
+  cutoff.wrong_pairs = wrong_;
   return cutoff;
 }
 

@@ -44,6 +44,7 @@ struct Cutoff {
   double lowest = 0, highest = 0;  ///< 95 % confidence range of `cosine`, for other queries of the same kind
   double false_positive_rate = 0;  ///< shown pairs among the wrong ones; at most the chosen rate
   double recall = 0;               ///< shown pairs among the right ones
+  std::uint64_t wrong_pairs = 0;   ///< from which it was computed
 };
 
 /// The cosines of judged pairs of a query and an answer, counted in steps of 0.0001. Its size does not grow with

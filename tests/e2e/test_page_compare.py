@@ -82,6 +82,12 @@ def test_sets_and_tasks_are_chosen_by_links(site, report, page):
     expect(card).to_contain_text(f"{threshold['cosine']:.3f}")
     expect(card).to_contain_text(f"Precision{threshold['precision'] * 100:.1f} %")
     expect(card).to_contain_text(f"min_score: {round(threshold['score'], 5):g}")
+    cutoff = report["text-to-image", "hard negatives", "clip"]["direction_cutoff"]
+    expect(page.get_by_role("heading", name="Cut-off for 1 % false positives")).to_be_visible()
+    card = page.locator(".cutoffs .threshold").first
+    expect(card).to_contain_text(f"{cutoff['cosine']:.3f} cosine, 95 % range {cutoff['lowest']:.3f} to {cutoff['highest']:.3f}")
+    expect(card).to_contain_text(f"Wrong pairs{cutoff['wrong_pairs']:,}")
+    expect(card).to_contain_text(f"similarity: {round(cutoff['cosine'], 4):g}")
     page.go_back()
     expect(page.get_by_role("heading", name="captions", exact=True)).to_be_visible()
 
