@@ -102,7 +102,7 @@ std::size_t JudgedPairs::lowest_step(double false_positive_rate) const {
 }
 
 /// The standard error of the share of wrong pairs that reach `step`, times Student's t for 95 %: the share is a ratio
-/// of sums over groups of queries (Cochran, Sampling Techniques, 1977, 6.5). Errors: too few groups have pairs.
+/// of sums over groups of queries (Cochran, Sampling Techniques, 1977, chapter 6). Errors: too few groups have pairs.
 Result<double> JudgedPairs::margin(std::size_t step) const {
   struct Group {
     std::uint64_t shown = 0, all = 0;
