@@ -98,6 +98,7 @@ def test_the_worst_queries_show_what_was_found_and_lead_to_a_search(site, report
     column = page.locator(".worst-column").nth(1)
     first = column.locator(".worst-item").first
     expect(first).to_contain_text(worst[0]["query"])
+    first.scroll_into_view_if_needed()  # pictures are read when they come near
     assert wait_for_pictures(page, ".worst-column:nth-child(2) .worst-item:first-child .worst-picture", 6) == 6
     found = first.locator("ol.worst-pictures .worst-picture")
     for one, hit in zip(found.all(), worst[0]["found"]):
