@@ -35,9 +35,9 @@ clip-l14|openai/clip-vit-large-patch14|MIT|CLIP ViT-L/14, 768 numbers, 1.7 GB||1
 clip-l14-336|openai/clip-vit-large-patch14-336|MIT|CLIP ViT-L/14 at 336 pixels, 768 numbers, 1.7 GB||2.4|English
 clip-b32-multilingual|sentence-transformers/clip-ViT-B-32-multilingual-v1|Apache-2.0|texts for the vectors of clip-b32, 512 numbers, 0.5 GB|text_tower|-|over 50
 jina-clip-v1|jinaai/jina-clip-v1|Apache-2.0|jina-clip-v1, 768 numbers, 0.9 GB||0.22|English
-datacomp-b32|laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K|MIT|OpenCLIP ViT-B/32 at 256 pixels, 512 numbers, 0.6 GB|open_clip|0.07|English
-eva02-b16|timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k|MIT|EVA02-CLIP B/16, 512 numbers, 0.3 GB|open_clip|0.22|English
-eva02-l14|timm/eva02_large_patch14_clip_224.merged2b_s4b_b131k|MIT|EVA02-CLIP L/14, 768 numbers, 0.9 GB|open_clip|1.0|English
+datacomp-b32|laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K|MIT|OpenCLIP ViT-B/32 at 256 pixels, 512 numbers, 0.6 GB|open_clip|0.07
+eva02-b16|timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k|MIT|EVA02-CLIP B/16, 512 numbers, 0.3 GB|open_clip|0.22
+eva02-l14|timm/eva02_large_patch14_clip_224.merged2b_s4b_b131k|MIT|EVA02-CLIP L/14, 768 numbers, 0.9 GB|open_clip|1.0
 laion-h14|laion/CLIP-ViT-H-14-laion2B-s32B-b79K|MIT|OpenCLIP ViT-H/14, 1024 numbers, 3.9 GB||2.1|English
 laion-g14|laion/CLIP-ViT-g-14-laion2B-s12B-b42K|MIT|OpenCLIP ViT-g/14, 1024 numbers, 5.5 GB||3.3|English
 marqo-b|Marqo/marqo-ecommerce-embeddings-B|Apache-2.0|SigLIP B/16 trained on products, 768 numbers, 0.8 GB|open_clip|0.22

@@ -249,8 +249,10 @@ def test_the_list_begins_with_the_recommended_model(hub):
     assert len(set(names)) == len(names) > 15
     page = (ROOT / "docs/which_model.md").read_text(encoding="utf-8")
     for line in lines[1:]:
-        name, repository, licence, cost = line.split()[:4]
+        name, repository, licence, cost, languages = line.split()[:5]
         row = next((row for row in page.splitlines() if row.startswith(f"| `{name}` |")), None)
         assert row, f"docs/which_model.md has no row of {name}"
         cells = [cell.strip() for cell in row.strip("|").split("|")]
-        assert cells[1:6] == [licence, re.search(r"(\d+) numbers", line).group(1), re.search(r"([\d.]+) GB", line).group(1), cost if cost != "-" else cells[4], cells[5]], row
+        assert cells[1:4] == [licence, re.search(r"(\d+) numbers", line).group(1), re.search(r"([\d.]+) GB", line).group(1)], row
+        assert cells[4] == (cost if cost != "-" else "that of `clip-b32`"), row
+        assert cells[5].startswith("not stated" if languages == "-" else languages), row
