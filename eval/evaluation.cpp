@@ -101,12 +101,15 @@ RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& 
       continue;
     }
     Field field = score(task, query, data, embedded, usable);
+    if (field.right_total == field.scored.size() && field.right_total > 0) {
+      ++result.without_wrong;
+      continue;
+    }
+    JudgedPairs& pairs = field.right_total > 0 ? result.pairs : result.unanswered;
+    for (const Scored& scored : field.scored) pairs.add(scored.score, field.right[scored.candidate], query.input);
     if (field.right_total == 0) {
       ++result.without_right;
-    } else if (field.right_total == field.scored.size()) {
-      ++result.without_wrong;
     } else {
-      for (const Scored& scored : field.scored) result.pairs.add(scored.score, field.right[scored.candidate]);
       result.outcomes.push_back(rank(number, std::move(field)));
     }
   }
@@ -119,6 +122,15 @@ RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& 
     result.mean_candidates += static_cast<double>(outcome.candidates) / count;
   }
   return result;
+}
+
+std::uint64_t wrong_pairs(const Task& task, const Dataset& data) {
+  std::uint64_t wrong = 0;
+  for (const Query& query : task.queries) {
+    for (std::uint32_t number = 0; number < task.candidates.size(); ++number)
+      wrong += task.relation(query, number, data) == Relation::wrong;
+  }
+  return wrong;
 }
 
 std::optional<LabelResult> evaluate(const LabelTask& task, const Dataset& data, const Embedded& embedded,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,9 +61,13 @@ struct RetrievalResult {
   std::size_t without_right = 0;       ///< queries without a right candidate, which measure nothing
   std::size_t without_wrong = 0;       ///< queries without a wrong candidate
   double mean_right = 0, mean_candidates = 0;
-  JudgedPairs pairs;  ///< of the measured queries, each with all its candidates
+  JudgedPairs pairs;       ///< of the measured queries, each with all its candidates
+  JudgedPairs unanswered;  ///< of the queries without a right candidate
 };
 RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& embedded, const Usable& usable);
+
+/// The wrong pairs of all queries, with a right answer or without, if no input fails.
+std::uint64_t wrong_pairs(const Task& task, const Dataset& data);
 
 /// A picture, its true label and the chosen label, as numbers of labels.
 struct Labelled {

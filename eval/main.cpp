@@ -63,6 +63,8 @@ struct Options {
   EmbeddingClient::Options client;
   std::uint64_t max_picture_bytes = 20u << 20;
   HtmlOptions page;
+  double false_positive_rate = k_default_rate;
+  bool rate_is_chosen = false;
   bool quiet = false;
 };
 
@@ -148,6 +150,26 @@ class Embedding {
   Usable& usable_;
 };
 
+/// Whether a cut-off for the rate is possible, before hours of embedding. Errors: invalid_argument (no direction has
+/// enough wrong pairs).
+Status check_rate(const Evaluation& evaluation) {
+  std::uint64_t most = 0;
+  for (const Direction direction : k_directions) {
+    std::uint64_t wrong = 0;
+    for (const Task& task : evaluation.tasks) {
+      if (task.set.direction == direction && counts_for_direction(task.set))
+        wrong += wrong_pairs(task, evaluation.data);
+    }
+    most = std::max(most, wrong);
+  }
+  const std::uint64_t needed = wrong_pairs_needed(evaluation.false_positive_rate);
+  if (most >= needed) return {};
+  return Error{ErrorCode::invalid_argument,
+               "--false-positive-rate: a cut-off for " + percent_text(evaluation.false_positive_rate) + " needs " +
+                   std::to_string(needed) + " wrong pairs of a query and an answer, and no direction has more than " +
+                   std::to_string(most) + "; add queries or pictures, or choose a higher rate"};
+}
+
 Status lay_out(const Options& options, Evaluation& evaluation) {
   auto data = Dataset::read(options.table, options.pictures);
   if (!data.ok()) return data.error();
@@ -165,7 +187,8 @@ Status lay_out(const Options& options, Evaluation& evaluation) {
     if (!task.ok()) return task.error();
     evaluation.label_tasks.push_back(std::move(*task));
   }
-  return {};
+  evaluation.false_positive_rate = options.false_positive_rate;
+  return options.rate_is_chosen ? check_rate(evaluation) : Status{};
 }
 
 void measure(Evaluation& evaluation, const std::vector<Embedded>& embedded, const Usable& usable) {
@@ -263,6 +286,9 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--embed-bytes", options.page.max_embedded_bytes,
                  "Pictures up to this size are embedded in the report, larger ones are linked")
       ->capture_default_str();
+  app.add_option("--false-positive-rate", options.false_positive_rate,
+                 "Share of wrong answers that a cut-off lets through, from 0.0001 to 0.5: 0.05 is 5 %")
+      ->capture_default_str();
   app.add_option("--in-flight", options.client.max_in_flight, "Simultaneous requests")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
@@ -305,6 +331,9 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? k_all_measured : k_bad_usage;
   }
   options.save = app.count("--save") > 0;
+  options.rate_is_chosen = app.count("--false-positive-rate") > 0;
+  if (!(options.false_positive_rate >= k_lowest_rate && options.false_positive_rate <= k_highest_rate))
+    return refuse(k_bad_usage, "--false-positive-rate: give a share from 0.0001 to 0.5, for example 0.05 for 5 %");
   if (options.save && options.save_as.empty()) options.save_as = std::filesystem::path(options.table).stem().string();
   if (options.save_as.size() > k_longest_run_name)
     return refuse(k_bad_usage, "--save: the name has " + std::to_string(options.save_as.size()) +

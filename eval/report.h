@@ -35,17 +35,23 @@ struct Evaluation {
   std::vector<LabelTask> label_tasks;
   std::vector<ModelRun> models;
   std::size_t left_out_pictures = 0, left_out_texts = 0;  ///< because a model failed for them
+  double false_positive_rate = k_default_rate;            ///< of the cut-offs
 };
 
-/// A direction's threshold for one model.
+/// True if the set's pairs count for its direction's threshold and cut-off: all wrong answers are negatives. Hard or
+/// easy negatives alone would change both.
+bool counts_for_direction(const RetrievalSet& set);
+
+/// A direction's threshold and cut-off for one model.
 struct DirectionThreshold {
   Direction direction = Direction::text_to_image;
-  JudgedPairs pairs;
+  JudgedPairs pairs;              ///< of queries with a right answer
   std::optional<Threshold> best;  ///< nullopt: too few pairs
+  Result<Cutoff> cutoff;          ///< of the evaluation's false-positive rate
 };
-/// For each measured direction, in the order of `Direction`: the threshold over all its sets in which all wrong
-/// answers are negatives. Sets with hard or easy negatives would change it. A pair that is in several sets counts once
-/// per set.
+/// For each measured direction, in the order of `Direction`: the threshold and the cut-off over all its sets that count
+/// for it. A pair that is in several sets counts once per set. The pairs of queries without a right answer count only
+/// for the cut-off.
 std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluation, const ModelRun& model);
 
 /// A table: one line per measure, one column per model.

@@ -131,13 +131,25 @@ class Page {
       }
       if (model.truncated > 0) line += " · " + std::to_string(model.truncated) + " texts truncated";
       body_ += "<p class=\"detail\">" + escaped(line) + "</p>\n";
-      std::string thresholds;
-      for (const DirectionThreshold& threshold : direction_thresholds(evaluation_, model)) {
-        if (threshold.best)
-          thresholds += std::string(thresholds.empty() ? "Thresholds (cosine): " : " · ") +
-                        to_string(threshold.direction) + " " + decimal(threshold.best->cosine, 4);
-      }
-      if (!thresholds.empty()) body_ += "<p class=\"detail\">" + escaped(thresholds) + "</p>\n";
+      thresholds(direction_thresholds(evaluation_, model));
+    }
+  }
+
+  void thresholds(const std::vector<DirectionThreshold>& directions) {
+    std::string best, cutoffs;
+    for (const DirectionThreshold& of : directions) {
+      if (of.best)
+        best += std::string(best.empty() ? "Thresholds (cosine): " : " · ") + to_string(of.direction) + " " +
+                decimal(of.best->cosine, 4);
+      if (of.cutoff.ok())
+        cutoffs += (cutoffs.empty()
+                        ? "Cut-offs at " + percent_text(evaluation_.false_positive_rate) + " false positives (cosine): "
+                        : " · ") +
+                   to_string(of.direction) + " " + decimal(of.cutoff->cosine, 4) + " (95 % range " +
+                   decimal(of.cutoff->lowest, 4) + " to " + decimal(of.cutoff->highest, 4) + ")";
+    }
+    for (const std::string& line : {best, cutoffs}) {
+      if (!line.empty()) body_ += "<p class=\"detail\">" + escaped(line) + "</p>\n";
     }
   }
 

@@ -33,11 +33,20 @@ void write_model(Writer& writer, const Evaluation& evaluation, const ModelRun& m
     writer.EndObject();
   }
   writer.EndArray();
+  const auto directions = direction_thresholds(evaluation, model);
   writer.Key("thresholds");
   writer.StartObject();
-  for (const DirectionThreshold& threshold : direction_thresholds(evaluation, model)) {
+  for (const DirectionThreshold& threshold : directions) {
     writer.Key(to_string(threshold.direction));
     write_threshold_or_null(writer, threshold.pairs, threshold.best);
+  }
+  writer.EndObject();
+  writer.Key("cutoffs");
+  writer.StartObject();
+  for (const DirectionThreshold& of : directions) {
+    writer.Key(to_string(of.direction));
+    of.cutoff.ok() ? write_cutoff(writer, evaluation.false_positive_rate, *of.cutoff)
+                   : static_cast<void>(writer.Null());
   }
   writer.EndObject();
   writer.EndObject();

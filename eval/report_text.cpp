@@ -67,23 +67,67 @@ std::string set_rows(const Evaluation& evaluation, std::size_t task_number) {
   return text;
 }
 
-std::string threshold_rows(const Evaluation& evaluation) {
-  std::vector<std::vector<DirectionThreshold>> columns;
-  for (const ModelRun& model : evaluation.models) columns.push_back(direction_thresholds(evaluation, model));
+/// The thresholds of all directions, one column per model.
+using ThresholdColumns = std::vector<std::vector<DirectionThreshold>>;
+
+const DirectionThreshold* find(const ThresholdColumns& columns, std::size_t model, Direction direction) {
+  for (const DirectionThreshold& threshold : columns[model]) {
+    if (threshold.direction == direction) return &threshold;
+  }
+  return nullptr;
+}
+
+std::string threshold_rows(const Evaluation& evaluation, const ThresholdColumns& columns) {
   std::string text;
-  for (const Direction direction :
-       {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text, Direction::image_to_image}) {
+  for (const Direction direction : k_directions) {
     bool any = false;
     const std::string line = row(evaluation, to_string(direction), [&](const ModelRun&, std::size_t i) {
-      const auto found = std::find_if(columns[i].begin(), columns[i].end(),
-                                      [&](const DirectionThreshold& t) { return t.direction == direction; });
-      if (found == columns[i].end() || !found->best) return std::string("-");
+      const DirectionThreshold* found = find(columns, i, direction);
+      if (found == nullptr || !found->best) return std::string("-");
       any = true;
       return decimal(found->best->cosine, 4);
     });
     if (any) text += line;
   }
   return text.empty() ? text : "\nthresholds (cosine; over all sets whose negatives are all wrong answers)\n" + text;
+}
+
+/// A direction's cut-offs; where there is none, the reason. Empty if the direction was not measured.
+std::string cutoff_rows(const Evaluation& evaluation, const ThresholdColumns& columns, Direction direction) {
+  std::string reasons;
+  bool any = false;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const DirectionThreshold* found = find(columns, i, direction);
+    if (found == nullptr) continue;
+    any = any || found->cutoff.ok();
+    if (!found->cutoff.ok())
+      reasons += std::string("  ") + to_string(direction) + ": " + evaluation.models[i].description.name +
+                 " has no cut-off: " + found->cutoff.error().message + "\n";
+  }
+  if (!any) return reasons;
+  std::string text;
+  const auto add = [&](const std::string& name, auto value) {
+    text += row(evaluation, name, [&](const ModelRun&, std::size_t i) {
+      const DirectionThreshold* found = find(columns, i, direction);
+      return found != nullptr && found->cutoff.ok() ? value(*found) : std::string("-");
+    });
+  };
+  using Of = const DirectionThreshold&;
+  add(to_string(direction), [](Of of) { return decimal(of.cutoff->cosine, 4); });
+  add("  95 % range from", [](Of of) { return decimal(of.cutoff->lowest, 4); });
+  add("  95 % range to", [](Of of) { return decimal(of.cutoff->highest, 4); });
+  add("  as min_score", [](Of of) { return decimal(score_of(of.cutoff->cosine), 5); });
+  add("  recall there", [](Of of) { return decimal(of.cutoff->recall, 4); });
+  add("  wrong pairs", [](Of of) { return std::to_string(of.cutoff->wrong_pairs); });
+  return text + reasons;
+}
+
+std::string cutoff_rows(const Evaluation& evaluation, const ThresholdColumns& columns) {
+  std::string text;
+  for (const Direction direction : k_directions) text += cutoff_rows(evaluation, columns, direction);
+  if (text.empty()) return text;
+  return "\ncut-offs (cosine, the `similarity` of a knn search; at most " +
+         percent_text(evaluation.false_positive_rate) + " of the wrong pairs reach it)\n" + text;
 }
 
 std::string label_rows(const Evaluation& evaluation, std::size_t number) {
@@ -115,18 +159,25 @@ std::string decimal(double number, int decimals) {
   return text;
 }
 
+bool counts_for_direction(const RetrievalSet& set) {
+  return set.negatives.kind == Negatives::Kind::all;
+}
+
 std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluation, const ModelRun& model) {
   std::vector<DirectionThreshold> thresholds;
-  for (const Direction direction :
-       {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text, Direction::image_to_image}) {
-    DirectionThreshold of{direction, {}, {}};
+  for (const Direction direction : k_directions) {
+    JudgedPairs pairs, unanswered;
     for (std::size_t i = 0; i < evaluation.tasks.size(); ++i) {
       const RetrievalSet& set = evaluation.tasks[i].set;
-      if (set.direction == direction && set.negatives.kind == Negatives::Kind::all && model.retrieval[i])
-        of.pairs.add(model.retrieval[i]->pairs);
+      if (set.direction != direction || !counts_for_direction(set) || !model.retrieval[i]) continue;
+      pairs.add(model.retrieval[i]->pairs);
+      unanswered.add(model.retrieval[i]->unanswered);
     }
-    of.best = of.pairs.best();
-    if (of.pairs.right() + of.pairs.wrong() > 0) thresholds.push_back(std::move(of));
+    if (pairs.right() + pairs.wrong() + unanswered.wrong() == 0) continue;
+    auto best = pairs.best();
+    unanswered.add(pairs);
+    auto cutoff = unanswered.cutoff(evaluation.false_positive_rate);
+    thresholds.push_back({direction, std::move(pairs), best, std::move(cutoff)});
   }
   return thresholds;
 }
@@ -172,7 +223,9 @@ std::string table_text(const Evaluation& evaluation) {
       text += "  " + model.description.name + " is " + model.description.remark + "\n";
   }
   for (std::size_t i = 0; i < evaluation.tasks.size(); ++i) text += set_rows(evaluation, i);
-  text += threshold_rows(evaluation);
+  ThresholdColumns columns;
+  for (const ModelRun& model : evaluation.models) columns.push_back(direction_thresholds(evaluation, model));
+  text += threshold_rows(evaluation, columns) + cutoff_rows(evaluation, columns);
   for (std::size_t i = 0; i < evaluation.label_tasks.size(); ++i) text += label_rows(evaluation, i);
   return text;
 }

@@ -44,6 +44,9 @@ std::string properties() {
   add_fields(fields, {"mean_right", "mean_candidates"}, k_double);
   add_fields(fields, {"metrics"}, strict_object(metrics));
   add_fields(fields, {"threshold", "direction_threshold"}, threshold);
+  add_fields(fields, {"direction_cutoff"},
+             strict_object({"cosine", "score", "lowest", "highest", "chosen_rate", "false_positive_rate", "recall"},
+                           {"wrong_pairs"}));
   add_fields(fields, {"worst"}, R"({"type":"object","enabled":false})");
   return fields.text();
 }
@@ -120,7 +123,11 @@ void write_retrieval(json::Writer& writer, const Evaluation& evaluation, const M
   writer.EndObject();
   write_threshold_if_any(writer, "threshold", result.pairs, result.pairs.best());
   for (const DirectionThreshold& of : direction_thresholds(evaluation, model)) {
-    if (of.direction == task.set.direction) write_threshold_if_any(writer, "direction_threshold", of.pairs, of.best);
+    if (of.direction != task.set.direction) continue;
+    write_threshold_if_any(writer, "direction_threshold", of.pairs, of.best);
+    if (!of.cutoff.ok()) continue;
+    writer.Key("direction_cutoff");
+    write_cutoff(writer, evaluation.false_positive_rate, *of.cutoff);
   }
   write_worst(writer, evaluation, task, result);
 }

@@ -1,6 +1,7 @@
 // Test sets, as a JSON file defines them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -14,6 +15,8 @@
 namespace sightline::eval {
 
 enum class Direction { text_to_image, image_to_text, text_to_text, image_to_image };
+inline constexpr std::array k_directions{Direction::text_to_image, Direction::image_to_text, Direction::text_to_text,
+                                         Direction::image_to_image};
 
 /// "text-to-image", ...
 const char* to_string(Direction direction);
@@ -48,7 +51,7 @@ struct Negatives {
   std::vector<std::uint32_t> attributes;  ///< for same and other
 };
 
-/// A query with the attributes of a right answer.
+/// A query with the attributes of a right answer; without any, no answer is right.
 struct AskedText {
   std::string text;
   Conditions right;

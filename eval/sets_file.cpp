@@ -192,8 +192,9 @@ void SetReader::read_asked(const Value& list, const std::string& place, Retrieva
     const std::string one = place + " " + std::to_string(i);
     if (!check_members(list[i], one.c_str(), {"query", "right"})) return;
     const Value* right = member(list[i], "right");
-    if (right == nullptr) return fail(one + " has no `right`: the attributes of a right answer");
-    set.asked.push_back({text(list[i], "query", true), conditions(*right, one)});
+    if (right == nullptr) return fail(one + " has no `right`: the attributes of a right answer, or \"nothing\"");
+    const bool nothing = right->IsString() && text_of(*right) == "nothing";
+    set.asked.push_back({text(list[i], "query", true), nothing ? Conditions{} : conditions(*right, one)});
   }
 }
 
@@ -319,8 +320,7 @@ RetrievalSet SetReader::retrieval(const Value& json) {
   set.about = text(json, "about", false);
   const std::string direction = text(json, "direction", true);
   bool known = false;
-  for (const Direction one :
-       {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text, Direction::image_to_image}) {
+  for (const Direction one : k_directions) {
     if (direction != to_string(one)) continue;
     set.direction = one;
     known = true;

@@ -77,7 +77,8 @@ bool want_equals(Query& query, const RetrievalSet& set, const Dataset& data) {
 }
 
 Query asked_query(const AskedText& asked, const RetrievalSet& set, Inputs& inputs) {
-  Query query{asked.text, inputs.add(asked.text, Inputs::Role::query), {}, {asked.right}, {}, {}};
+  Query query{asked.text, inputs.add(asked.text, Inputs::Role::query), {}, {}, {}, {}};
+  if (!asked.right.empty()) query.wanted.push_back(asked.right);
   Conditions alike;
   for (const Condition& condition : asked.right) {
     const auto& named = set.negatives.attributes;

@@ -341,7 +341,7 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
   for (const std::string& model : demo_models(*mapping)) {
     note(model +
          " is a demo model, trained only on drawings. On photos its hits are random, whatever their scores "
-         "(docs/models.md, \"Which model\")");
+         "(docs/which_model.md)");
   }
   for (const CohereModel& model : ready.plan->size() > 0 ? cohere_models(*mapping) : std::vector<CohereModel>{})
     note(cohere_cost(model, ready.plan->size()));

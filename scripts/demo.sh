@@ -61,7 +61,7 @@ if [ -n "$own_pictures" ] && [ -n "$demo_models" ]; then
   step "Note"
   cat <<TEXT
 With $demo_models this demo uses bundled demo models, which are trained only on drawings. On photos their hits are random, whatever their scores.
-For photos: scripts/download_model.sh clip-b32, then --model clip=checkpoints/clip-b32 (docs/models.md, "Which model").
+For photos: scripts/download_model.sh siglip2-b16 (multilingual), then --model clip=checkpoints/siglip2-b16 (docs/which_model.md).
 TEXT
 fi
 step "Dependencies";  scripts/install_dependencies.sh

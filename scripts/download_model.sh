@@ -12,33 +12,44 @@
 #   --revision REV     branch, tag or commit (default: main); all files are taken from that commit
 #   --accept-license   you have read the model's licence and accept it; required if this script does not know the licence
 #   --dry-run          print the addresses and download nothing
-#   --list             print the names, repositories, licences and sizes of the known models
+#   --list             print the known models: name, repository, licence, cost of a picture (CLIP ViT-L/14 = 1), languages,
+#                      what it is; the first is recommended
 #
 # HF_ENDPOINT names another hub (default: https://huggingface.co); HF_TOKEN is sent if set.
 # Exit codes: 0 all files are complete; 1 a download failed; 2 wrong usage; 3 the licence is not accepted.
 # Needs bash, curl, jq and sha256sum.
 set -euo pipefail
 
-# name | repository | licence, for any purpose | what it is | open_clip: in OpenCLIP's layout
+# name | repository | licence, for any purpose | what it is | layout: open_clip, or text_tower (a model of texts, for
+# --text-tower) | cost of a picture, CLIP ViT-L/14 = 1 | languages. The last three may be missing. docs/which_model.md has
+# the sources of costs and languages. The first is the one to start with.
 known="\
-clip-b32|openai/clip-vit-base-patch32|MIT|CLIP ViT-B/32, 512 numbers, 0.6 GB
-clip-b16|openai/clip-vit-base-patch16|MIT|CLIP ViT-B/16, 512 numbers, 0.6 GB
-clip-l14|openai/clip-vit-large-patch14|MIT|CLIP ViT-L/14, 768 numbers, 1.7 GB
-clip-l14-336|openai/clip-vit-large-patch14-336|MIT|CLIP ViT-L/14 at 336 pixels, 768 numbers, 1.7 GB
-laion-h14|laion/CLIP-ViT-H-14-laion2B-s32B-b79K|MIT|OpenCLIP ViT-H/14, 1024 numbers, 3.9 GB
-laion-g14|laion/CLIP-ViT-g-14-laion2B-s12B-b42K|MIT|OpenCLIP ViT-g/14, 1024 numbers, 5.5 GB
-jina-clip-v1|jinaai/jina-clip-v1|Apache-2.0|jina-clip-v1, 768 numbers, 0.9 GB
-siglip-b16|google/siglip-base-patch16-224|Apache-2.0|SigLIP base, 768 numbers, 0.8 GB
-siglip2-b16|google/siglip2-base-patch16-224|Apache-2.0|SigLIP 2 base, 768 numbers, 1.5 GB
-eva02-b16|timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k|MIT|EVA02-CLIP base, 512 numbers, 0.6 GB|open_clip
-marqo-b|Marqo/marqo-ecommerce-embeddings-B|Apache-2.0|SigLIP base trained on products, 768 numbers, 0.8 GB|open_clip
-marqo-l|Marqo/marqo-ecommerce-embeddings-L|Apache-2.0|SigLIP large trained on products, 1024 numbers, 2.6 GB|open_clip
-marqo-fashion|Marqo/marqo-fashionSigLIP|Apache-2.0|SigLIP base trained on fashion, 768 numbers, 0.8 GB|open_clip"
+siglip2-b16|google/siglip2-base-patch16-224|Apache-2.0|SigLIP2 B/16, 768 numbers, 1.5 GB||0.22|multilingual
+siglip2-b32|google/siglip2-base-patch32-256|Apache-2.0|SigLIP2 B/32 at 256 pixels, 768 numbers, 1.5 GB||0.07|multilingual
+siglip2-l16|google/siglip2-large-patch16-256|Apache-2.0|SigLIP2 L/16 at 256 pixels, 1024 numbers, 3.5 GB||1.0|multilingual
+siglip2-so400m|google/siglip2-so400m-patch14-224|Apache-2.0|SigLIP2 So400m/14, 1152 numbers, 4.5 GB||1.4|multilingual
+siglip-b16|google/siglip-base-patch16-224|Apache-2.0|SigLIP B/16, 768 numbers, 0.8 GB||0.22|English
+clip-b32|openai/clip-vit-base-patch32|MIT|CLIP ViT-B/32, 512 numbers, 0.6 GB||0.05|English
+clip-b16|openai/clip-vit-base-patch16|MIT|CLIP ViT-B/16, 512 numbers, 0.6 GB||0.22|English
+clip-l14|openai/clip-vit-large-patch14|MIT|CLIP ViT-L/14, 768 numbers, 1.7 GB||1|English
+clip-l14-336|openai/clip-vit-large-patch14-336|MIT|CLIP ViT-L/14 at 336 pixels, 768 numbers, 1.7 GB||2.4|English
+clip-b32-multilingual|sentence-transformers/clip-ViT-B-32-multilingual-v1|Apache-2.0|texts for the vectors of clip-b32, 512 numbers, 0.5 GB|text_tower|-|over 50
+jina-clip-v1|jinaai/jina-clip-v1|Apache-2.0|jina-clip-v1, 768 numbers, 0.9 GB||0.22|English
+datacomp-b32|laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K|MIT|OpenCLIP ViT-B/32 at 256 pixels, 512 numbers, 0.6 GB|open_clip|0.07
+eva02-b16|timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k|MIT|EVA02-CLIP B/16, 512 numbers, 0.3 GB|open_clip|0.22
+eva02-l14|timm/eva02_large_patch14_clip_224.merged2b_s4b_b131k|MIT|EVA02-CLIP L/14, 768 numbers, 0.9 GB|open_clip|1.0
+laion-h14|laion/CLIP-ViT-H-14-laion2B-s32B-b79K|MIT|OpenCLIP ViT-H/14, 1024 numbers, 3.9 GB||2.1|English
+laion-g14|laion/CLIP-ViT-g-14-laion2B-s12B-b42K|MIT|OpenCLIP ViT-g/14, 1024 numbers, 5.5 GB||3.3|English
+marqo-b|Marqo/marqo-ecommerce-embeddings-B|Apache-2.0|SigLIP B/16 trained on products, 768 numbers, 0.8 GB|open_clip|0.22
+marqo-l|Marqo/marqo-ecommerce-embeddings-L|Apache-2.0|SigLIP L/16 trained on products, 1024 numbers, 2.6 GB|open_clip|1.0
+marqo-fashion|Marqo/marqo-fashionSigLIP|Apache-2.0|SigLIP B/16 trained on fashion, 768 numbers, 0.8 GB|open_clip|0.22|English"
 # The files that the server reads. The first ones are required; weights are looked up after these.
 must=(config.json preprocessor_config.json)
 open_clip_must=(open_clip_config.json)
 open_clip_weights=(open_clip_model.safetensors open_clip_pytorch_model.safetensors model.safetensors)
-may=(tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model README.md)
+text_tower_must=(modules.json config.json 1_Pooling/config.json 2_Dense/config.json 2_Dense/model.safetensors)
+may=(tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model
+  sentence_bert_config.json README.md)
 attempts=5
 
 say()   { printf '%s\n' "$*"; }
@@ -49,7 +60,10 @@ unknown_licence="not known to this script"
 name= folder= revision=main accepted= dry_run= layout=
 while [ $# -gt 0 ]; do
   case $1 in
-    --list) printf '%s\n' "$known" | awk -F'|' '{ printf "%-14s %-52s %-12s %s\n", $1, $2, $3, $4 }'; exit 0 ;;
+    --list)
+      { echo 'NAME|REPOSITORY|LICENCE|MODEL||COST|LANGUAGES'; printf '%s\n' "$known"; } |
+        awk -F'|' '{ printf "%-21s %-53s %-10s  %-4s  %-12s  %s\n", $1, $2, $3, $6 == "" ? "-" : $6, $7 == "" ? "-" : $7, $4 }'
+      exit 0 ;;
     --revision) revision=${2:?--revision needs one}; shift ;;
     --accept-license) accepted=1 ;;
     --open-clip) layout=open_clip ;;
@@ -67,7 +81,7 @@ done
 
 entry=$(printf '%s\n' "$known" | awk -F'|' -v name="$name" '$1 == name || $2 == name')
 if [ -n "$entry" ]; then
-  IFS='|' read -r name repository licence _ known_layout <<<"$entry"
+  IFS='|' read -r name repository licence _ known_layout _ <<<"$entry"
   : "${layout:=$known_layout}"
 elif [[ $name =~ ^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$ && $name != *..* ]]; then
   repository=$name licence=$unknown_licence name=${name#*/}
@@ -78,10 +92,13 @@ fi
 hub=${HF_ENDPOINT:-https://huggingface.co}; hub=${hub%/}
 address() { printf '%s/%s/resolve/%s/%s' "$hub" "$repository" "${commit:-${revision//\//%2F}}" "$1"; }
 commit=
+required_files() {  # sets must
+  case $layout in open_clip) must=("${open_clip_must[@]}") ;; text_tower) must=("${text_tower_must[@]}") ;; esac
+}
 
 say "$repository, licence: $licence; its terms: $hub/$repository"
 if [ -n "$dry_run" ]; then
-  [ "$layout" != open_clip ] || must=("${open_clip_must[@]}")
+  required_files
   for file in "${must[@]}"; do address "$file"; echo; done
   for file in "${may[@]}"; do say "$(address "$file")  (if there is one)"; done
   if [ "$layout" = open_clip ]; then
@@ -149,6 +166,7 @@ is_right() {  # FILE: size and checksum are those of the hub
 
 fetch() {  # FILE, after look_up
   local target=$folder/$1 part attempt pause=1 code
+  mkdir -p "${target%/*}"
   if [ -f "$target" ] && is_right "$target"; then say "have   $1"; return; fi
   # A partial download is continued only if it belongs to the same bytes.
   part=$target.${checksum:0:12}.part
@@ -173,11 +191,10 @@ fetch() {  # FILE, after look_up
 }
 
 if [ -z "$layout" ] && ! look_up config.json && look_up open_clip_config.json; then layout=open_clip; fi
-[ "$layout" != open_clip ] || must=("${open_clip_must[@]}")
+required_files
 if [ "$layout" = open_clip ] && [ -e "$folder/config.json" ]; then
   fail "$folder has a model in transformers' layout, which the server would use; choose another FOLDER"
 fi
-mkdir -p "$folder"
 for file in "${must[@]}"; do
   look_up "$file" || fail "$repository has no $file at revision $revision"
   fetch "$file"
@@ -217,7 +234,11 @@ else
   fail "$repository has no model.safetensors at revision $revision. See $hub/$repository/tree/main and its pull requests: the hub's
   converter offers one as --revision refs/pr/NUMBER for many repositories that have only pytorch_model.bin"
 fi
-if [ "$layout" = open_clip ]; then
+published=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/verify_model/published.json
+if [ "$layout" = text_tower ]; then
+  say "$folder is complete. It embeds only texts: sightline-server --model NAME=FOLDER --text-tower NAME=$folder, with the
+  model whose pictures it finds (docs/which_model.md)"
+elif [ "$layout" = open_clip ] || ! jq -e --arg model "$repository" '.models | has($model)' "$published" >/dev/null; then
   say "$folder is complete"
 else
   say "$folder is complete. Compare it with published numbers: scripts/verify_model.sh $folder"

@@ -469,6 +469,6 @@ if [ -n "$listings" ]; then
 fi
 for model in "${chosen[@]}"; do
   if [ "$(jq --arg model "$model" '.[$model].demo' <<<"$served")" = true ]; then
-    say "note      $model is a demo model, trained only on drawings. On photos its hits are random, whatever their scores. For photos use a real model: docs/models.md, \"Which model\""
+    say "note      $model is a demo model, trained only on drawings. On photos its hits are random, whatever their scores. For photos use a real model: docs/which_model.md"
   fi
 done

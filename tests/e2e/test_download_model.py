@@ -225,3 +225,34 @@ def test_a_repository_in_openclips_layout_gives_openclips_files(hub, tmp_path):
     del hub.files["open_clip_model.safetensors"]
     without = download(hub, CLIP, tmp_path / "p")
     assert without.returncode == 1 and "has no open_clip_model.safetensors at revision main" in without.stderr
+
+
+def test_a_text_tower_has_its_modules_in_folders(hub, tmp_path):
+    hub.files = {name: name.encode() for name in (
+        "modules.json", "config.json", "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors", "model.safetensors",
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentence_bert_config.json", "README.md")}
+    done = download(hub, "clip-b32-multilingual", tmp_path / "m")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {str(file.relative_to(tmp_path / "m")): file.read_bytes() for file in (tmp_path / "m").rglob("*") if file.is_file()} == hub.files
+    assert "--text-tower" in done.stdout and "verify_model" not in done.stdout
+    del hub.files["2_Dense/model.safetensors"]
+    without = download(hub, "clip-b32-multilingual", tmp_path / "n")
+    assert without.returncode == 1 and "has no 2_Dense/model.safetensors at revision main" in without.stderr
+
+
+def test_the_list_begins_with_the_recommended_model(hub):
+    done = download(hub, "--list")
+    assert done.returncode == 0 and hub.log == []
+    lines = done.stdout.splitlines()
+    assert lines[1].split()[:5] == ["siglip2-b16", "google/siglip2-base-patch16-224", "Apache-2.0", "0.22", "multilingual"]
+    names = [line.split()[0] for line in lines[1:]]
+    assert len(set(names)) == len(names) > 15
+    page = (ROOT / "docs/which_model.md").read_text(encoding="utf-8")
+    for line in lines[1:]:
+        name, repository, licence, cost, languages = line.split()[:5]
+        row = next((row for row in page.splitlines() if row.startswith(f"| `{name}` |")), None)
+        assert row, f"docs/which_model.md has no row of {name}"
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[1:4] == [licence, re.search(r"(\d+) numbers", line).group(1), re.search(r"([\d.]+) GB", line).group(1)], row
+        assert cells[4] == (cost if cost != "-" else "that of `clip-b32`"), row
+        assert cells[5].startswith("not stated" if languages == "-" else languages), row

@@ -3,11 +3,12 @@
 import csv
 import html.parser
 import json
+import re
 import shutil
 
 import pytest
 
-from conftest import BIN, DEMO, Sightline, run
+from conftest import BIN, DEMO, ROOT, Sightline, run
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +168,54 @@ def test_thresholds_part_right_from_wrong_pairs(server, small, tmp_path):
     assert len(gains) == 10 and gains == sorted(gains) and gains[0] == min(query["nDCG@10"] for query in captions["queries"])
 
 
+def hits(server, knn, size=100):
+    status, body = server.es("POST", "/clip-images/_search", {"knn": {"field": "image_embedding", "k": size, "num_candidates": 100, **knn}, "size": size, "_source": False})
+    assert status == 200, body
+    return [(hit["_id"], hit["_score"]) for hit in body["hits"]["hits"]]
+
+
+def test_a_cutoff_drops_what_is_below_it_from_a_search(server, small, demo_rows, tmp_path):
+    right = [row["caption"] for row in list(demo_rows.values())[:2]]
+    sets = tmp_path / "sets.json"
+    missing = [{"query": text, "right": "nothing"} for text in ("tomorrow's weather", "elephants on the moon", "a receipt of the post office")]
+    sets.write_text(json.dumps({"sets": [*SETS["sets"], {"name": "missing", "direction": "text-to-image", "queries": missing}]}))
+    done = evaluate(server, small / "table.csv", "--sets", sets, "--json", tmp_path / "all.json")
+    assert done.returncode == 0, done.stderr
+    cutoff = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))["models"][0]["cutoffs"]["text-to-image"]
+    assert cutoff["wrong_pairs"] == 60 * 59 + 3 * 60 and cutoff["chosen_rate"] == 0.01
+    assert 0 <= cutoff["false_positive_rate"] <= 0.01 and cutoff["recall"] > 0.5
+    assert cutoff["lowest"] <= cutoff["cosine"] <= cutoff["highest"] and cutoff["score"] == pytest.approx((1 + cutoff["cosine"]) / 2)
+    printed = re.search(r"^cut-offs .*\n  text-to-image +([\d.]+)\n", done.stdout, re.M).group(1)
+    assert float(printed) == pytest.approx(cutoff["cosine"])
+
+    # The printed number as `similarity` of a knn search keeps the hits above, and drops those below.
+    assert run([ROOT / "scripts/register_endpoints.sh", "--models", "clip", "--env-file", "/dev/null"], server.environment()).returncode == 0
+    assert run([BIN / "sightline-ingest", small / "pictures", "--index", "clip-images", "--env-file", "/dev/null"], server.environment()).returncode == 0
+    kept = {}
+    for words in (*right, *(one["query"] for one in missing)):
+        builder = {"query_vector_builder": {"text_embedding": {"model_id": "clip-search", "model_text": words}}}
+        all_hits = hits(server, builder)
+        assert len(all_hits) == 60
+        kept[words] = hits(server, {**builder, "similarity": float(printed)})
+        assert kept[words] == [hit for hit in all_hits if 2 * hit[1] - 1 >= float(printed)]
+    assert all(0 < len(kept[words]) < 60 for words in right), kept
+    wrong = sum(len(kept[one["query"]]) for one in missing)
+    assert wrong <= 0.01 * cutoff["wrong_pairs"] and kept["a receipt of the post office"] == []
+
+
+def test_a_rate_with_too_few_wrong_pairs_is_refused_before_the_work(server, small, tmp_path):
+    few = evaluate(server, small / "table.csv", "--false-positive-rate", "0.001")
+    assert few.returncode == 2 and not few.stdout
+    assert "for 0.1 % needs 10000 wrong pairs" in few.stderr and "more than 3540" in few.stderr
+    for wrong in ("0", "0.6", "nan", "-1"):
+        refused = evaluate(server, small / "table.csv", f"--false-positive-rate={wrong}")
+        assert refused.returncode == 2 and "from 0.0001 to 0.5" in refused.stderr, refused.stderr
+    # Without the option the other measures are made, and the reason is printed.
+    (tmp_path / "sets.json").write_text(json.dumps({"sets": [{"name": "red", "direction": "text-to-image", "queries": [{"query": "a red house", "right": {"color": "red"}}]}]}))
+    done = evaluate(server, small / "table.csv", "--sets", tmp_path / "sets.json")
+    assert done.returncode == 0 and "text-to-image: clip has no cut-off: " in done.stdout and "needs 1000" in done.stdout
+
+
 def saved(server, query):
     status, body = server.es("POST", "/sightline-evaluations/_search", {"size": 100, "sort": ["set"], "query": query})
     assert status == 200, body
@@ -184,6 +233,7 @@ def test_a_report_is_saved_and_saved_again_under_its_name(server, small, tmp_pat
     kinds = next(one for one in documents if one["set"] == "kinds")
     reported = next(one for one in result["sets"] if one["name"] == "kinds")["models"]["clip"]
     assert kinds["metrics"] == pytest.approx(reported["means"]) and kinds["threshold"] == pytest.approx(reported["threshold"])
+    assert kinds["direction_cutoff"] == pytest.approx(result["models"][0]["cutoffs"]["image-to-image"])
     assert (kinds["model"], kinds["dims"], kinds["direction"], kinds["pictures"]) == ("clip", 128, "image-to-image", 60)
     assert kinds["model_fingerprint"] == result["models"][0]["fingerprint"] != ""
     assert [hit["name"] for hit in kinds["worst"][0]["found"]] == reported["worst"][0]["found"]

@@ -82,6 +82,12 @@ def test_sets_and_tasks_are_chosen_by_links(site, report, page):
     expect(card).to_contain_text(f"{threshold['cosine']:.3f}")
     expect(card).to_contain_text(f"Precision{threshold['precision'] * 100:.1f} %")
     expect(card).to_contain_text(f"min_score: {round(threshold['score'], 5):g}")
+    cutoff = report["text-to-image", "hard negatives", "clip"]["direction_cutoff"]
+    expect(page.get_by_role("heading", name="Cut-off for 1 % false positives")).to_be_visible()
+    card = page.locator(".cutoffs .threshold").first
+    expect(card).to_contain_text(f"{cutoff['cosine']:.3f} cosine, 95 % range {cutoff['lowest']:.3f} to {cutoff['highest']:.3f}")
+    expect(card).to_contain_text(f"Wrong pairs{cutoff['wrong_pairs']:,}")
+    expect(card).to_contain_text(f"similarity: {round(cutoff['cosine'], 4):g}")
     page.go_back()
     expect(page.get_by_role("heading", name="captions", exact=True)).to_be_visible()
 
@@ -92,6 +98,7 @@ def test_the_worst_queries_show_what_was_found_and_lead_to_a_search(site, report
     column = page.locator(".worst-column").nth(1)
     first = column.locator(".worst-item").first
     expect(first).to_contain_text(worst[0]["query"])
+    first.scroll_into_view_if_needed()  # pictures are read when they come near
     assert wait_for_pictures(page, ".worst-column:nth-child(2) .worst-item:first-child .worst-picture", 6) == 6
     found = first.locator("ol.worst-pictures .worst-picture")
     for one, hit in zip(found.all(), worst[0]["found"]):

@@ -269,6 +269,14 @@ def test_thresholds_of_judged_queries_are_the_default(site, report, page):
         expect(column(page, model).locator(".hit")).to_have_count(good)
     page.get_by_role("button", name="Settings").click()
     expect(page.get_by_text(f"measured: {thresholds['clip']:.2f}")).to_be_visible()
+    cutoff = next(document["direction_cutoff"]["cosine"] for (direction, _, model), document in report.items() if (direction, model) == ("text-to-image", "clip"))
+    assert cutoff < thresholds["clip"], "it shows more than the threshold"
+    page.get_by_role("button", name=f"clip: cut-off for 1 %, {cutoff:.2f}", exact=False).click()
+    status, answer = site.es("POST", f"/{INDEX['clip']}/_search", {
+        "knn": {"field": "image_embedding", "k": 20, "num_candidates": 100, "similarity": cutoff,
+                "query_vector_builder": {"text_embedding": {"model_id": "clip-search", "model_text": QUERY}}}, "size": 20, "_source": False})
+    assert status == 200
+    expect(column(page, "clip").locator(".hit")).to_have_count(len(answer["hits"]["hits"]))
 
 
 def test_filters_narrow_every_column(site, page):

@@ -131,10 +131,10 @@ def test_what_is_not_set_up_is_said_with_its_command(site, page):
     open_status(site, page)
     advice = page.get_by_role("region", name="To set up")
     expect(advice).to_contain_text("Only demo models are loaded")
-    expect(advice).to_contain_text("scripts/download_model.sh clip-l14")
+    expect(advice).to_contain_text("scripts/download_model.sh siglip2-b16")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    advice.get_by_role("button", name="Copy: scripts/download_model.sh clip-l14").click()
-    page.wait_for_function("async () => (await navigator.clipboard.readText()) === 'scripts/download_model.sh clip-l14'")
+    advice.get_by_role("button", name="Copy: scripts/download_model.sh siglip2-b16").click()
+    page.wait_for_function("async () => (await navigator.clipboard.readText()) === 'scripts/download_model.sh siglip2-b16'")
 
 
 def test_a_server_without_elasticsearch_has_its_status_all_the_same(bare_site, page, axe):

@@ -85,6 +85,23 @@ TEST_CASE("what a model failed at takes no part, and queries left without a righ
   CHECK(evaluate(made, data, embedded, usable).failed == 1);
 }
 
+TEST_CASE("pairs of queries without a right answer are kept apart: they count for cut-offs only") {
+  const TemporaryFolder folder;
+  const Dataset data = dataset(folder);
+  Inputs inputs;
+  const Task made = task(folder, data, inputs, R"({"name":"q","direction":"text-to-image","queries":[
+    {"query":"red","right":{"color":"red"}},{"query":"a cat","right":"nothing"}]})");
+  CHECK(wrong_pairs(made, data) == 3 + 6);
+  const Embedded embedded{plane({10, 20, 5, 40, 30, 50}), plane({0, 60})};
+  const RetrievalResult result = evaluate(made, data, embedded, all_of(data, inputs));
+  CHECK(result.outcomes.size() == 1);
+  CHECK(result.without_right == 1);
+  CHECK(result.pairs.right() == 3);
+  CHECK(result.pairs.wrong() == 3);
+  CHECK(result.unanswered.right() == 0);
+  CHECK(result.unanswered.wrong() == 6);
+}
+
 TEST_CASE("equal vectors come in the table's order, every time") {
   const TemporaryFolder folder;
   const Dataset data = dataset(folder);

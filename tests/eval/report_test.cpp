@@ -82,6 +82,38 @@ TEST_CASE("a model that reads no pictures has a dash where they are asked for") 
   CHECK(html_text(made, {}).find("Nothing could be measured") != std::string::npos);
 }
 
+TEST_CASE("cut-offs stand in all reports, with the reason where a model has none") {
+  const TemporaryFolder folder;
+  Evaluation made = evaluation(folder);
+  CHECK(table_text(made).find("text-to-image: good has no cut-off: 6 wrong pairs; a false-positive rate of 1 % needs "
+                              "1000\n") != std::string::npos);
+  CHECK(json_text(made).find("\"cutoffs\": {\n    \"text-to-image\": null") != std::string::npos);
+  CHECK(html_text(made, {}).find("Cut-offs") == std::string::npos);
+  // 994 more wrong pairs: 94 of a query with a right answer at 0.3, the others of queries without one at 0.2.
+  for (std::uint32_t i = 0; i < 994; ++i) {
+    RetrievalResult& of = *made.models[0].retrieval[0];
+    i < 94 ? of.pairs.add(0.3f, false, i) : of.unanswered.add(0.2f, false, i);
+  }
+  made.false_positive_rate = 0.095;
+  const std::string text = table_text(made);
+  CHECK(text.find("at most 9.5 % of the wrong pairs reach it)\n  text-to-image               0.2001         -\n") !=
+        std::string::npos);
+  CHECK(text.find("  as min_score             0.60005         -\n") != std::string::npos);
+  CHECK(text.find("  wrong pairs                 1000         -\n") != std::string::npos);
+  CHECK(text.find("text-to-image: poor has no cut-off: 6 wrong pairs; ") != std::string::npos);
+  rapidjson::Document json;
+  json.Parse(json_text(made).c_str());
+  const auto& cutoff = json["models"][0]["cutoffs"]["text-to-image"];
+  REQUIRE(cutoff.IsObject());
+  CHECK(cutoff["cosine"].GetDouble() == doctest::Approx(0.2001));
+  CHECK(cutoff["score"].GetDouble() == doctest::Approx(0.60005));
+  CHECK(cutoff["chosen_rate"].GetDouble() == 0.095);
+  CHECK(cutoff["false_positive_rate"].GetDouble() == doctest::Approx(0.094));
+  CHECK(cutoff["wrong_pairs"].GetInt() == 1000);
+  CHECK(html_text(made, {}).find("Cut-offs at 9.5 % false positives (cosine): text-to-image 0.2001 (95 % range ") !=
+        std::string::npos);
+}
+
 TEST_CASE("the JSON holds means and every query with its best hits") {
   const TemporaryFolder folder;
   const Evaluation made = evaluation(folder);

@@ -92,6 +92,21 @@ TEST_CASE("too few pairs leave the threshold out") {
   CHECK_FALSE(captions.HasMember("sets"));
 }
 
+TEST_CASE("the cut-off of a direction is saved with each of its sets") {
+  const TemporaryFolder folder;
+  Evaluation made = evaluation(folder);
+  for (std::uint32_t i = 0; i < 1000; ++i) made.models[0].retrieval[1]->unanswered.add(0.25f, false, i);
+  const auto documents = saved_documents(made, {"mine", "2026-01-02T03:04:05Z", ""});
+  rapidjson::Document alike, captions;
+  alike.Parse(documents[0].body.c_str());
+  captions.Parse(documents[1].body.c_str());
+  CHECK_FALSE(alike.HasMember("direction_cutoff"));  // 18 wrong pairs
+  REQUIRE(captions.HasMember("direction_cutoff"));
+  CHECK(captions["direction_cutoff"]["cosine"].GetDouble() >= 0.25);
+  CHECK(captions["direction_cutoff"]["lowest"].GetDouble() <= captions["direction_cutoff"]["cosine"].GetDouble());
+  CHECK(captions["direction_cutoff"]["wrong_pairs"].GetInt() > 1000);
+}
+
 TEST_CASE("ids are the same for the same run, model and set, and others for others") {
   const TemporaryFolder folder;
   Evaluation made = evaluation(folder);

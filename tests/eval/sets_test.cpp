@@ -35,6 +35,19 @@ TEST_CASE("a query's right answers have all of its attributes") {
   CHECK(inputs.texts().size() == 2);
 }
 
+TEST_CASE("every answer to a query for what is not there is wrong") {
+  const TemporaryFolder folder;
+  const Dataset data = dataset(folder);
+  Inputs inputs;
+  const std::string begin =
+      R"({"name":"q","direction":"text-to-image","queries":[{"query":"a cat","right":"nothing"}])";
+  const Task made = task(folder, data, inputs, begin + "}");
+  CHECK(in_relation(made, data, 0, Relation::right).empty());
+  CHECK(in_relation(made, data, 0, Relation::wrong) == "abcdef");
+  CHECK_FALSE(sets(folder, data, "{\"sets\":[" + begin + R"(,"negatives":"hard"}]})").ok());
+  CHECK_FALSE(sets(folder, data, "{\"sets\":[" + begin + R"(,"negatives":{"same":["kind"]}}]})").ok());
+}
+
 TEST_CASE("hard negatives miss one attribute, easy ones all") {
   const TemporaryFolder folder;
   const Dataset data = dataset(folder);

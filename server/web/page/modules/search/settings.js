@@ -1,6 +1,7 @@
 // The numbers of the request, hybrid search and thresholds.
 import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
 import { Button } from "../parts/button.js";
+import { grouped } from "../parts/numbers.js";
 import { k_article } from "./state.js";
 
 const k_numbers = [
@@ -42,7 +43,9 @@ function Threshold({ collection, value, standard, onValue }) {
     <span class="row"><input class="input grow" type="range" min="-0.2" max="1" step="0.01" value=${now}
       onInput=${(event) => setNow(Number(event.target.value))} onChange=${(event) => onValue(Number(event.target.value))} />
       <output class="number">${now.toFixed(2)}</output></span>
-    <small class="faint">${standard === undefined ? "not measured yet (sightline-eval)" : `measured: ${standard.toFixed(2)}`}</small></label>`;
+    <small class="faint">${standard?.best === undefined ? "not measured yet (sightline-eval)" : `measured: ${standard.best.toFixed(2)}`}</small></label>
+    ${standard?.cutoff !== undefined && html`<${Button} small title="At most this share of the wrong pairs had this cosine or more" onClick=${() => onValue(standard.cutoff)}>
+      ${`${collection.title}: cut-off for ${grouped(standard.rate * 100)} %, ${standard.cutoff.toFixed(2)}`}<//>`}`;
 }
 
 function Thresholds({ state, collections, thresholds, onChange }) {
@@ -55,7 +58,7 @@ function Thresholds({ state, collections, thresholds, onChange }) {
 
 /** The cosine below which a hit of the collection is probably wrong: the user's, else that of the judged queries, else 0. */
 export function thresholdOf(collection, state, thresholds) {
-  return state.thresholds[collection.model] ?? thresholds[collection.model] ?? 0;
+  return state.thresholds[collection.model] ?? thresholds[collection.model]?.best ?? 0;
 }
 
 function Columns({ all, shown, onChange }) {
@@ -68,7 +71,7 @@ function Columns({ all, shown, onChange }) {
   </fieldset>`;
 }
 
-/** state; all: every collection; shown: the columns; thresholds: by model, of judged queries; onChange(changes). */
+/** state; all: every collection; shown: the columns; thresholds: by model, of judged queries ({best, cutoff, rate}); onChange(changes). */
 export function Settings({ state, all, shown, thresholds, onChange }) {
   const standard = k_numbers.every(({ name }) => state[name] === k_article[name]);
   return html`<section class="settings card" aria-label="Settings">

@@ -1,4 +1,4 @@
-// The cosine below which hits are probably wrong, per model: what sightline-eval --save computed from judged queries.
+// The cosines below which hits are probably wrong, per model: what sightline-eval --save computed from judged queries.
 import { useEffect, useState } from "/page/vendored/preact-htm.js";
 import { search } from "../server/elasticsearch.js";
 import { useInstallation } from "../shell/installation.js";
@@ -6,19 +6,23 @@ import { useInstallation } from "../shell/installation.js";
 const k_index = "sightline-evaluations";
 const k_directions = ["text-to-image", "image-to-image"];
 
-/** {direction: {model: cosine}} of the newest evaluations of the models as they are served now. */
+const cosineOf = (saved) => (typeof saved?.cosine === "number" ? saved.cosine : undefined);
+
+/** {direction: {model: {best, cutoff, rate}}} of the newest evaluations of the models as they are served now: the threshold, and the cut-off for a false-positive rate. */
 export async function loadThresholds(models, options) {
   const { data } = await search(k_index, {
     size: 200, query: { terms: { direction: k_directions } }, sort: [{ date: { order: "asc" } }],
-    _source: ["direction", "model", "model_fingerprint", "direction_threshold"],
+    _source: ["direction", "model", "model_fingerprint", "direction_threshold", "direction_cutoff"],
   }, options);
   const thresholds = Object.fromEntries(k_directions.map((direction) => [direction, {}]));
   for (const { _source: one } of data.hits.hits) {
     const served = models.find((model) => model.id === one.model);
     // Another model's cosines have another scale.
     if (served?.fingerprint && one.model_fingerprint && served.fingerprint !== one.model_fingerprint) continue;
-    const cosine = one.direction_threshold?.cosine;
-    if (typeof cosine === "number" && thresholds[one.direction]) thresholds[one.direction][one.model] = cosine;
+    const best = cosineOf(one.direction_threshold);
+    const cutoff = cosineOf(one.direction_cutoff);
+    if (best === undefined && cutoff === undefined) continue;
+    if (thresholds[one.direction]) thresholds[one.direction][one.model] = { best, cutoff, rate: one.direction_cutoff?.chosen_rate };
   }
   return thresholds;
 }

@@ -2,7 +2,7 @@
 
 const k_loopback = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[?::1\]?)$/;
 const isLocal = (model) => model.architecture !== "cohere";
-const k_repositories = { clip: "clip-l14", "jina-clip": "jina-clip-v1", siglip: "siglip-b16" };
+const k_repositories = { clip: "siglip2-b16", "jina-clip": "jina-clip-v1", siglip: "siglip2-b16" };
 
 function aboutElasticsearch({ page, elasticsearchError }) {
   const kind = page.elasticsearch?.kind ?? "none";
@@ -57,8 +57,8 @@ function aboutModels({ models }) {
   if (local.length > 0 && local.every((model) => model.demo)) {
     found.push({
       id: "demo-only", title: "Only demo models are loaded",
-      text: "They are trained only on the drawings of the demo. For photographs, use a real model:",
-      commands: ["scripts/download_model.sh clip-l14", "sightline-server --model clip=checkpoints/clip-l14 --embedded-elasticsearch"],
+      text: "They are trained only on the drawings of the demo. For photographs, use a real model, such as SigLIP2 (multilingual):",
+      commands: ["scripts/download_model.sh siglip2-b16", "sightline-server --model clip=checkpoints/siglip2-b16 --embedded-elasticsearch"],
     });
   }
   const elsewhere = models.find((model) => !isLocal(model) && /not Cohere's own address/.test(model.description ?? ""));

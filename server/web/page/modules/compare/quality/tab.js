@@ -14,7 +14,7 @@ import { Bars } from "./bars.js";
 import { byTask, isOtherModel, k_index, loadRun, loadRuns, modelsOf } from "./evaluations.js";
 import { firstRightRanks, k_rank_names, mainMeasure, measuresOf } from "./measures.js";
 import { MeasureTable, RankTable, SetTable } from "./tables.js";
-import { Thresholds } from "./thresholds.js";
+import { Cutoffs, Thresholds } from "./thresholds.js";
 import { WorstQueries } from "./worst.js";
 
 const inDays = (date) => (Number.isNaN(Date.parse(date)) ? date : new Date(date).toLocaleDateString("en", { year: "numeric", month: "long", day: "numeric" }));
@@ -97,6 +97,7 @@ function SetResult({ run, task, set, models, titles, installation, parameters })
       <${Plots} titles=${titles} columns=${columns} names=${titles.join(" and ")} />
     </div>
     <${Thresholds} titles=${titles} columns=${columns} />
+    <${Cutoffs} titles=${titles} columns=${columns} />
     <${WorstQueries} run=${run} task=${task.name} set=${set.set} titles=${titles} columns=${columns} collections=${installation.collections} />
   </article>`;
 }
