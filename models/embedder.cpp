@@ -5,6 +5,7 @@
 
 #include "models/image/preprocess.h"
 #include "models/model_folder/logit_scale.h"
+#include "models/model_folder/model_card.h"
 #include "models/model_folder/model_folder.h"
 #include "models/model_folder/preprocessor_config.h"
 #include "models/precision_check.h"
@@ -23,9 +24,11 @@ ModelInfo describe_model(const ModelFolder& folder, const ModelShape& shape) {
   info.architecture = shape.architecture;
   info.folder = folder.path.string();
   info.description = folder.card.description;
-  info.license = folder.card.license;
+  info.license = folder.card.license.empty() ? shape.license : folder.card.license;
+  info.non_commercial = is_non_commercial(info.license);
   info.demo = folder.card.demo;
   info.dims = shape.dims;
+  info.matryoshka_dims = shape.matryoshka_dims;
   info.weight_bytes = folder.checkpoint.file_bytes();
   info.has_text = shape.text.has_value();
   info.has_image = shape.image_size.has_value();

@@ -25,16 +25,20 @@ struct PrecisionCheck {
 
 /// The properties of a loaded model.
 struct ModelInfo {
-  std::string architecture;                       ///< "clip", "eva-clip", "jina-clip", "siglip"
-  std::string folder;                             ///< the folder it was read from
-  std::string description;                        ///< the model card's first sentence, or empty
-  std::string license;                            ///< from the model card's front matter ("license: ..."), else empty
-  bool demo = false;                              ///< a bundled demo model (front matter "demo: true")
-  std::uint32_t dims = 0;                         ///< floats per vector
-  std::uint32_t max_tokens = 0;                   ///< a text's limit, with BOS and EOS
-  std::uint32_t image_size = 0;                   ///< edge of the window, pixels
-  std::string dtype;                              ///< computed in: "float32", "bfloat16", "int8", "float16"
-  std::string products;                           ///< the library that computes its products, see Towers::products
+  std::string architecture;     ///< "clip", "eva-clip", "jina-clip", "jina-clip-v2", "siglip"
+  std::string folder;           ///< the folder it was read from
+  std::string description;      ///< the model card's first sentence, or empty
+  std::string license;          ///< from the model card's front matter ("license: ..."), else that of the
+                                ///< published weights of this architecture, if it has only one, else empty
+  bool non_commercial = false;  ///< the licence excludes commercial use
+  bool demo = false;            ///< a bundled demo model (front matter "demo: true")
+  std::uint32_t dims = 0;       ///< floats per vector
+  std::vector<std::uint32_t> matryoshka_dims;  ///< lengths that vectors may be cut to, ascending, `dims` last; empty:
+                                               ///< the model was not trained for that
+  std::uint32_t max_tokens = 0;                ///< a text's limit, with BOS and EOS
+  std::uint32_t image_size = 0;                ///< edge of the window, pixels
+  std::string dtype;                           ///< computed in: "float32", "bfloat16", "int8", "float16"
+  std::string products;                        ///< the library that computes its products, see Towers::products
   std::optional<PrecisionCheck> precision_check;  ///< unless the dtype is float32
   std::string device;                             ///< "cpu", "cuda:0"
   std::string preprocessing;  ///< one line, e.g. "RGB, shortest edge 224 bicubic (Pillow), centre crop 224,

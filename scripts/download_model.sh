@@ -10,7 +10,8 @@
 #   --open-clip        OpenCLIP's files (open_clip_config.json, open_clip_model.safetensors) instead of those of transformers;
 #                      not needed for the models of --list, nor if a repository has no config.json
 #   --revision REV     branch, tag or commit (default: main); all files are taken from that commit
-#   --accept-license   you have read the model's licence and accept it; required if this script does not know the licence
+#   --accept-license   you have read the model's licence and accept it; required if this script does not know the licence, or
+#                      if it excludes commercial use
 #   --dry-run          print the addresses and download nothing
 #   --list             print the known models: name, repository, licence, cost of a picture (CLIP ViT-L/14 = 1), languages,
 #                      what it is; the first is recommended
@@ -20,8 +21,8 @@
 # Needs bash, curl, jq and sha256sum.
 set -euo pipefail
 
-# name | repository | licence, for any purpose | what it is | layout: open_clip, or text_tower (a model of texts, for
-# --text-tower) | cost of a picture, CLIP ViT-L/14 = 1 | languages. The last three may be missing. docs/which_model.md has
+# name | repository | licence, for any purpose unless it has NC | what it is | layout: open_clip, or text_tower (a model of
+# texts, for --text-tower) | cost of a picture, CLIP ViT-L/14 = 1 | languages. The last three may be missing. docs/which_model.md has
 # the sources of costs and languages. The first is the one to start with.
 known="\
 siglip2-b16|google/siglip2-base-patch16-224|Apache-2.0|SigLIP2 B/16, 768 numbers, 1.5 GB||0.22|multilingual
@@ -35,6 +36,7 @@ clip-l14|openai/clip-vit-large-patch14|MIT|CLIP ViT-L/14, 768 numbers, 1.7 GB||1
 clip-l14-336|openai/clip-vit-large-patch14-336|MIT|CLIP ViT-L/14 at 336 pixels, 768 numbers, 1.7 GB||2.4|English
 clip-b32-multilingual|sentence-transformers/clip-ViT-B-32-multilingual-v1|Apache-2.0|texts for the vectors of clip-b32, 512 numbers, 0.5 GB|text_tower|-|over 50
 jina-clip-v1|jinaai/jina-clip-v1|Apache-2.0|jina-clip-v1, 768 numbers, 0.9 GB||0.22|English
+jina-clip-v2|jinaai/jina-clip-v2|CC-BY-NC-4.0|jina-clip-v2, not for commercial use, 1024 numbers, 1.7 GB||5.9|89
 datacomp-b32|laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K|MIT|OpenCLIP ViT-B/32 at 256 pixels, 512 numbers, 0.6 GB|open_clip|0.07
 eva02-b16|timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k|MIT|EVA02-CLIP B/16, 512 numbers, 0.3 GB|open_clip|0.22
 eva02-l14|timm/eva02_large_patch14_clip_224.merged2b_s4b_b131k|MIT|EVA02-CLIP L/14, 768 numbers, 0.9 GB|open_clip|1.0
@@ -109,7 +111,12 @@ if [ -n "$dry_run" ]; then
   fi
   exit 0
 fi
-if [ "$licence" = "$unknown_licence" ] && [ -z "$accepted" ]; then
+needs_acceptance=
+case $licence in
+  "$unknown_licence") needs_acceptance=1 ;;
+  *-NC-*) needs_acceptance=1; say "$licence excludes commercial use." ;;
+esac
+if [ -n "$needs_acceptance" ] && [ -z "$accepted" ]; then
   if [ -t 0 ]; then
     read -r -p "Have you read the licence, and do you accept it? [yes/no] " answer
     [ "$answer" = yes ] || { say "not downloaded"; exit 3; }

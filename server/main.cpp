@@ -432,6 +432,12 @@ void tell_of_models(const serving::EmbeddingService& service, api::Metrics& metr
         status.name, status.info->architecture, status.info->dims, status.info->max_tokens, status.info->image_size,
         status.info->dtype, precision, status.info->device, status.info->products, status.fingerprint,
         status.load_seconds, status.info->folder, status.info->demo ? " (a demo model, trained only on drawings)" : "");
+    if (status.info->non_commercial) {
+      spdlog::warn(
+          "model [{}]: its licence, {}, excludes commercial use: for that, ask its owner for another licence, or use "
+          "another model",
+          status.name, status.info->license);
+    }
   }
 }
 

@@ -37,8 +37,10 @@ namespace sightline::models::kernels {
 
 HWY_EXPORT(TurnHead);
 
-Rotary::Rotary(std::span<const float> angles, std::int64_t tokens)
-    : tokens_(tokens), width_(2 * static_cast<std::int64_t>(angles.size()) / tokens) {
+Rotary::Rotary(std::span<const float> angles, std::int64_t places)
+    : width_(2 * static_cast<std::int64_t>(angles.size()) / places) {
+  cosines_.reserve(2 * angles.size());
+  sines_.reserve(2 * angles.size());
   for (const float angle : angles) {
     const float cosine = std::cos(angle), sine = std::sin(angle);
     cosines_.insert(cosines_.end(), {cosine, cosine});
@@ -46,10 +48,10 @@ Rotary::Rotary(std::span<const float> angles, std::int64_t tokens)
   }
 }
 
-void Rotary::turn(const Rows& x) const {
+void Rotary::turn(const Rows& x, std::span<const std::int64_t> places) const {
 #pragma omp parallel for schedule(static) if (x.rows * x.columns > k_parallel_elements)
   for (std::int64_t row = 0; row < x.rows; ++row) {
-    const std::int64_t at = row % tokens_ * width_;
+    const std::int64_t at = places[static_cast<std::size_t>(row)] * width_;
     for (std::int64_t column = 0; column < x.columns; column += width_) {
       HWY_DYNAMIC_DISPATCH(TurnHead)
       (x.f32(row) + column, &cosines_[static_cast<std::size_t>(at)], &sines_[static_cast<std::size_t>(at)], width_);

@@ -1,6 +1,7 @@
 // Rotary position embedding.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -8,19 +9,19 @@
 
 namespace sightline::models::kernels {
 
-/// Rotary position embedding of neighbouring pairs (J. Su et al., "RoFormer"): pair i of each head of token t is
-/// rotated by a separate angle.
+/// Rotary position embedding of neighbouring pairs (J. Su et al., "RoFormer"): pair i of each head of a token is
+/// rotated by an angle that depends on the token's place.
 class Rotary {
  public:
-  /// `angles` [tokens, pairs] row-major, where a head has 2 * pairs columns.
-  Rotary(std::span<const float> angles, std::int64_t tokens);
+  /// `angles` [places, pairs] row-major, where a head has 2 * pairs columns.
+  Rotary(std::span<const float> angles, std::int64_t places);
 
-  /// Rotates `x`, float32 [inputs * tokens, heads * 2 * pairs], in place.
-  void turn(const Rows& x) const;
+  /// Rotates `x`, float32 [tokens, heads * 2 * pairs], in place; `places` [tokens] has each token's place.
+  void turn(const Rows& x, std::span<const std::int64_t> places) const;
 
  private:
-  std::int64_t tokens_, width_;         ///< width_: of a head
-  std::vector<float> cosines_, sines_;  ///< [tokens, width_]; each sine twice, the first one negative
+  std::int64_t width_;                  ///< of a head
+  std::vector<float> cosines_, sines_;  ///< [places, width_]; each sine twice, the first one negative
 };
 
 }  // namespace sightline::models::kernels

@@ -1,52 +1,36 @@
 #include "models/model_folder/jina_clip_config.h"
 
+#include <algorithm>
 #include <array>
-#include <span>
+#include <iterator>
 #include <string>
-#include <string_view>
-#include <utility>
+
+#include "models/model_folder/required_values.h"
 
 namespace sightline::models {
 namespace {
 
 constexpr TransformerConfig k_text_defaults{768, 12, 12, 3072, 1e-12, Activation::gelu};
 
-/// Keys with one supported value.
-struct Flag {
-  const char* key;
-  bool value;
-};
+constexpr const char* k_version_1 = "jina-clip-v1";
 
-void require_flags(ObjectReader& reader, std::span<const Flag> flags) {
-  for (const auto& [key, value] : flags) {
-    if (reader.boolean(key, value) == value) continue;
-    reader.refuse(key, ErrorCode::unsupported,
-                  std::string("is ") + (value ? "false" : "true") + "; jina-clip-v1 has " + (value ? "true" : "false") +
-                      ", the only value supported");
-  }
-}
+/// The lengths of jina-clip-v2's vectors.
+constexpr std::array<std::uint32_t, 7> k_matryoshka_dims{32, 64, 128, 256, 512, 768, 1024};
 
-void require_string(ObjectReader& reader, const char* key, std::string_view value) {
-  const std::string given = reader.string(key, value);
-  if (given == value) return;
-  reader.refuse(key, ErrorCode::unsupported,
-                "is \"" + given + "\"; jina-clip-v1 has \"" + std::string(value) + "\", the only value supported");
-}
+enum class Version { one, two };
 
-void require_absent(ObjectReader& reader, const char* key) {
-  if (reader.member(key) == nullptr) return;
-  reader.refuse(key, ErrorCode::unsupported, "is set; jina-clip-v1 has none, and none is supported");
-}
-
-/// jina-clip-v2 has the same model_type; its text tower distinguishes it.
-void refuse_other_text_towers(ObjectReader& reader) {
+/// Both versions have the same model_type; their text towers distinguish them.
+Version read_version(ObjectReader& reader) {
   const std::string name = reader.string("hf_model_name_or_path", "jinaai/jina-bert-flash-implementation");
-  if (name.find("jina-bert") != std::string::npos) return;
+  if (name.find("jina-bert") != std::string::npos) return Version::one;
+  if (name.find("jina-embeddings-v3") != std::string::npos || name.find("xlm-roberta-flash") != std::string::npos) {
+    return Version::two;
+  }
   reader.refuse("hf_model_name_or_path", ErrorCode::unsupported,
                 "is \"" + name +
-                    "\"; only jina-clip-v1's text tower, a jina-bert, is supported. jina-clip-v2 would need "
-                    "the XLM-RoBERTa tower with rotary positions, its LoRA adapters and its SentencePiece "
-                    "tokenizer, which are not supported; use jinaai/jina-clip-v1");
+                    "\"; the text towers of jina-clip-v1, a jina-bert, and of jina-clip-v2, jina-embeddings-v3, are "
+                    "supported");
+  return Version::one;
 }
 
 /// The sizes, which hf_model_config_kwargs may override.
@@ -54,36 +38,54 @@ void read_text_sizes(ObjectReader& reader, JinaTextConfig& config) {
   config.transformer = read_transformer(reader, config.transformer);
   config.vocabulary_size = reader.integer("vocab_size", config.vocabulary_size, 1, k_max_vocabulary);
   config.token_types = reader.integer("type_vocab_size", config.token_types, 1, 1024);
-  require_string(reader, "mlp_type", "glu");
-  require_string(reader, "position_embedding_type", "alibi");
-  constexpr std::array k_flags{Flag{"use_qk_norm", false}};
-  require_flags(reader, k_flags);
-  if (reader.integer("pad_token_id", 0, 0, k_max_vocabulary) != 0) {
-    reader.refuse("pad_token_id", ErrorCode::unsupported, "is not 0, the id that jina-clip-v1 excludes from the mean");
-  }
+  RequiredValues required(reader, k_version_1);
+  required.string("mlp_type", "glu");
+  required.string("position_embedding_type", "alibi");
+  required.boolean("use_qk_norm", false);
+  required.integer("pad_token_id", 0);
 }
 
-Result<JinaTextConfig> read_text(const rapidjson::Value* object, const std::string& place, std::uint32_t dims) {
+Result<JinaTextConfig> read_jina_text(const rapidjson::Value* object, const std::string& place) {
   ObjectReader reader(object, place);
   JinaTextConfig config{k_text_defaults, 30'528, 2};
-  refuse_other_text_towers(reader);
-  require_string(reader, "pooler_type", "mean_pooler");
-  require_absent(reader, "proj_type");
-  require_absent(reader, "default_lora_task");
+  RequiredValues(reader, k_version_1).absent("default_lora_task");
   read_text_sizes(reader, config);
   if (!reader.status()) return reader.status().error();
   ObjectReader overrides(reader.member("hf_model_config_kwargs"), place + ".hf_model_config_kwargs");
   read_text_sizes(overrides, config);
   if (!overrides.status()) return overrides.status().error();
-  if (const auto width = reader.integer("embed_dim", 768, 1, k_max_width);
-      width != dims || config.transformer.width != dims) {
+  return config;
+}
+
+/// The text tower of either version.
+Status read_text(const rapidjson::Value* object, const std::string& place, JinaClipConfig& config) {
+  ObjectReader reader(object, place);
+  const Version version = read_version(reader);
+  RequiredValues required(reader, version == Version::one ? k_version_1 : "jina-clip-v2");
+  required.string("pooler_type", "mean_pooler");
+  required.absent("proj_type");
+  required.absent("default_instruction_task");  // words before each text
+  if (!reader.status()) return reader.status();
+  std::uint32_t width = 0;
+  if (version == Version::one) {
+    const Result<JinaTextConfig> text = read_jina_text(object, place);
+    if (!text) return text.error();
+    config.text = *text;
+    width = text->transformer.width;
+  } else {
+    const Result<XlmRobertaTextConfig> text = read_xlm_roberta_config(object, place);
+    if (!text) return text.error();
+    config.text = *text;
+    width = text->transformer.width;
+  }
+  const std::uint32_t embed_dim = reader.integer("embed_dim", 768, 1, k_max_width);
+  if (embed_dim != config.dims || width != config.dims) {
     reader.refuse("embed_dim", ErrorCode::corrupt_data,
-                  "is " + std::to_string(width) + " and hidden_size " + std::to_string(config.transformer.width) +
-                      "; without projections both must be " + std::to_string(dims) +
+                  "is " + std::to_string(embed_dim) + " and hidden_size " + std::to_string(width) +
+                      "; without projections both must be " + std::to_string(config.dims) +
                       ", the top level's projection_dim");
   }
-  if (!reader.status()) return reader.status().error();
-  return config;
+  return reader.status();
 }
 
 /// The distance of neighbouring patches in rotary positions: 1, or with `intp_freq` the grid of the first training
@@ -120,11 +122,11 @@ Result<EvaVisionConfig> read_vision(const rapidjson::Value* object, const std::s
   transformer.activation = Activation::silu;
   // x_attention and fused_layer_norm choose among kernels of the same mathematics, patch_dropout is for
   // training.
-  constexpr std::array k_flags{Flag{"qkv_bias", true}, Flag{"rope_embeddings", true}, Flag{"subln", true},
-                               Flag{"naive_swiglu", true}, Flag{"post_norm", false}};
-  require_flags(reader, k_flags);
-  require_absent(reader, "ls_init_value");
-  require_absent(reader, "proj_type");
+  RequiredValues required(reader, "jina-clip");
+  for (const char* key : {"qkv_bias", "rope_embeddings", "subln", "naive_swiglu"}) required.boolean(key, true);
+  required.boolean("post_norm", false);
+  required.absent("ls_init_value");
+  required.absent("proj_type");
   config.rotary_step = read_rotary_step(reader, config.grid.edge());
   const auto embed_dim = reader.integer("embed_dim", 768, 1, k_max_width);
   if (embed_dim != dims || transformer.width != dims) {
@@ -137,6 +139,32 @@ Result<EvaVisionConfig> read_vision(const rapidjson::Value* object, const std::s
   return config;
 }
 
+/// matryoshka_dimensions. Only version 2 was trained for shorter vectors.
+std::vector<std::uint32_t> read_matryoshka_dims(ObjectReader& reader, const JinaClipConfig& config) {
+  std::vector<std::uint32_t> dims;
+  const rapidjson::Value* list = reader.member("matryoshka_dimensions");
+  if (list == nullptr) {
+    if (!config.is_version_2()) return dims;
+    std::copy_if(k_matryoshka_dims.begin(), k_matryoshka_dims.end(), std::back_inserter(dims),
+                 [&](std::uint32_t size) { return size < config.dims; });
+    dims.push_back(config.dims);
+    return dims;
+  }
+  bool good = list->IsArray() && list->Size() >= 1 && list->Size() <= 100;
+  for (rapidjson::SizeType i = 0; good && i < list->Size(); ++i) {
+    good = (*list)[i].IsUint() && (*list)[i].GetUint() >= 1 && (*list)[i].GetUint() <= config.dims;
+    if (good) dims.push_back((*list)[i].GetUint());
+  }
+  if (!good) {
+    reader.refuse("matryoshka_dimensions", ErrorCode::corrupt_data,
+                  "is not an array of numbers from 1 to " + std::to_string(config.dims) + ", projection_dim");
+  }
+  dims.push_back(config.dims);
+  std::sort(dims.begin(), dims.end());
+  dims.erase(std::unique(dims.begin(), dims.end()), dims.end());
+  return dims;
+}
+
 }  // namespace
 
 Result<JinaClipConfig> read_jina_clip_config(const JsonFile& json) {
@@ -144,16 +172,17 @@ Result<JinaClipConfig> read_jina_clip_config(const JsonFile& json) {
   ObjectReader reader(&json.root(), file + ": top level");
   JinaClipConfig config;
   config.dims = reader.integer("projection_dim", 768, 1, k_max_width);
-  constexpr std::array k_flags{Flag{"add_projections", false}};
-  require_flags(reader, k_flags);
+  RequiredValues required(reader, "jina-clip");
+  required.boolean("add_projections", false);
+  required.absent("truncate_dim");  // the length of vectors belongs to the request
   if (!reader.status()) return reader.status().error();
-  const Result<JinaTextConfig> text = read_text(reader.member("text_config"), file + ": text_config", config.dims);
-  if (!text) return text.error();
+  if (Status text = read_text(reader.member("text_config"), file + ": text_config", config); !text) return text.error();
   const Result<EvaVisionConfig> vision =
       read_vision(reader.member("vision_config"), file + ": vision_config", config.dims);
   if (!vision) return vision.error();
-  config.text = *text;
   config.vision = *vision;
+  config.matryoshka_dims = read_matryoshka_dims(reader, config);
+  if (!reader.status()) return reader.status().error();
   return config;
 }
 

@@ -1,10 +1,12 @@
 #include "models/model_folder/model_card.h"
 
 #include <algorithm>
+#include <cctype>
 #include <span>
 #include <sstream>
 #include <string_view>
 
+#include "base/ascii_lower.h"
 #include "base/json/utf8.h"
 #include "base/trimmed.h"
 #include "models/files/file.h"
@@ -75,6 +77,14 @@ ModelCard read_model_card(const std::filesystem::path& folder) {
   }
   card.description = kept(first_sentence(paragraph), k_max_description_bytes);
   return card;
+}
+
+bool is_non_commercial(std::string_view license) {
+  const std::string name = ascii_lower(license);
+  const std::size_t at = name.find("by-nc");
+  constexpr std::size_t k_size = 5;
+  return at != std::string::npos &&
+         (at + k_size == name.size() || !std::isalnum(static_cast<unsigned char>(name[at + k_size])));
 }
 
 }  // namespace sightline::models

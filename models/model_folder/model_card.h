@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace sightline::models {
 
@@ -15,5 +16,9 @@ struct ModelCard {
 /// Reads the parts that are present. A missing or malformed card is not an error, and text that is not UTF-8 is
 /// ignored.
 ModelCard read_model_card(const std::filesystem::path& folder);
+
+/// Whether a licence excludes commercial use by its name: a Creative Commons licence with NC, as "cc-by-nc-4.0" or
+/// "CC BY-NC-SA 4.0".
+bool is_non_commercial(std::string_view license);
 
 }  // namespace sightline::models

@@ -21,9 +21,14 @@ ModelShape shape(const ClipConfig& config) {
 }
 
 ModelShape shape(const JinaClipConfig& config) {
-  return {"jina-clip", config.dims,
-          TextInput{config.text.vocabulary_size, k_jina_usual_tokens, k_jina_max_tokens, false},
-          config.vision.grid.image_size};
+  const std::uint32_t words = std::visit([](const auto& text) { return text.vocabulary_size; }, config.text);
+  const bool is_2 = config.is_version_2();
+  return {is_2 ? "jina-clip-v2" : "jina-clip",
+          config.dims,
+          TextInput{words, k_jina_usual_tokens, k_jina_max_tokens, false},
+          config.vision.grid.image_size,
+          config.matryoshka_dims,
+          is_2 ? "cc-by-nc-4.0" : ""};
 }
 
 ModelShape shape(const SiglipConfig& config) {

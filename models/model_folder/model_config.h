@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "base/result.h"
 #include "models/files/json_file.h"
@@ -33,6 +34,9 @@ struct ModelShape {
   std::uint32_t dims = 0;                   ///< floats per vector
   std::optional<TextInput> text;            ///< absent: no text tower
   std::optional<std::uint32_t> image_size;  ///< edge of the window, pixels; absent: no vision tower
+  /// The lengths that vectors may have, ascending, `dims` last; empty: the model was not trained for others.
+  std::vector<std::uint32_t> matryoshka_dims{};
+  const char* license = "";  ///< of the published weights, if the model card does not say; empty: unknown
 };
 
 ModelShape shape_of(const ModelConfig& config);

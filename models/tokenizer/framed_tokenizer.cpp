@@ -1,6 +1,7 @@
 #include "models/tokenizer/framed_tokenizer.h"
 
 #include <algorithm>
+#include <unicode/uchar.h>
 #include <utility>
 
 #include "base/json/utf8.h"
@@ -75,9 +76,20 @@ Status check_utf8(std::string_view text) {
                "text is not UTF-8: byte " + std::to_string(*at) + " of " + std::to_string(text.size()) + " is invalid"};
 }
 
-void LiteralTokens::add(std::string content, std::int32_t id) {
+std::string_view without_end_whitespace(std::string_view text) {
+  while (!text.empty()) {
+    std::size_t start = text.size() - 1;
+    while ((static_cast<std::uint8_t>(text[start]) & 0xC0) == 0x80) --start;
+    std::size_t at = start;
+    if (!u_isUWhiteSpace(next_code_point(text, at))) break;
+    text = text.substr(0, start);
+  }
+  return text;
+}
+
+void LiteralTokens::add(std::string content, std::int32_t id, bool strips_left) {
   auto& bucket = by_first_byte_[static_cast<std::uint8_t>(content[0])];
-  bucket.push_back({std::move(content), id});
+  bucket.push_back({std::move(content), id, strips_left});
   std::sort(bucket.begin(), bucket.end(),
             [](const Token& a, const Token& b) { return a.content.size() > b.content.size(); });
 }
@@ -92,9 +104,9 @@ const LiteralTokens::Token* LiteralTokens::find_at(std::string_view input, std::
 void FramedTokenizer::add_literals(const std::vector<AddedToken>& tokens) {
   for (const AddedToken& token : tokens) {
     if (!token.normalized) {
-      in_raw_.add(token.content, token.id);
+      in_raw_.add(token.content, token.id, token.strips_left);
     } else if (std::string content = normalize(token.content); !content.empty()) {
-      in_normalized_.add(std::move(content), token.id);
+      in_normalized_.add(std::move(content), token.id, token.strips_left);
     }
   }
 }

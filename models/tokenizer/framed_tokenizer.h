@@ -14,10 +14,14 @@
 
 namespace sightline::models {
 
+/// `text` up to the whitespace at its end (Unicode's White_Space). `text` is well-formed UTF-8.
+std::string_view without_end_whitespace(std::string_view text);
+
 /// Finds the leftmost, then longest, of a few literal tokens.
 class LiteralTokens {
  public:
-  void add(std::string content, std::int32_t id);
+  /// `strips_left`: the stretch before the token loses the whitespace at its end.
+  void add(std::string content, std::int32_t id, bool strips_left = false);
 
   /// Calls `on_text` with each stretch between tokens, and `on_token` with each token's id, in order.
   template <class OnText, class OnToken>
@@ -29,7 +33,8 @@ class LiteralTokens {
         ++at;
         continue;
       }
-      on_text(input.substr(start, at - start));
+      const std::string_view before = input.substr(start, at - start);
+      on_text(token->strips_left ? without_end_whitespace(before) : before);
       on_token(token->id);
       start = at += token->content.size();
     }
@@ -40,6 +45,7 @@ class LiteralTokens {
   struct Token {
     std::string content;
     std::int32_t id;
+    bool strips_left;
   };
   const Token* find_at(std::string_view input, std::size_t at) const;
 
@@ -76,7 +82,8 @@ class FramedTokenizer : public Tokenizer {
 
  protected:
   FramedTokenizer(const Vocabulary& vocabulary, const SpecialTokens& specials)
-      : frame_(specials.frame), vocabulary_size_(specials.vocabulary_size(vocabulary)) {}
+      : FramedTokenizer(specials.frame, specials.vocabulary_size(vocabulary)) {}
+  FramedTokenizer(const Frame& frame, std::size_t vocabulary_size) : frame_(frame), vocabulary_size_(vocabulary_size) {}
 
   /// Call from the constructor of the class that has `normalize`.
   void add_literals(const std::vector<AddedToken>& tokens);

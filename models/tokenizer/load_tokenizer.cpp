@@ -7,6 +7,8 @@
 #include "models/tokenizer/siglip_tokenizer.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/tokenizer/unicode.h"
+#include "models/tokenizer/unigram_json.h"
+#include "models/tokenizer/xlm_roberta_tokenizer.h"
 
 namespace sightline::models {
 namespace {
@@ -32,9 +34,13 @@ Loaded from_json(const rapidjson::Value& root, const std::filesystem::path& fold
     return files ? Loaded(make_bert_tokenizer(*files)) : files.error();
   }
   if (type == "\"Unigram\"") {
-    return unsupported_tokenizer("model.type is \"Unigram\"; for a SigLIP, download spiece.model, which is supported");
+    const Result<XlmRobertaFiles> files = read_xlm_roberta_json(root);
+    Loaded loaded = files ? make_xlm_roberta_tokenizer(*files) : files.error();
+    if (loaded) return loaded;
+    return Error{loaded.error().code,
+                 loaded.error().message + "; for a SigLIP, download spiece.model, which is supported"};
   }
-  return unsupported_tokenizer("model.type is " + type + ", not \"BPE\" or \"WordPiece\"");
+  return unsupported_tokenizer("model.type is " + type + ", not \"BPE\", \"WordPiece\" or \"Unigram\"");
 }
 
 Loaded named(Loaded loaded, const std::filesystem::path& file) {

@@ -19,7 +19,7 @@ struct SentencePieceFile {
   enum class Kind { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
   struct Piece {
     std::string text;
-    float score = 0;
+    double score = 0;  ///< float32 in SentencePiece's files, float64 in tokenizer.json
     Kind kind = Kind::normal;
   };
 

@@ -37,7 +37,7 @@ class Tokenizer {
 
 /// Reads spiece.model, else tokenizer.json, else vocab.json + merges.txt, else vocab.txt, of `folder`.
 /// Errors: not_found, corrupt_data, unsupported (a pipeline that is none of SigLIP's SentencePiece, CLIP's
-/// byte-level BPE, BERT's WordPiece and Gemma's BPE), each naming file and place.
+/// byte-level BPE, BERT's WordPiece, Gemma's BPE and XLM-RoBERTa's unigram model), each naming file and place.
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& folder);
 
 /// Reads tokenizer.json of `folder`, whatever other files there are. Errors: as above.

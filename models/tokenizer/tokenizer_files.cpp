@@ -16,7 +16,8 @@ Error corrupt(const std::string& what) {
 Result<AddedToken> read_added_token(const Value& entry, const std::string& where) {
   const Value* id_value = given_member(entry, "id");
   const std::optional<std::int32_t> id = id_value == nullptr ? std::nullopt : as_token_id(*id_value);
-  AddedToken token{std::string(text_member(entry, "content")), id.value_or(0), bool_member(entry, "normalized", true)};
+  AddedToken token{std::string(text_member(entry, "content")), id.value_or(0), bool_member(entry, "normalized", true),
+                   bool_member(entry, "lstrip", false)};
   if (!id || token.content.empty()) return corrupt(where + " lacks an id or a content");
   if (bool_member(entry, "single_word", false)) return unsupported_tokenizer(where + ".single_word is true");
   constexpr const char* k_white = " \t\n\v\f\r";
@@ -97,8 +98,8 @@ std::optional<std::int32_t> as_token_id(const Value& value) {
 
 Error unsupported_tokenizer(const std::string& what) {
   return {ErrorCode::unsupported, what +
-                                      "; CLIP's byte-level BPE, BERT's WordPiece and Gemma's BPE are "
-                                      "supported in tokenizer.json"};
+                                      "; CLIP's byte-level BPE, BERT's WordPiece, Gemma's BPE and XLM-RoBERTa's "
+                                      "unigram model are supported in tokenizer.json"};
 }
 
 std::string type_of(const Value* part) {

@@ -21,7 +21,8 @@ using Vocabulary = std::unordered_map<std::string, std::int32_t>;
 struct AddedToken {
   std::string content;
   std::int32_t id = 0;
-  bool normalized = true;  ///< searched in normalised text (so in upper or lower case), else in the original text
+  bool normalized = true;    ///< searched in normalised text (so in upper or lower case), else in the original text
+  bool strips_left = false;  ///< whitespace before it is dropped
 };
 
 /// The tokens around every text.

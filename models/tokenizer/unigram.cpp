@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json/utf8.h"
+#include "models/tokenizer/graphemes.h"
 #include "models/tokenizer/unicode.h"
 
 namespace sightline::models {
@@ -47,23 +48,67 @@ Result<CharacterMap> CharacterMap::create(std::string_view blob) {
   return map;
 }
 
-CharacterMap::Match CharacterMap::longest(std::string_view text) const {
-  Match match;
-  if (units_.empty()) return match;
+/// Calls `on_match` with each stretch at the beginning of `text` that is replaced, the shortest first, until it returns
+/// false.
+template <class OnMatch>
+void CharacterMap::find(std::string_view text, OnMatch on_match) const {
+  if (units_.empty()) return;
   std::size_t node = offset_of(units_[0]);
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<std::uint8_t>(text[i]);
     node ^= byte;
-    if (node >= units_.size() || label_of(units_[node]) != byte) break;
+    if (node >= units_.size() || label_of(units_[node]) != byte) return;
     const std::uint32_t unit = units_[node];
     node ^= offset_of(unit);
     if (!has_leaf(unit)) continue;
-    if (node >= units_.size()) break;
+    if (node >= units_.size()) return;
     const std::uint32_t at = value_of(units_[node]);
-    if (at >= replacements_.size()) break;
-    match = {std::string_view(replacements_.data() + at), i + 1};  // up to its NUL
+    if (at >= replacements_.size()) return;
+    if (!on_match(Match{std::string_view(replacements_.data() + at), i + 1})) return;  // up to its NUL
   }
+}
+
+CharacterMap::Match CharacterMap::longest(std::string_view text) const {
+  Match match;
+  find(text, [&](const Match& found) {
+    match = found;
+    return true;
+  });
   return match;
+}
+
+CharacterMap::Match CharacterMap::shortest(std::string_view text) const {
+  Match match;
+  find(text.substr(0, text.find('\0')), [&](const Match& found) {
+    match = found;
+    return false;
+  });
+  return match;
+}
+
+std::string CharacterMap::mapped(std::string_view text) const {
+  constexpr std::size_t k_max_cluster_bytes = 5;
+  std::string out;
+  out.reserve(text.size());
+  const auto replace = [&](std::string_view part) {
+    const Match match = shortest(part);
+    if (match.length > 0) out += match.replacement;
+    return match.length > 0;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = grapheme_end(text, at);
+    if (end - at <= k_max_cluster_bytes && replace(text.substr(at, end - at))) {
+      at = end;
+      continue;
+    }
+    while (at < end) {
+      const std::size_t begin = at;
+      next_code_point(text, at);
+      const std::string_view part = text.substr(begin, at - begin);
+      if (!replace(part)) out += part;
+    }
+  }
+  return out;
 }
 
 Result<Unigram> Unigram::create(const SentencePieceFile& file) {
@@ -71,7 +116,7 @@ Result<Unigram> Unigram::create(const SentencePieceFile& file) {
   if (!map) return map.error();
   Unigram unigram(*std::move(map));
   unigram.unknown_id_ = file.unknown_id;
-  float worst = std::numeric_limits<float>::max();
+  double worst = std::numeric_limits<double>::max();
   for (std::size_t id = 0; id < file.pieces.size(); ++id) {
     const SentencePieceFile::Piece& piece = file.pieces[id];
     if (piece.kind != SentencePieceFile::Kind::normal) continue;
@@ -136,7 +181,7 @@ std::vector<std::int32_t> Unigram::segment(std::string_view all) const {
     while (end - begin <= longest_piece_) {
       const auto piece = pieces_.find(all.substr(begin, end - begin));
       if (piece != pieces_.end()) {
-        offer(end, piece->second.id, piece->second.score);
+        offer(end, piece->second.id, static_cast<Score>(piece->second.score));
         has_character = has_character || end == next;
       }
       if (end == all.size()) break;
@@ -161,6 +206,10 @@ std::vector<std::int32_t> Unigram::encode(std::string_view text) const {
 std::vector<std::int32_t> Unigram::encode_marked(std::string_view text) const {
   std::string normalized = normalize(text);
   if (!normalized.empty() && !normalized.starts_with(k_space_mark)) normalized.insert(0, k_space_mark);
+  return segment<double>(normalized);
+}
+
+std::vector<std::int32_t> Unigram::encode_normalized(std::string_view normalized) const {
   return segment<double>(normalized);
 }
 

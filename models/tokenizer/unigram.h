@@ -27,7 +27,18 @@ class CharacterMap {
   /// is malformed.
   Match longest(std::string_view text) const;
 
+  /// The shortest one. A NUL ends the text.
+  Match shortest(std::string_view text) const;
+
+  /// `text` as Hugging Face's tokenizers map it, which differs from SentencePiece: a cluster of characters (of up to 5
+  /// bytes) that begins with a replaced stretch is replaced as a whole by what the shortest one becomes; in all other
+  /// clusters each code point is replaced by itself.
+  std::string mapped(std::string_view text) const;
+
  private:
+  template <class OnMatch>
+  void find(std::string_view text, OnMatch on_match) const;
+
   std::vector<std::uint32_t> units_;
   std::string replacements_;  ///< each ends with NUL
 };
@@ -52,10 +63,15 @@ class Unigram {
   /// have it. No ids for a text without characters.
   std::vector<std::int32_t> encode_marked(std::string_view text) const;
 
+  /// The ids of `normalized`, which is not changed, as Hugging Face's tokenizers find them (sums in float64).
+  std::vector<std::int32_t> encode_normalized(std::string_view normalized) const;
+
+  const CharacterMap& map() const { return map_; }
+
  private:
   struct Entry {
     std::int32_t id;
-    float score;
+    double score;
   };
 
   explicit Unigram(CharacterMap map) : map_(std::move(map)) {}
@@ -67,7 +83,7 @@ class Unigram {
   StringMap<Entry> pieces_;
   std::size_t longest_piece_ = 0;  ///< bytes
   std::int32_t unknown_id_ = 0;
-  float worst_score_ = 0;
+  double worst_score_ = 0;
 };
 
 }  // namespace sightline::models

@@ -85,7 +85,7 @@ Result<SentencePieceFile::Piece> read_piece(const Value& entry, std::size_t id) 
   const bool is_pair = entry.IsArray() && entry.Size() == 2 && entry[0].IsString() && entry[1].IsNumber();
   if (is_pair) {
     piece.text.assign(entry[0].GetString(), entry[0].GetStringLength());
-    piece.score = static_cast<float>(entry[1].GetDouble());
+    piece.score = entry[1].GetDouble();
   }
   const bool good =
       is_pair && !piece.text.empty() && piece.text.size() <= k_max_piece_bytes && std::isfinite(piece.score);
@@ -128,13 +128,81 @@ Status read_added(const Value& root, SentencePieceFile& file) {
   return {};
 }
 
+/// The steps of the normalizer after the character map.
+Status read_step(const Value& step, const std::string& place, XlmRobertaFiles& files) {
+  if (type_of(&step) == "\"Strip\"" && !bool_member(step, "strip_left", true) &&
+      bool_member(step, "strip_right", true) && !files.run_replacement) {
+    files.strips_end = true;
+    return {};
+  }
+  const Value* pattern = given_member(step, "pattern");
+  if (type_of(&step) == "\"Replace\"" && pattern != nullptr && text_member(*pattern, "Regex") == " {2,}" &&
+      !files.run_replacement) {
+    files.run_replacement = text_member(step, "content");
+    return {};
+  }
+  return unsupported_tokenizer(place + " is " + type_of(&step) + ", not one of XLM-RoBERTa's");
+}
+
+Status read_xlm_roberta_normalizer(const Value& root, XlmRobertaFiles& files) {
+  const Value* normalizer = given_member(root, "normalizer");
+  if (type_of(normalizer) == "\"Precompiled\"") return read_character_map(*normalizer, files.model);
+  const Value* steps = normalizer == nullptr ? nullptr : given_member(*normalizer, "normalizers");
+  const bool is_sequence = type_of(normalizer) == "\"Sequence\"" && steps != nullptr && steps->IsArray() &&
+                           steps->Size() >= 1 && type_of(&(*steps)[0]) == "\"Precompiled\"";
+  if (!is_sequence) {
+    return unsupported_tokenizer("normalizer is " + type_of(normalizer) +
+                                 ", not Precompiled or steps that begin with it");
+  }
+  if (Status map = read_character_map((*steps)[0], files.model); !map) return map;
+  for (rapidjson::SizeType i = 1; i < steps->Size(); ++i) {
+    const std::string place = "normalizer.normalizers[" + std::to_string(i) + "]";
+    if (Status step = read_step((*steps)[i], place, files); !step) return step;
+  }
+  return {};
+}
+
+/// A mark before every word.
+bool marks_words(const Value& step) {
+  return is_metaspace(step) && text_member(step, "prepend_scheme") != "first" && bool_member(step, "split", true);
+}
+
+Status read_xlm_roberta_pre_tokenizer(const Value& root, XlmRobertaFiles& files) {
+  const Value* pre_tokenizer = given_member(root, "pre_tokenizer");
+  if (pre_tokenizer != nullptr && marks_words(*pre_tokenizer)) return {};
+  const Value* steps = pre_tokenizer == nullptr ? nullptr : given_member(*pre_tokenizer, "pretokenizers");
+  files.splits_at_whitespace = type_of(pre_tokenizer) == "\"Sequence\"" && steps != nullptr && steps->IsArray() &&
+                               steps->Size() == 2 && type_of(&(*steps)[0]) == "\"WhitespaceSplit\"" &&
+                               marks_words((*steps)[1]);
+  if (files.splits_at_whitespace) return {};
+  return unsupported_tokenizer("pre_tokenizer is " + type_of(pre_tokenizer) +
+                               ", not a Metaspace with a mark before every word, alone or after a WhitespaceSplit");
+}
+
+/// Added tokens may remove whitespace before them, as <mask> does.
+Status check_sides(const Value& root) {
+  const Value* tokens = given_member(root, "added_tokens");
+  if (tokens == nullptr || !tokens->IsArray()) return {};
+  for (rapidjson::SizeType i = 0; i < tokens->Size(); ++i) {
+    if (!(*tokens)[i].IsObject() || !bool_member((*tokens)[i], "rstrip", false)) continue;
+    return unsupported_tokenizer("added_tokens[" + std::to_string(i) + "].rstrip is true");
+  }
+  return {};
+}
+
+Status check_unigram(const Value* model) {
+  if (type_of(model) != "\"Unigram\"") {
+    return unsupported_tokenizer("model.type is " + type_of(model) + ", not \"Unigram\"");
+  }
+  if (bool_member(*model, "byte_fallback", false)) return unsupported_tokenizer("model.byte_fallback is true");
+  return {};
+}
+
 }  // namespace
 
 Result<SentencePieceFile> read_unigram_json(const Value& root) {
   const Value* model = given_member(root, "model");
-  if (type_of(model) != "\"Unigram\"")
-    return unsupported_tokenizer("model.type is " + type_of(model) + ", not \"Unigram\"");
-  if (bool_member(*model, "byte_fallback", false)) return unsupported_tokenizer("model.byte_fallback is true");
+  if (Status good = check_unigram(model); !good) return good.error();
   SentencePieceFile file;
   for (const Status& status :
        {read_normalizer(root, file), check_pre_tokenizer(root), read_pieces(*model, file), read_added(root, file)}) {
@@ -145,6 +213,23 @@ Result<SentencePieceFile> read_unigram_json(const Value& root) {
   if (static_cast<std::size_t>(frame->end_id) >= file.pieces.size()) return corrupt("post_processor has an unknown id");
   file.end_id = frame->end_id;
   return file;
+}
+
+Result<XlmRobertaFiles> read_xlm_roberta_json(const Value& root) {
+  const Value* model = given_member(root, "model");
+  if (Status good = check_unigram(model); !good) return good.error();
+  XlmRobertaFiles files;
+  for (const Status& status : {read_xlm_roberta_normalizer(root, files), read_xlm_roberta_pre_tokenizer(root, files),
+                               check_sides(root), read_pieces(*model, files.model)}) {
+    if (!status) return status.error();
+  }
+  // In the reference a text may contain a special token's piece, after its characters were mapped.
+  files.model.pieces[static_cast<std::size_t>(files.model.unknown_id)].kind = SentencePieceFile::Kind::normal;
+  Result<SpecialTokens> specials = read_special_tokens(root);
+  if (!specials) return specials.error();
+  files.added = std::move(specials->added);
+  files.frame = specials->frame;
+  return files;
 }
 
 }  // namespace sightline::models

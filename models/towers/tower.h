@@ -60,6 +60,8 @@ std::unique_ptr<VisionTower> make_clip_vision(WeightBinder& weights, const ClipV
                                               std::int64_t projection_dim, const PixelScale& pixels,
                                               const Compute& compute);
 std::unique_ptr<TextTower> make_jina_text(WeightBinder& weights, const JinaTextConfig& config, const Compute& compute);
+std::unique_ptr<TextTower> make_xlm_roberta_text(WeightBinder& weights, const XlmRobertaTextConfig& config,
+                                                 const Compute& compute);
 std::unique_ptr<VisionTower> make_eva_vision(WeightBinder& weights, const EvaVisionConfig& config,
                                              const PixelScale& pixels, const Compute& compute);
 std::unique_ptr<TextTower> make_siglip_text(WeightBinder& weights, const SiglipTextConfig& config,

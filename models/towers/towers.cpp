@@ -59,7 +59,14 @@ Pair make_pair(WeightBinder& weights, const ClipConfig& config, const PixelScale
 }
 
 Pair make_pair(WeightBinder& weights, const JinaClipConfig& config, const PixelScale& pixels, const Compute& compute) {
-  return {make_jina_text(weights, config.text, compute), make_eva_vision(weights, config.vision, pixels, compute)};
+  Pair pair;
+  if (const auto* text = std::get_if<JinaTextConfig>(&config.text)) {
+    pair.text = make_jina_text(weights, *text, compute);
+  } else {
+    pair.text = make_xlm_roberta_text(weights, std::get<XlmRobertaTextConfig>(config.text), compute);
+  }
+  pair.vision = make_eva_vision(weights, config.vision, pixels, compute);
+  return pair;
 }
 
 Pair make_pair(WeightBinder& weights, const SiglipConfig& config, const PixelScale& pixels, const Compute& compute) {

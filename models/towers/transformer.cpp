@@ -5,20 +5,28 @@
 
 namespace sightline::models {
 
-Rotary::Rotary(const at::Tensor& angles, std::int64_t heads, const Compute& compute)
-    : tokens_(angles.size(0)), heads_(heads) {
+Rotary::Rotary(const at::Tensor& angles, std::int64_t heads, const Compute& compute) : heads_(heads) {
   if (compute.products) {
     const at::Tensor table = angles.contiguous();
-    kernel_.emplace(std::span(table.data_ptr<float>(), static_cast<std::size_t>(table.numel())), tokens_);
+    kernel_.emplace(std::span(table.data_ptr<float>(), static_cast<std::size_t>(table.numel())), table.size(0));
   } else {
-    turns_ = at::polar(at::ones_like(angles), angles).unsqueeze(1).to(compute.device);
+    numbers_ = at::polar(at::ones_like(angles), angles).unsqueeze(1).to(compute.device);
   }
 }
 
-void Rotary::turn(const at::Tensor& x) const {
-  if (kernel_) return kernel_->turn(rows_of(x));
+Rotary::Turns Rotary::turns(std::span<const Sequence> sequences) const {
+  Turns turns;
+  for (const Sequence& sequence : sequences) {
+    for (std::int64_t place = 0; place < sequence.length; ++place) turns.places.push_back(place);
+  }
+  if (!kernel_) turns.numbers = numbers_.index_select(0, at::tensor(turns.places, at::kLong).to(numbers_.device()));
+  return turns;
+}
+
+void Rotary::turn(const at::Tensor& x, const Turns& turns) const {
+  if (kernel_) return kernel_->turn(rows_of(x), turns.places);
   const at::Tensor floats = x.to(at::kFloat).contiguous();
-  at::view_as_complex(floats.view({-1, tokens_, heads_, turns_.size(2), 2})).mul_(turns_);
+  at::view_as_complex(floats.view({x.size(0), heads_, numbers_.size(2), 2})).mul_(turns.numbers);
   x.copy_(floats);
 }
 
@@ -29,6 +37,7 @@ struct Transformer::Workspace {
   at::Tensor query, key, value;  ///< views of it
   at::Tensor context;            ///< [tokens, width]
   Mlp::Workspace mlp;
+  Rotary::Turns turns{};  ///< only with a rotary embedding
 
   Workspace(const Block& block, std::int64_t tokens, std::int64_t width, const Compute& compute)
       : normed(scratch(tokens, width, compute.product_dtype, compute)),
@@ -58,8 +67,8 @@ void Transformer::run_block(const Block& block, const at::Tensor& x, std::span<c
   steps();
   block.projections.all.apply(work.normed, work.projected);
   if (parts_.rotary) {
-    parts_.rotary->turn(work.query);
-    parts_.rotary->turn(work.key);
+    parts_.rotary->turn(work.query, work.turns);
+    parts_.rotary->turn(work.key, work.turns);
   }
   steps();
   attend(work.query, sequences, work.key, work.value, sequences, parts_.heads, score_scale_, bias, compute_,
@@ -81,6 +90,7 @@ void Transformer::finish_block(const Block& block, const at::Tensor& x, Workspac
 at::Tensor Transformer::run(at::Tensor x, std::span<const Sequence> sequences, const ScoreBias& bias,
                             const Steps& steps) const {
   Workspace work(parts_.blocks.front(), x.size(0), width_, compute_);
+  if (parts_.rotary) work.turns = parts_.rotary->turns(sequences);
   for (const Block& block : parts_.blocks) run_block(block, x, sequences, bias, work, steps);
   return x;
 }
@@ -91,6 +101,7 @@ at::Tensor Transformer::run_pooled(at::Tensor x, std::span<const Sequence> seque
   const std::int64_t tokens = x.size(0), count = std::ssize(pooled);
   const Block& last = parts_.blocks.back();
   Workspace work(last, tokens, width_, compute_);
+  if (parts_.rotary) work.turns = parts_.rotary->turns(sequences);
   for (const Block& block : parts_.blocks) {
     if (&block != &last) run_block(block, x, sequences, bias, work, steps);
   }
@@ -98,7 +109,7 @@ at::Tensor Transformer::run_pooled(at::Tensor x, std::span<const Sequence> seque
   const at::Tensor key_value = scratch(tokens, 2 * width_, compute_.dtype, compute_);
   const at::Tensor key = key_value.narrow(1, 0, width_), value = key_value.narrow(1, width_, width_);
   last.projections.key_value.apply(work.normed, key_value);
-  if (parts_.rotary) parts_.rotary->turn(key);
+  if (parts_.rotary) parts_.rotary->turn(key, work.turns);
   steps();
   const at::Tensor index = at::tensor(pooled, at::kLong).to(x.device());
   std::vector<Sequence> single(pooled.size());

@@ -24,20 +24,27 @@ struct Block {
   Mlp mlp;
 };
 
-/// Rotary position embedding of neighbouring pairs: pair i of each head of token t is rotated by a separate
-/// angle.
+/// Rotary position embedding of neighbouring pairs: pair i of each head of a token is rotated by an angle that depends
+/// on the token's place in its sequence.
 class Rotary {
  public:
-  /// `angles` [tokens, head_width / 2], float32.
+  /// `angles` [places, head_width / 2], float32.
   Rotary(const at::Tensor& angles, std::int64_t heads, const Compute& compute);
 
-  /// Rotates `x` [inputs * tokens, width] in place.
-  void turn(const at::Tensor& x) const;
+  /// The rotations of the tokens of a pass.
+  struct Turns {
+    std::vector<std::int64_t> places;  ///< [tokens], of each token in its sequence; for the kernel
+    at::Tensor numbers;                ///< [tokens, 1, head_width / 2], complex; undefined if the kernel computes
+  };
+  Turns turns(std::span<const Sequence> sequences) const;
+
+  /// Rotates `x` [tokens, width] in place.
+  void turn(const at::Tensor& x, const Turns& turns) const;
 
  private:
-  std::int64_t tokens_, heads_;
+  std::int64_t heads_;
   std::optional<kernels::Rotary> kernel_;  ///< none: libtorch computes, with the following
-  at::Tensor turns_;                       ///< [tokens, 1, head_width / 2], complex numbers of length 1
+  at::Tensor numbers_;                     ///< [places, 1, head_width / 2], complex numbers of length 1
 };
 
 /// Layers over the concatenated inputs of a batch: x += attention(norm1(x)); x += mlp(norm2(x)), or, with
@@ -49,7 +56,7 @@ class Transformer {
     std::vector<Block> blocks{};
     std::int64_t heads = 0;
     Norms norms = Norms::before;
-    std::optional<Rotary> rotary{};  ///< of queries and keys; all inputs must then have the same number of tokens
+    std::optional<Rotary> rotary{};  ///< of queries and keys; no sequence may then have more tokens than it has places
   };
 
   Transformer(Parts parts, const Compute& compute);

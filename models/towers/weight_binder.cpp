@@ -67,19 +67,46 @@ const TensorView* WeightBinder::find(const std::string& name, std::initializer_l
   return view;
 }
 
-at::Tensor WeightBinder::place(const TensorView& view, at::ScalarType dtype) {
+/// As stored, on the CPU.
+at::Tensor WeightBinder::read(const TensorView& view) {
   std::vector<std::int64_t> shape = view.shape;
   if (view.transposed) std::swap(shape.front(), shape.back());
   at::Tensor stored = at::empty(shape, torch_type(view.dtype));
   const Status read = view.read({static_cast<std::byte*>(stored.data_ptr()), view.size_bytes});
   if (!read && read_) read_ = read;
-  if (read && !all_finite(stored)) reject(view.name, "contains numbers that are not finite");
-  if (view.transposed) stored = stored.t().contiguous();
+  if (!read) stored.zero_();
+  if (!all_finite(stored)) reject(view.name, "contains numbers that are not finite");
+  return view.transposed ? stored.t().contiguous() : stored;
+}
+
+at::Tensor WeightBinder::placed(const std::string& name, const at::Tensor& stored, at::ScalarType dtype) {
   const at::Tensor placed = stored.to(compute_.device, dtype);  // the same tensor if nothing changes
-  if (read && dtype == at::kHalf && stored.scalar_type() != at::kHalf && !all_finite(placed)) {
-    reject(view.name, "contains numbers beyond the range of float16: use bfloat16 or float32");
+  if (dtype == at::kHalf && stored.scalar_type() != at::kHalf && !all_finite(placed)) {
+    reject(name, "contains numbers beyond the range of float16: use bfloat16 or float32");
   }
   return placed;
+}
+
+at::Tensor WeightBinder::place(const TensorView& view, at::ScalarType dtype) {
+  return placed(view.name, read(view), dtype);
+}
+
+at::Tensor WeightBinder::take_adapted(const std::string& name, AdaptedKind kind, std::int64_t rows,
+                                      std::int64_t columns, const AdapterConfig& adapter) {
+  const bool is_table = kind == AdaptedKind::table;
+  const std::int64_t sets = adapter.sets, rank = adapter.rank;
+  const std::string stem = name + ".parametrizations.weight.", left_name = stem + (is_table ? "0.lora_A" : "0.lora_B"),
+                    right_name = stem + (is_table ? "0.lora_B" : "0.lora_A");
+  const TensorView* const original = find(stem + "original", {rows, columns});
+  const TensorView* const left = find(left_name, {sets, rows, rank});
+  const TensorView* const right = find(right_name, {sets, rank, columns});
+  if (original == nullptr || left == nullptr || right == nullptr) {
+    return at::empty({rows, columns}, at::TensorOptions(at::kMeta));
+  }
+  const auto used = [&](const TensorView& view) { return read(view).select(0, adapter.used).to(at::kFloat); };
+  at::Tensor weight = read(*original).to(at::kFloat);
+  weight.addmm_(used(*left), used(*right), 1, adapter.scale);
+  return placed(original->name, weight, is_table ? compute_.table_dtype : compute_.dtype);
 }
 
 bool WeightBinder::has(std::string_view name) const {

@@ -11,9 +11,16 @@
 
 #include "base/result.h"
 #include "models/model_folder/checkpoint.h"
+#include "models/model_folder/xlm_roberta_config.h"
 #include "models/towers/compute.h"
 
 namespace sightline::models {
+
+/// The modules that have adapters.
+enum class AdaptedKind {
+  linear,  ///< lora_A is R [sets, rank, columns], lora_B is L [sets, rows, rank]
+  table,   ///< of embeddings: lora_A is L [sets, rows, rank], lora_B is R [sets, rank, columns]
+};
 
 /// Returns a checkpoint's tensors by name and shape, and records which requested ones are
 /// missing or have another shape, and which were never requested. The towers take all they need and
@@ -29,6 +36,12 @@ class WeightBinder {
   /// The same for a table in which a pass looks up single rows: of `table_dtype`, because it is only
   /// stored.
   at::Tensor take_table(const std::string& name, std::initializer_list<std::int64_t> shape);
+
+  /// The same for a weight with an adapter: W + scale * L R, where L [rows, rank] and R [rank, columns] are those of
+  /// the used set. torch's parametrizations store them as NAME.parametrizations.weight.original, .0.lora_A and
+  /// .0.lora_B. Computed in float32, over W itself: the memory needed is that of W stored and in float32.
+  at::Tensor take_adapted(const std::string& name, AdaptedKind kind, std::int64_t rows, std::int64_t columns,
+                          const AdapterConfig& adapter);
 
   /// `parts` with equal numbers of columns (or none), concatenated by rows; a tensor without memory if one part is.
   static at::Tensor joined(const std::vector<at::Tensor>& parts);
@@ -56,6 +69,8 @@ class WeightBinder {
 
  private:
   at::Tensor place(const TensorView& view, at::ScalarType dtype);
+  at::Tensor read(const TensorView& view);
+  at::Tensor placed(const std::string& name, const at::Tensor& stored, at::ScalarType dtype);
   const TensorView* find(const std::string& name, std::initializer_list<std::int64_t> shape);
 
   const Checkpoint& checkpoint_;

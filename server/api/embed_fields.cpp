@@ -46,6 +46,23 @@ T read_word(FieldReader& fields, const char* name, const Word<T> (&words)[N], T 
   return otherwise;
 }
 
+/// Whether a model has vectors of this length.
+bool gives(const models::ModelInfo& info, std::int64_t length) {
+  const auto& lengths = info.matryoshka_dims;
+  return lengths.empty() ? length <= info.dims : std::find(lengths.begin(), lengths.end(), length) != lengths.end();
+}
+
+/// "1 to 512", or "32, 64 or 128".
+std::string lengths_of(const models::ModelInfo& info) {
+  const auto& lengths = info.matryoshka_dims;
+  if (lengths.empty()) return "1 to " + std::to_string(info.dims);
+  std::string text = std::to_string(lengths.front());
+  for (std::size_t i = 1; i < lengths.size(); ++i) {
+    text += (i + 1 < lengths.size() ? ", " : " or ") + std::to_string(lengths[i]);
+  }
+  return text;
+}
+
 constexpr const char* k_timeout_parameter = "timeout";
 constexpr const char* k_timeout_header = "X-Request-Timeout";
 
@@ -96,11 +113,9 @@ std::optional<std::size_t> read_dimensions(FieldReader& fields, const char* name
   const auto wanted = fields.integer(name);
   if (!wanted) return std::nullopt;
   const auto info = model_info(context, model);
-  const bool is_too_long = info && !is_upstream(context, model) && *wanted > info->dims;  // an upstream says so itself
-  if (*wanted < 1 || is_too_long) {
+  if (*wanted < 1 || (info && !is_upstream(context, model) && !gives(*info, *wanted))) {  // an upstream says so itself
     const std::string own = info ? "model [" + model + "] gives vectors of " + std::to_string(info->dims) +
-                                       " floats, not of " + std::to_string(*wanted) + ": ask for 1 to " +
-                                       std::to_string(info->dims)
+                                       " floats, not of " + std::to_string(*wanted) + ": ask for " + lengths_of(*info)
                                  : "there are no vectors of " + std::to_string(*wanted) + " floats";
     fields.fail(name, {ErrorCode::invalid_argument, own + ", or leave [" + name + "] out"});
     return std::nullopt;

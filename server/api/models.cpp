@@ -39,6 +39,11 @@ std::string model_json(const serving::ModelStatus& status, const InputLimits& li
   if (!info.description.empty()) out.member("description", info.description);
   out.member_or_null("license", info.license);
   out.member("demo", info.demo).member("dims", info.dims);
+  if (!info.matryoshka_dims.empty()) {
+    out.array("dimensions");
+    for (const std::uint32_t length : info.matryoshka_dims) out.value(length);
+    out.end();
+  }
   add_modalities_and_limits(out, info, limits);
   if (info.logit_scale > 0) out.member("logit_scale", info.logit_scale);
   out.member_if("logit_bias", info.logit_bias);

@@ -176,6 +176,14 @@ def test_shards_are_those_that_the_index_names(hub, tmp_path):
     assert evil.returncode == 1 and "which is not a file name" in evil.stderr
 
 
+def test_a_licence_without_commercial_use_must_be_accepted(hub, tmp_path):
+    refused = download(hub, "jina-clip-v2", tmp_path / "m")
+    assert refused.returncode == 3 and "CC-BY-NC-4.0 excludes commercial use" in refused.stdout and not hub.log
+    accepted = download(hub, "jina-clip-v2", tmp_path / "m", "--accept-license")
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert held(tmp_path / "m") == hub.files
+
+
 def test_a_licence_that_is_not_known_must_be_accepted(hub, tmp_path):
     refused = download(hub, "some/other-model", tmp_path / "m")
     assert refused.returncode == 3 and "licence: not known" in refused.stdout and not (tmp_path / "m").exists()

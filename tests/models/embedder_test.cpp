@@ -15,7 +15,8 @@ using namespace sightline::models::testing;
 
 namespace {
 
-constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16", "jina-clip-f32", "siglip-f32"};
+constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16", "jina-clip-f32", "jina-clip-v2-f16",
+                                    "siglip-f32"};
 
 std::unique_ptr<Embedder> load(const std::filesystem::path& folder) {
   Embedder::Options options;

@@ -20,6 +20,18 @@ constexpr const char* k_published = R"({"model_type":"jina_clip","add_projection
     "mlp_ratio":2.6667,"naive_swiglu":true,"subln":true,"rope_embeddings":true,"qkv_bias":true,"post_norm":false,
     "pt_hw_seq_len":14,"intp_freq":false,"patch_dropout":0.1,"ls_init_value":null,"x_attention":true}})";
 
+constexpr const char* k_published_v2 = R"({"model_type":"jina_clip","add_projections":false,"projection_dim":1024,
+  "matryoshka_dimensions":[32,64,128,256,512,768,1024],"truncate_dim":null,
+  "text_config":{"default_instruction_task":null,"default_lora_task":"retrieval.query","embed_dim":1024,
+    "hf_model_config_kwargs":{"load_trained_adapters":false,"lora_adaptations":["retrieval.query"],"lora_alpha":4,
+      "lora_dropout_p":0.0,"lora_main_params_trainable":false,"lora_rank":4,
+      "task_instructions":{"retrieval.query":"Represent the query for retrieving evidence documents: "},
+      "use_flash_attn":false},
+    "hf_model_name_or_path":"jinaai/jina-embeddings-v3","pooler_type":"mean_pooler","proj_bias":false,"proj_type":null},
+  "vision_config":{"embed_dim":1024,"width":1024,"layers":24,"head_width":64,"image_size":512,"patch_size":14,
+    "mlp_ratio":2.6667,"naive_swiglu":true,"subln":true,"rope_embeddings":true,"qkv_bias":true,"post_norm":false,
+    "pt_hw_seq_len":16,"intp_freq":true,"patch_dropout":0.1,"ls_init_value":null,"x_attention":true}})";
+
 Result<JinaClipConfig> config_of(const std::string& json) {
   const TemporaryFolder folder;
   const Result<JsonFile> file = JsonFile::read(folder.write("config.json", json));
@@ -27,6 +39,10 @@ Result<JinaClipConfig> config_of(const std::string& json) {
   const Result<ModelConfig> config = read_model_config(*file);
   if (!config) return config.error();
   return std::get<JinaClipConfig>(*config);
+}
+
+const JinaTextConfig& text_of(const JinaClipConfig& config) {
+  return std::get<JinaTextConfig>(config.text);
 }
 
 template <class T>
@@ -49,15 +65,15 @@ TEST_CASE("the published jina-clip-v1 config has its text tower's sizes by defau
   const auto config = config_of(k_published);
   REQUIRE_MESSAGE(config.ok(), config.error().message);
   CHECK(config->dims == 768);
-  const TransformerConfig& text = config->text.transformer;
+  const TransformerConfig& text = text_of(*config).transformer;
   CHECK(text.width == 768);
   CHECK(text.heads == 12);
   CHECK(text.layers == 12);
   CHECK(text.mlp_width == 3072);
   CHECK(text.layer_norm_eps == 1e-12);
   CHECK(text.activation == Activation::gelu);
-  CHECK(config->text.vocabulary_size == 30'528);
-  CHECK(config->text.token_types == 2);
+  CHECK(text_of(*config).vocabulary_size == 30'528);
+  CHECK(text_of(*config).token_types == 2);
   const TransformerConfig& vision = config->vision.transformer;
   CHECK(vision.width == 768);
   CHECK(vision.heads == 12);
@@ -72,10 +88,10 @@ TEST_CASE("hf_model_config_kwargs stand above text_config, and both above the de
       replaced(replaced(k_published, "\"use_flash_attn\":false", "\"num_hidden_layers\":4"), "\"pooler_type\"",
                "\"num_hidden_layers\":3,\"intermediate_size\":100,\"vocab_size\":500,\"pooler_type\""));
   REQUIRE_MESSAGE(config.ok(), config.error().message);
-  CHECK(config->text.transformer.layers == 4);
-  CHECK(config->text.transformer.mlp_width == 100);
-  CHECK(config->text.transformer.heads == 12);
-  CHECK(config->text.vocabulary_size == 500);
+  CHECK(text_of(*config).transformer.layers == 4);
+  CHECK(text_of(*config).transformer.mlp_width == 100);
+  CHECK(text_of(*config).transformer.heads == 12);
+  CHECK(text_of(*config).vocabulary_size == 500);
 }
 
 TEST_CASE("with intp_freq the rotary positions of the first training are spread over the grid") {
@@ -105,10 +121,92 @@ TEST_CASE("what jina-clip-v1 is not is unsupported, naming the key") {
   changed("\"use_flash_attn\":false", "\"hidden_act\":\"relu\"", "text_config.hf_model_config_kwargs.hidden_act");
 }
 
-TEST_CASE("jina-clip-v2 is refused with what it would need") {
-  const std::string v2 = replaced(k_published, "jinaai/jina-bert-flash-implementation", "jinaai/jina-embeddings-v3");
-  refuses(config_of(v2), ErrorCode::unsupported, "jina-clip-v2 would need the XLM-RoBERTa tower");
-  refuses(config_of(v2), ErrorCode::unsupported, "use jinaai/jina-clip-v1");
+TEST_CASE("the published jina-clip-v2 config has its text tower's sizes by default") {
+  const auto config = config_of(k_published_v2);
+  REQUIRE_MESSAGE(config.ok(), config.error().message);
+  CHECK(config->dims == 1024);
+  CHECK(config->is_version_2());
+  CHECK(config->matryoshka_dims == std::vector<std::uint32_t>{32, 64, 128, 256, 512, 768, 1024});
+  const auto& text = std::get<XlmRobertaTextConfig>(config->text);
+  CHECK(text.transformer.width == 1024);
+  CHECK(text.transformer.heads == 16);
+  CHECK(text.transformer.layers == 24);
+  CHECK(text.transformer.mlp_width == 4096);
+  CHECK(text.transformer.layer_norm_eps == 1e-5);
+  CHECK(text.transformer.activation == Activation::gelu);
+  CHECK(text.vocabulary_size == 250'002);
+  CHECK(text.token_types == 1);
+  CHECK(text.rotary_base == 20'000);
+  CHECK(text.adapter.sets == 1);
+  CHECK(text.adapter.used == 0);
+  CHECK(text.adapter.rank == 4);
+  CHECK(text.adapter.scale == 1);
+  CHECK(config->vision.transformer.mlp_width == 2730);
+  CHECK(config->vision.grid.edge() == 36);
+  CHECK(config->vision.tokens() == 1297);
+  CHECK(config->vision.rotary_step == doctest::Approx(16.0 / 36));
+}
+
+TEST_CASE("jina-clip-v2's adapter is the one of default_lora_task, scaled by alpha / rank") {
+  const auto config =
+      config_of(replaced(replaced(k_published_v2, R"(["retrieval.query"])", R"(["a","retrieval.query","b"])"),
+                         "\"lora_alpha\":4", "\"lora_alpha\":10"));
+  REQUIRE_MESSAGE(config.ok(), config.error().message);
+  const AdapterConfig& adapter = std::get<XlmRobertaTextConfig>(config->text).adapter;
+  CHECK(adapter.sets == 3);
+  CHECK(adapter.used == 1);
+  CHECK(adapter.scale == 2.5);
+}
+
+TEST_CASE("the lengths of vectors are those of matryoshka_dimensions") {
+  const std::string list = "[32,64,128,256,512,768,1024]";
+  const auto other = config_of(replaced(k_published_v2, list, "[100,7,100]"));
+  REQUIRE_MESSAGE(other.ok(), other.error().message);
+  CHECK(other->matryoshka_dims == std::vector<std::uint32_t>{7, 100, 1024});
+  const auto absent = config_of(replaced(k_published_v2, list, "null"));
+  REQUIRE(absent.ok());
+  CHECK(absent->matryoshka_dims == std::vector<std::uint32_t>{32, 64, 128, 256, 512, 768, 1024});
+  CHECK(config_of(k_published)->matryoshka_dims.empty());
+  for (const char* wrong : {"[]", "[0]", "[1025]", "[\"a\"]", "512"}) {
+    refuses(config_of(replaced(k_published_v2, list, wrong)), ErrorCode::corrupt_data,
+            "top level.matryoshka_dimensions");
+  }
+}
+
+TEST_CASE("what jina-clip-v2 is not is refused, naming the key") {
+  const auto changed = [](const std::string& from, const std::string& to, const std::string& key,
+                          ErrorCode code = ErrorCode::unsupported) {
+    INFO(to);
+    refuses(config_of(replaced(k_published_v2, from, to)), code, "config.json: " + key);
+  };
+  const std::string flash = "\"use_flash_attn\":false", kwargs = "text_config.hf_model_config_kwargs.";
+  changed("jinaai/jina-embeddings-v3", "BAAI/bge-m3", "text_config.hf_model_name_or_path is \"BAAI/bge-m3\"");
+  changed("\"add_projections\":false", "\"add_projections\":true", "top level.add_projections");
+  changed("\"truncate_dim\":null", "\"truncate_dim\":512", "top level.truncate_dim");
+  changed("\"default_instruction_task\":null", "\"default_instruction_task\":\"retrieval.query\"",
+          "text_config.default_instruction_task");
+  changed("\"default_lora_task\":\"retrieval.query\"", "\"default_lora_task\":null", "text_config.default_lora_task");
+  changed("\"default_lora_task\":\"retrieval.query\"", "\"default_lora_task\":\"separation\"",
+          "text_config.default_lora_task is \"separation\", which is not among", ErrorCode::corrupt_data);
+  changed("\"lora_adaptations\":[\"retrieval.query\"]", "\"lora_adaptations\":null", "text_config.default_lora_task",
+          ErrorCode::corrupt_data);
+  changed("\"lora_adaptations\":[\"retrieval.query\"]", "\"lora_adaptations\":[]", kwargs + "lora_adaptations",
+          ErrorCode::corrupt_data);
+  changed("\"lora_adaptations\":[\"retrieval.query\"]", "\"lora_adaptations\":[1]", kwargs + "lora_adaptations",
+          ErrorCode::corrupt_data);
+  changed("\"lora_rank\":4", "\"lora_rank\":0", kwargs + "lora_rank", ErrorCode::corrupt_data);
+  changed("mean_pooler", "cls_pooler", "text_config.pooler_type");
+  changed("\"proj_type\":null", "\"proj_type\":\"linear\"", "text_config.proj_type");
+  changed(flash, "\"position_embedding_type\":\"absolute\"", kwargs + "position_embedding_type");
+  changed(flash, "\"rotary_emb_interleaved\":true", kwargs + "rotary_emb_interleaved");
+  changed(flash, "\"rotary_emb_fraction\":0.5", kwargs + "rotary_emb_fraction");
+  changed(flash, "\"rotary_emb_scale_base\":512", kwargs + "rotary_emb_scale_base");
+  changed(flash, "\"use_qk_norm\":true", kwargs + "use_qk_norm");
+  changed(flash, "\"hidden_act\":\"quick_gelu\"", kwargs + "hidden_act");
+  changed(flash, "\"pad_token_id\":0", kwargs + "pad_token_id");
+  changed(flash, "\"num_attention_heads\":1024", kwargs + "num_attention_heads", ErrorCode::corrupt_data);
+  changed(flash, "\"hidden_size\":512", "text_config.embed_dim", ErrorCode::corrupt_data);
+  changed("\"subln\":true", "\"subln\":false", "vision_config.subln");
 }
 
 TEST_CASE("sizes that cannot be are refused before memory is taken") {
