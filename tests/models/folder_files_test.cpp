@@ -249,3 +249,14 @@ TEST_CASE("an absent or odd model card is no error") {
   folder.write("README.md", "Plain words without front matter");
   CHECK(read_model_card(folder.path()).description == "Plain words without front matter");
 }
+
+TEST_CASE("licences that exclude commercial use are recognised by their names") {
+  for (const char* name : {"cc-by-nc-4.0", "CC BY-NC 4.0", "cc-by-nc-sa-4.0", "CC-BY-NC-ND-4.0", "cc-by-nc"}) {
+    INFO(name);
+    CHECK(is_non_commercial(name));
+  }
+  for (const char* name : {"", "mit", "apache-2.0", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "by-ncx"}) {
+    INFO(name);
+    CHECK_FALSE(is_non_commercial(name));
+  }
+}
