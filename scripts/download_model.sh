@@ -64,7 +64,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --list)
       { echo 'NAME|REPOSITORY|LICENCE|MODEL||COST|LANGUAGES'; printf '%s\n' "$known"; } |
-        awk -F'|' '{ printf "%-21s %-53s %-10s  %-4s  %-12s  %s\n", $1, $2, $3, $6 == "" ? "-" : $6, $7 == "" ? "-" : $7, $4 }'
+        awk -F'|' '{ printf "%-21s %-53s %-12s  %-4s  %-12s  %s\n", $1, $2, $3, $6 == "" ? "-" : $6, $7 == "" ? "-" : $7, $4 }'
       exit 0 ;;
     --revision) revision=${2:?--revision needs one}; shift ;;
     --accept-license) accepted=1 ;;
