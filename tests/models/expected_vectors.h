@@ -44,7 +44,8 @@ inline ExpectedVectors expected_vectors(const std::string& model) {
   for (const auto& text : json["texts"].GetArray()) {
     std::vector<std::int32_t> ids;
     for (const auto& id : text["ids"].GetArray()) ids.push_back(id.GetInt());
-    expected.texts.push_back({text["text"].GetString(), ids, floats_of(text["unit"])});
+    const rapidjson::Value& words = text["text"];
+    expected.texts.push_back({{words.GetString(), words.GetStringLength()}, ids, floats_of(text["unit"])});
   }
   for (const auto& image : json["images"].GetArray()) {
     expected.images.push_back({image["file"].GetString(), floats_of(image["unit"])});
