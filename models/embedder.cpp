@@ -354,7 +354,9 @@ Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
   if (!check) return check.error();
   if (!(check->lowest_cosine >= k_least_cosine)) {
     return Error{ErrorCode::unsupported,
-                 parts.info.folder + ": computed in " + dtype + " the model's vectors have a cosine of " +
+                 parts.info.folder +
+                     (parts.info.text_folder.empty() ? "" : " with the texts of " + parts.info.text_folder) +
+                     ": computed in " + dtype + " the model's vectors have a cosine of " +
                      std::to_string(check->lowest_cosine) + " to those in float32, below " +
                      std::to_string(k_least_cosine).substr(0, 4) + ": searches would have other hits; use --dtype " +
                      (dtype == "bfloat16" ? "" : "bfloat16 or ") + "float32 for it"};

@@ -110,3 +110,31 @@ def test_folders_that_do_not_fit_are_refused_with_both_names(tmp_path):
     done = subprocess.run([str(BIN / "sightline-server"), "--model", f"clip={other}", "--text-tower", f"clip={TEXTS}", "--port", "0"], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert f"model [clip] from {other} with the texts of {TEXTS}: vectors of texts from {TEXTS} have 32 numbers" in done.stdout + done.stderr
+
+
+def test_an_index_of_elastics_tutorial_keeps_its_vectors_and_gets_new_pictures_by_the_pipeline(paired):
+    """The steps of docs/moving.md, with vectors that another program made."""
+    assert paired.register("--models", "clip").returncode == 0
+    mapping = {"properties": {"image_embedding": {"type": "dense_vector", "dims": 32, "index": True, "similarity": "cosine"}, "image_name": {"type": "keyword"}}}
+    assert paired.es("PUT", "/my-image-embeddings", {"mappings": mapping})[0] == 200
+    by_reference = {image["file"]: [3 * number for number in image["unit"]] for image in json.loads((CLIP / "expected.json").read_text())["images"]}
+    for name, vector in by_reference.items():  # not of length 1, as the tutorial's
+        assert paired.es("PUT", f"/my-image-embeddings/_doc/{name}?refresh=true", {"image_name": name, "image_embedding": vector})[0] == 201
+    # The check with one document.
+    name = "jpeg_restart.jpg"
+    picture = base64.b64encode((MODELS / "pictures" / name).read_bytes()).decode()
+    [vector] = vectors(paired, "clip", [f"data:image/jpeg;base64,{picture}"])
+    first = paired.es("POST", "/my-image-embeddings/_search", {"knn": {"field": "image_embedding", "query_vector": vector, "k": 3, "num_candidates": 50}})[1]["hits"]["hits"][0]
+    assert first["_id"] == name and first["_score"] > 0.999
+    # New pictures.
+    fields = {"properties": {"image_data": {"type": "binary"}, "model_id": {"type": "keyword"}, "model_fingerprint": {"type": "keyword"}}}
+    assert paired.es("PUT", "/my-image-embeddings/_mapping", fields)[0] == 200
+    assert paired.es("PUT", "/my-image-embeddings/_settings", {"index.default_pipeline": "clip-images"})[0] == 200
+    assert paired.es("PUT", "/my-image-embeddings/_doc/new?refresh=true", {"image_name": "new", "image_data": picture})[0] == 201
+    made = paired.es("GET", "/my-image-embeddings/_doc/new?_source_exclude_vectors=false")[1]["_source"]["image_embedding"]
+    assert far(made, vector) < 1e-6
+    query = {"knn": {"field": "image_embedding", "k": 5, "num_candidates": 50, "query_vector_builder": {"text_embedding": {"model_id": "clip-search", "model_text": "ein Hund am Strand"}}}}
+    status, answer = paired.es("POST", "/my-image-embeddings/_search", query)
+    assert status == 200 and len(answer["hits"]["hits"]) == 5
+    status, answer = paired.es("POST", "/_inference/text_embedding/clip-search", {"input": "ein Hund am Strand"})
+    assert status == 200 and far(answer["text_embedding"][0]["embedding"], vectors(paired, "texts", ["ein Hund am Strand"])[0]) < 1e-6
