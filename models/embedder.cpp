@@ -89,11 +89,11 @@ Result<Folders> read_folders(const Embedder::Options& options) {
   return folders;
 }
 
-/// What two model cards say: once if it is the same.
+/// The content of two model cards: once if it is the same.
 std::string both(const std::string& pictures, const std::string& texts) {
   if (pictures == texts) return pictures;
-  const auto said = [](const std::string& text) { return text.empty() ? std::string("unknown") : text; };
-  return "pictures: " + said(pictures) + "; texts: " + said(texts);
+  const auto shown = [](const std::string& text) { return text.empty() ? std::string("unknown") : text; };
+  return "pictures: " + shown(pictures) + "; texts: " + shown(texts);
 }
 
 void add_texts(const ModelFolder& texts, ModelInfo& info) {

@@ -52,7 +52,7 @@ Status check_case(const Vocabulary& vocabulary, const std::vector<JsonFile>& set
     if (std::none_of(token.begin(), token.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) continue;
     return Error{ErrorCode::not_found,
                  "vocab.txt has tokens with capital letters (\"" + token +
-                     "\"), but no do_lower_case in tokenizer_config.json says whether texts keep theirs: download "
+                     "\"), but tokenizer_config.json does not set do_lower_case, so texts might lose theirs: download "
                      "tokenizer_config.json of the same model"};
   }
   return {};
