@@ -39,6 +39,75 @@ ModelInfo describe_model(const ModelFolder& folder, const ModelShape& shape) {
   return info;
 }
 
+/// A model's folder, and the folder that its texts are embedded by.
+struct Folders {
+  ModelFolder main;
+  std::optional<ModelFolder> texts;  ///< absent: the same
+
+  const ModelFolder& of_texts() const { return texts ? *texts : main; }
+  /// The inputs of both together.
+  ModelShape shape() const {
+    ModelShape shape = shape_of(main.config);
+    if (texts) shape.text = shape_of(texts->config).text;
+    return shape;
+  }
+};
+
+/// Errors: unsupported (one folder lacks the tower that it is given for), invalid_argument (their vectors have different
+/// lengths).
+Status check_pair(const ModelFolder& pictures, const ModelFolder& texts) {
+  const ModelShape of_pictures = shape_of(pictures.config), of_texts = shape_of(texts.config);
+  if (!of_pictures.image_size) {
+    return Error{ErrorCode::unsupported, pictures.path.string() +
+                                             " embeds no pictures, so there is nothing to pair with the texts of " +
+                                             texts.path.string() +
+                                             ": use the folder of a model that embeds pictures, or this one without "
+                                             "--text-tower"};
+  }
+  if (!of_texts.text) {
+    return Error{ErrorCode::unsupported, texts.path.string() +
+                                             " embeds no texts: it has no text tower; use the folder of a model that "
+                                             "embeds texts for --text-tower"};
+  }
+  if (of_pictures.dims == of_texts.dims) return {};
+  return Error{ErrorCode::invalid_argument,
+               "vectors of texts from " + texts.path.string() + " have " + std::to_string(of_texts.dims) +
+                   " numbers, vectors of pictures from " + pictures.path.string() + " have " +
+                   std::to_string(of_pictures.dims) +
+                   "; use the text tower that was trained for this model (clip-ViT-B-32-multilingual-v1 for CLIP "
+                   "ViT-B/32)"};
+}
+
+Result<Folders> read_folders(const Embedder::Options& options) {
+  Result<ModelFolder> main = read_model_folder(options.folder);
+  if (!main) return main.error();
+  Folders folders{*std::move(main), {}};
+  if (options.text_folder.empty()) return folders;
+  Result<ModelFolder> texts = read_model_folder(options.text_folder);
+  if (!texts) return texts.error();
+  if (Status fits = check_pair(folders.main, *texts); !fits) return fits.error();
+  drop_unused_tensors(folders.main.checkpoint, TowerChoice::pictures);
+  drop_unused_tensors(texts->checkpoint, TowerChoice::texts);
+  folders.texts = *std::move(texts);
+  return folders;
+}
+
+/// The content of two model cards: once if it is the same.
+std::string both(const std::string& pictures, const std::string& texts) {
+  if (pictures == texts) return pictures;
+  const auto shown = [](const std::string& text) { return text.empty() ? std::string("unknown") : text; };
+  return "pictures: " + shown(pictures) + "; texts: " + shown(texts);
+}
+
+void add_texts(const ModelFolder& texts, ModelInfo& info) {
+  info.text_folder = texts.path.string();
+  info.architecture += std::string("+") + shape_of(texts.config).architecture;
+  info.description = both(info.description, texts.card.description);
+  info.license = both(info.license, texts.card.license);
+  info.demo = info.demo || texts.card.demo;
+  info.weight_bytes += texts.checkpoint.file_bytes();
+}
+
 /// Divides by the 2-norm, computed in double. Errors: internal (not finite, or zero: a zero vector has no
 /// direction).
 Result<std::vector<float>> unit_vector(std::span<const float> raw) {
@@ -217,18 +286,41 @@ Result<std::uint32_t> token_limit(const std::string& folder, const TextInput& te
 /// The parts from which `load` makes embedders, one per precision.
 struct Parts {
   const Embedder::Options& options;
-  const ModelFolder& folder;
+  const Folders& folders;
   ModelInfo info;  ///< everything except what depends on the precision
   PixelScale pixels;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::size_t text_ids;
 };
 
-Result<std::unique_ptr<Embedder>> make_embedder(const Parts& parts, const std::string& dtype,
-                                                const Calibration* calibration, Calibration* record) {
+/// Of the towers of each folder.
+struct Calibrations {
+  Calibration main, texts;
+};
+
+Result<std::unique_ptr<Towers>> load_towers(const Parts& parts, const std::string& dtype,
+                                            const Calibrations* calibrations, Calibrations* records) {
   const Embedder::Options& options = parts.options;
-  Result<std::unique_ptr<Towers>> towers = Towers::load(parts.folder.checkpoint, parts.folder.config, parts.pixels,
-                                                        {options.device, dtype, options.threads, calibration, record});
+  const auto load = [&](const ModelFolder& folder, TowerChoice choice, Calibration Calibrations::*which) {
+    return Towers::load(
+        folder.checkpoint, folder.config, parts.pixels,
+        {options.device, dtype, options.threads, calibrations == nullptr ? nullptr : &(calibrations->*which),
+         records == nullptr ? nullptr : &(records->*which)},
+        choice);
+  };
+  const Folders& folders = parts.folders;
+  if (!folders.texts) return load(folders.main, TowerChoice::both, &Calibrations::main);
+  Result<std::unique_ptr<Towers>> pictures = load(folders.main, TowerChoice::pictures, &Calibrations::main);
+  if (!pictures) return pictures;
+  Result<std::unique_ptr<Towers>> texts = load(*folders.texts, TowerChoice::texts, &Calibrations::texts);
+  if (!texts) return texts;
+  return Towers::paired(*std::move(pictures), *std::move(texts));
+}
+
+Result<std::unique_ptr<Embedder>> make_embedder(const Parts& parts, const std::string& dtype,
+                                                const Calibrations* calibrations, Calibrations* records) {
+  const Embedder::Options& options = parts.options;
+  Result<std::unique_ptr<Towers>> towers = load_towers(parts, dtype, calibrations, records);
   if (!towers) return towers.error();
   ModelInfo info = parts.info;
   info.dtype = dtype;
@@ -238,7 +330,7 @@ Result<std::unique_ptr<Embedder>> make_embedder(const Parts& parts, const std::s
   const ImageLimits limits{options.max_image_bytes, options.max_image_pixels, options.max_image_scans,
                            options.max_image_time, options.apply_exif_orientation};
   return std::unique_ptr<Embedder>(std::make_unique<TowerEmbedder>(
-      std::move(info), parts.folder.preprocess, limits, parts.tokenizer, parts.text_ids, std::move(*towers)));
+      std::move(info), parts.folders.main.preprocess, limits, parts.tokenizer, parts.text_ids, std::move(*towers)));
 }
 
 /// The model in a lower precision, compared with float32. It is first loaded in float32 and released again.
@@ -247,8 +339,8 @@ Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
   if (Status possible = Towers::check({parts.options.device, dtype, parts.options.threads}); !possible) {
     return possible.error();
   }
-  Calibration calibration;
-  Calibration* const record = dtype == "int8" ? &calibration : nullptr;  // only int8 uses it
+  Calibrations calibrations;
+  Calibrations* const record = dtype == "int8" ? &calibrations : nullptr;  // only int8 uses it
   std::vector<Prepared> inputs;
   Vectors exact;
   {
@@ -265,7 +357,9 @@ Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
   if (!check) return check.error();
   if (!(check->lowest_cosine >= k_least_cosine)) {
     return Error{ErrorCode::unsupported,
-                 parts.info.folder + ": computed in " + dtype + " the model's vectors have a cosine of " +
+                 parts.info.folder +
+                     (parts.info.text_folder.empty() ? "" : " with the texts of " + parts.info.text_folder) +
+                     ": computed in " + dtype + " the model's vectors have a cosine of " +
                      std::to_string(check->lowest_cosine) + " to those in float32, below " +
                      std::to_string(k_least_cosine).substr(0, 4) + ": searches would have other hits; use --dtype " +
                      (dtype == "bfloat16" ? "" : "bfloat16 or ") + "float32 for it"};
@@ -277,22 +371,24 @@ Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
 }  // namespace
 
 Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
-  const Result<ModelFolder> folder = read_model_folder(options.folder);
-  if (!folder) return folder.error();
-  const ModelShape shape = shape_of(folder->config);
+  const Result<Folders> folders = read_folders(options);
+  if (!folders) return folders.error();
+  const ModelFolder* const folder = &folders->main;
+  const ModelShape shape = folders->shape();
   std::unique_ptr<Tokenizer> tokenizer;
   std::uint32_t max_tokens = 0;
   std::size_t text_ids = 0;
   if (shape.text) {
     if (shape.text->padded) text_ids = shape.text->max_tokens;
-    const Result<std::uint32_t> limit = token_limit(options.folder, *shape.text, options.max_tokens);
+    const Result<std::uint32_t> limit = token_limit(folders->of_texts().path.string(), *shape.text, options.max_tokens);
     if (!limit) return limit.error();
     max_tokens = *limit;
-    Result<std::unique_ptr<Tokenizer>> loaded = load_matching_tokenizer(*folder, *shape.text);
+    Result<std::unique_ptr<Tokenizer>> loaded = load_matching_tokenizer(folders->of_texts(), *shape.text);
     if (!loaded) return loaded.error();
     tokenizer = std::move(*loaded);
   }
   ModelInfo info = describe_model(*folder, shape);
+  if (folders->texts) add_texts(*folders->texts, info);
   info.max_tokens = max_tokens;
   const Result<float> logit_scale = read_logit_scale(folder->checkpoint);
   if (!logit_scale) return logit_scale.error();
@@ -303,7 +399,7 @@ Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
   PixelScale pixels;
   if (folder->preprocess)
     pixels = {folder->preprocess->rescale_factor, folder->preprocess->mean, folder->preprocess->std};
-  const Parts parts{options, *folder, std::move(info), pixels, std::move(tokenizer), text_ids};
+  const Parts parts{options, *folders, std::move(info), pixels, std::move(tokenizer), text_ids};
   return options.dtype == k_exact_dtype ? make_embedder(parts, options.dtype, nullptr, nullptr)
                                         : make_checked_embedder(parts);
 }

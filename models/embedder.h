@@ -25,8 +25,11 @@ struct PrecisionCheck {
 
 /// The properties of a loaded model.
 struct ModelInfo {
-  std::string architecture;     ///< "clip", "eva-clip", "jina-clip", "jina-clip-v2", "siglip"
+  /// "clip", "eva-clip", "jina-clip", "jina-clip-v2", "siglip", "chinese-clip", "distilbert", "bert"; "clip+distilbert": with the
+  /// texts of the second
+  std::string architecture;
   std::string folder;           ///< the folder it was read from
+  std::string text_folder;      ///< the folder that its texts are embedded by; empty: the same
   std::string description;      ///< the model card's first sentence, or empty
   std::string license;          ///< from the model card's front matter ("license: ..."), else that of the
                                 ///< published weights of this architecture, if it has only one, else empty
@@ -62,7 +65,10 @@ struct ModelInfo {
 class Embedder {
  public:
   struct Options {
-    std::string folder;          ///< config.json or open_clip_config.json, *.safetensors, ...
+    std::string folder;  ///< config.json or open_clip_config.json, *.safetensors, ...
+    /// Its text tower embeds the texts; `folder` then embeds only pictures, and a text tower there is not read. Vectors
+    /// of both must have the same length. Empty: `folder` embeds both.
+    std::string text_folder;
     std::string device = "cpu";  ///< "cpu" or "cuda[:N]"
     /// What the towers compute in: "float32", "bfloat16", "int8" (on the CPU) or "float16". A lower precision than
     /// float32 is compared with float32 when the model is loaded, and refused if a cosine is below 0.99.

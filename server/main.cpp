@@ -68,7 +68,9 @@ serving::PreparationPool::Options preparation_options(const ServerOptions& optio
 }
 
 Result<std::string> fingerprint_of(const models::Embedder::Options& model) {
-  return models::model_fingerprint(model.folder, model.dtype, model.apply_exif_orientation);
+  return model.text_folder.empty()
+             ? models::model_fingerprint(model.folder, model.dtype, model.apply_exif_orientation)
+             : models::model_fingerprint(model.folder, model.text_folder, model.dtype, model.apply_exif_orientation);
 }
 
 /// A thread that hangs cannot be ended, and neither drains nor destructors would come to an end. What was acknowledged
@@ -428,10 +430,12 @@ void tell_of_models(const serving::EmbeddingService& service, api::Metrics& metr
     }
     spdlog::info(
         "model [{}]: {} of {} floats, {} tokens, {} px, {}{} on {} by {}, fingerprint {}, loaded in {:.2f} s "
-        "from {}{}",
+        "from {}{}{}",
         status.name, status.info->architecture, status.info->dims, status.info->max_tokens, status.info->image_size,
         status.info->dtype, precision, status.info->device, status.info->products, status.fingerprint,
-        status.load_seconds, status.info->folder, status.info->demo ? " (a demo model, trained only on drawings)" : "");
+        status.load_seconds, status.info->folder,
+        status.info->text_folder.empty() ? "" : ", texts from " + status.info->text_folder,
+        status.info->demo ? " (a demo model, trained only on drawings)" : "");
     if (status.info->non_commercial) {
       spdlog::warn(
           "model [{}]: its licence, {}, excludes commercial use: for that, ask its owner for another licence, or use "

@@ -207,17 +207,22 @@ void add_picture_urls(Table& table, ServerOptions& options) {
 }
 
 /// The option table. docs/server.md shows it as --help prints it.
-void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
-                 NamedValues& dtypes, NamedValues& labels) {
+void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& text_towers,
+                 NamedValues& max_tokens, NamedValues& dtypes, NamedValues& labels) {
   Table table(app);
   const CLI::Validator port = plain(CLI::Range(0, 65535)),
                        pixels = plain(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50));
 
   table.group("Models");
-  table.named_values("--model", models, "FOLDER",
-                     "A model: any name, and its folder in Hugging Face's or OpenCLIP's layout; repeatable. A name has "
-                     "up to 96 letters, digits, "
-                     "'.', '_' and '-', with slashes allowed inside: google/siglip2-base-patch16-224");
+  table.named_values(
+      "--model", models, "FOLDER",
+      "A model: any name, and its folder in Hugging Face's, OpenCLIP's or sentence-transformers' layout; "
+      "repeatable. A name has up to 96 letters, digits, "
+      "'.', '_' and '-', with slashes allowed inside: google/siglip2-base-patch16-224");
+  table.named_values("--text-tower", text_towers, "FOLDER",
+                     "Embed this model's texts with the text tower in FOLDER; its own folder then embeds only "
+                     "pictures. For towers that were trained to fit: clip-ViT-B-32-multilingual-v1 for CLIP ViT-B/32; "
+                     "repeatable");
   table.named_values("--labels", labels, "FILE",
                      "Labels for classification: any name, and a file with one label per line; repeatable");
   table.named_values("--max-tokens", max_tokens, "NUMBER",
@@ -451,6 +456,16 @@ serving::ModelSpec& model_named(const char* flag, const std::string& name, std::
   return *model;
 }
 
+/// NAME=FOLDER for one of the models. Loading the model checks whether the two fit.
+void read_text_tower(const std::string& text, std::vector<serving::ModelSpec>& models) {
+  auto [name, folder] = split_named_value("--text-tower", text, "NAME=FOLDER");
+  serving::ModelSpec& model = model_named("--text-tower", name, models);
+  if (!model.embedder.text_folder.empty()) {
+    throw CLI::ValidationError("--text-tower", "the name [" + name + "] appears twice");
+  }
+  model.embedder.text_folder = std::move(folder);
+}
+
 /// DTYPE for all models, NAME=DTYPE for one.
 void read_dtypes(const NamedValues& texts, std::vector<serving::ModelSpec>& models) {
   static const std::set<std::string> k_dtypes{"float32", "bfloat16", "int8", "float16"};
@@ -562,19 +577,20 @@ int available_cores() {
 
 std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
   ServerOptions options;
-  NamedValues models, max_tokens, dtypes, labels;
+  NamedValues models, text_towers, max_tokens, dtypes, labels;
   CLI::App app(
-      "Serves image and text embeddings of CLIP, SigLIP and jina-clip models through APIs that Elasticsearch can call.",
+      "Serves image and text embeddings of CLIP, SigLIP, Chinese-CLIP and jina-clip models through APIs that Elasticsearch can call.",
       "sightline-server");
   app.set_version_flag("--version", "sightline-server " SIGHTLINE_VERSION);
   app.get_formatter()->column_width(44);
-  add_options(app, options, models, max_tokens, dtypes, labels);
+  add_options(app, options, models, text_towers, max_tokens, dtypes, labels);
   try {
     app.parse(argc, argv);
     if (options.threads == 0) options.threads = available_cores();
     if (options.preparation_threads == 0) options.preparation_threads = available_cores();
     if (models.empty()) throw CLI::RequiredError("--model NAME=FOLDER");
     for (const std::string& model : models) options.models.push_back(read_model(model, options));
+    for (const std::string& tower : text_towers) read_text_tower(tower, options.models);
     for (const std::string& limit : max_tokens) read_max_tokens(limit, options.models);
     read_dtypes(dtypes, options.models);
     for (const std::string& set : labels) read_labels(set, options);

@@ -47,7 +47,7 @@ Result<std::string> read_text_file(const std::filesystem::path& file, std::size_
   return text;
 }
 
-Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t max_bytes) {
+Result<JsonFile> JsonFile::parse(const std::filesystem::path& file, std::size_t max_bytes) {
   const Result<std::string> text = read_text_file(file, max_bytes);
   if (!text) return text.error();
   JsonFile result;
@@ -57,9 +57,19 @@ Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t m
     return Error{ErrorCode::corrupt_data, file.string() + " is not JSON in UTF-8: " + json::message(fault, k_limits) +
                                               ", at byte " + std::to_string(fault.offset)};
   }
-  if (!result.document_->IsObject())
-    return Error{ErrorCode::corrupt_data, file.string() + " does not hold a JSON object"};
   return result;
+}
+
+Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t max_bytes) {
+  Result<JsonFile> result = parse(file, max_bytes);
+  if (!result || result->root().IsObject()) return result;
+  return Error{ErrorCode::corrupt_data, file.string() + " does not hold a JSON object"};
+}
+
+Result<JsonFile> JsonFile::read_list(const std::filesystem::path& file, std::size_t max_bytes) {
+  Result<JsonFile> result = parse(file, max_bytes);
+  if (!result || result->root().IsArray()) return result;
+  return Error{ErrorCode::corrupt_data, file.string() + " does not hold a JSON list"};
 }
 
 const rapidjson::Value* given_member(const rapidjson::Value& object, const char* key) {

@@ -16,17 +16,21 @@ namespace sightline::models {
 /// The file's bytes. Errors: not_found; unsupported (no regular file); too_large (over `max_bytes`).
 Result<std::string> read_text_file(const std::filesystem::path& file, std::size_t max_bytes);
 
-/// A JSON file whose root is an object.
+/// A JSON file whose root is an object, or a list.
 class JsonFile {
  public:
   /// Parses without recursion and with UTF-8 checked. Errors: those of read_text_file; corrupt_data
-  /// (naming file and byte).
+  /// (naming file and byte; the root is not an object).
   static Result<JsonFile> read(const std::filesystem::path& file, std::size_t max_bytes = 1u << 20);
+  /// The same for a file whose root is a list.
+  static Result<JsonFile> read_list(const std::filesystem::path& file, std::size_t max_bytes = 1u << 20);
 
   const std::filesystem::path& path() const { return path_; }
   const rapidjson::Value& root() const { return *document_; }
 
  private:
+  static Result<JsonFile> parse(const std::filesystem::path& file, std::size_t max_bytes);
+
   std::filesystem::path path_;
   std::unique_ptr<rapidjson::Document> document_;
 };

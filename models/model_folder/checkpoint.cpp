@@ -24,10 +24,10 @@ Error open_clip_layout(const std::string& found) {
               "Hugging Face's names (text_model..., vision_model...) of the same model"};
 }
 
-/// The folder inside a sentence-transformers folder (which has a modules.json) that has the model itself, such as
-/// 0_CLIPModel; empty if it is not such a folder.
+/// The folder inside a sentence-transformers folder (which has a modules.json, but no config.json) that has the model
+/// itself, such as 0_CLIPModel; empty if it is not such a folder.
 std::string sentence_transformers_part(const std::filesystem::path& folder) {
-  if (!is_there(folder / "modules.json")) return {};
+  if (!is_there(folder / "modules.json") || is_there(folder / "config.json")) return {};
   std::error_code error;
   std::set<std::string> parts;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
@@ -59,8 +59,8 @@ Error no_weights(const std::filesystem::path& folder) {
     if (is_there(folder / name)) {
       return {ErrorCode::unsupported, where + " has its weights only as " + name +
                                           ", a pickle, which can run code when loaded and so is refused; "
-                                          "convert it once: python3 -c \"from transformers import CLIPModel; "
-                                          "CLIPModel.from_pretrained('" +
+                                          "convert it once: python3 -c \"from transformers import AutoModel; "
+                                          "AutoModel.from_pretrained('" +
                                           where + "').save_pretrained('" + where + "', safe_serialization=True)\""};
     }
   }
@@ -152,6 +152,15 @@ Checkpoint Checkpoint::without_tensors() const {
 
 void Checkpoint::add(const std::string& name, TensorView tensor) {
   tensors_.emplace(name, std::move(tensor));
+}
+
+void Checkpoint::join(const Checkpoint& other, const std::string& prefix) {
+  for (const auto& [name, tensor] : other.tensors_) tensors_.emplace(prefix + name, tensor);
+  file_bytes_ += other.file_bytes_;
+}
+
+void Checkpoint::drop(std::string_view beginning) {
+  std::erase_if(tensors_, [&](const auto& tensor) { return tensor.first.starts_with(beginning); });
 }
 
 Result<Checkpoint> Checkpoint::open(const std::filesystem::path& folder) {

@@ -27,15 +27,6 @@ Result<ClipTextConfig> read_text(const rapidjson::Value* object, const std::stri
   return config;
 }
 
-Result<ClipVisionConfig> read_vision(const rapidjson::Value* object, const std::string& place) {
-  ObjectReader reader(object, place);
-  ClipVisionConfig config;
-  config.transformer = read_transformer(reader, k_vision_defaults);
-  config.grid = read_patch_grid(reader, {224, 32});
-  if (!reader.status()) return reader.status().error();
-  return config;
-}
-
 bool has_architecture(const rapidjson::Value& root, std::string_view name) {
   const rapidjson::Value* architectures = given_member(root, "architectures");
   if (architectures == nullptr || !architectures->IsArray()) return false;
@@ -45,20 +36,23 @@ bool has_architecture(const rapidjson::Value& root, std::string_view name) {
   return false;
 }
 
-/// One half of a two-tower config: the legacy key has priority.
-struct Half {
-  const rapidjson::Value* object;
-  std::string place;
-};
+}  // namespace
 
-Half find_half(const JsonFile& config, const std::string& key) {
+ConfigPart find_config_part(const JsonFile& config, const std::string& key) {
   const std::string legacy = key + "_dict";
   const rapidjson::Value* object = given_member(config.root(), legacy.c_str());
   if (object != nullptr) return {object, config.path().string() + ": " + legacy};
   return {given_member(config.root(), key.c_str()), config.path().string() + ": " + key};
 }
 
-}  // namespace
+Result<ClipVisionConfig> read_clip_vision_config(const ConfigPart& part) {
+  ObjectReader reader(part.object, part.place);
+  ClipVisionConfig config;
+  config.transformer = read_transformer(reader, k_vision_defaults);
+  config.grid = read_patch_grid(reader, {224, 32});
+  if (!reader.status()) return reader.status().error();
+  return config;
+}
 
 Result<ClipConfig> read_clip_config(const JsonFile& config) {
   const std::string file = config.path().string();
@@ -69,10 +63,10 @@ Result<ClipConfig> read_clip_config(const JsonFile& config) {
   if (!reader.status()) return reader.status().error();
 
   bool wants_text = true, wants_vision = true;
-  Half text{&config.root(), file + ": top level"}, vision = text;
+  ConfigPart text{&config.root(), file + ": top level"}, vision = text;
   if (model_type == "clip") {
-    text = find_half(config, "text_config");
-    vision = find_half(config, "vision_config");
+    text = find_config_part(config, "text_config");
+    vision = find_config_part(config, "vision_config");
     wants_vision = !has_architecture(config.root(), "CLIPTextModelWithProjection");
     wants_text = !has_architecture(config.root(), "CLIPVisionModelWithProjection");
   } else if (model_type == "clip_text_model") {
@@ -86,7 +80,7 @@ Result<ClipConfig> read_clip_config(const JsonFile& config) {
     clip.text = *read;
   }
   if (wants_vision) {
-    Result<ClipVisionConfig> read = read_vision(vision.object, vision.place);
+    Result<ClipVisionConfig> read = read_clip_vision_config(vision);
     if (!read) return read.error();
     clip.vision = *read;
   }

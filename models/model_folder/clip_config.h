@@ -31,6 +31,18 @@ struct ClipConfig {
   std::optional<ClipVisionConfig> vision;  ///< absent in a text-only export
 };
 
+/// One tower's part of a two-tower config.json; the place is for messages.
+struct ConfigPart {
+  const rapidjson::Value* object;  ///< null: absent
+  std::string place;
+};
+
+/// `key`, or the legacy `key`_dict, which has priority.
+ConfigPart find_config_part(const JsonFile& config, const std::string& key);
+
+/// Reads the sizes of CLIP's vision tower; the defaults are those of ViT-B/32. Errors: as below.
+Result<ClipVisionConfig> read_clip_vision_config(const ConfigPart& part);
+
 /// Reads a `config.json` of model_type clip, clip_text_model or clip_vision_model as transformers' CLIPConfig does:
 /// - Missing keys take the classes' defaults, those of ViT-B/32; a legal file can omit almost everything.
 /// - If the legacy `text_config_dict` (`vision_config_dict`) is given, it and the defaults replace `text_config`

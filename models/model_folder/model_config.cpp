@@ -44,6 +44,19 @@ ModelShape shape(const OpenClipConfig& config) {
           std::visit([](const auto& text) { return text_input(text); }, config.text), config.image_size()};
 }
 
+TextInput text_input(const BertTextConfig& text) {
+  return {text.encoder.vocabulary_size, text.usual_tokens, text.encoder.max_tokens, false};
+}
+
+ModelShape shape(const SentenceTransformersConfig& config) {
+  const bool is_bert = config.text.encoder.kind == BertConfig::Kind::bert;
+  return {is_bert ? "bert" : "distilbert", config.text.dims(), text_input(config.text), {}};
+}
+
+ModelShape shape(const ChineseClipConfig& config) {
+  return {"chinese-clip", config.projection_dim, text_input(config.text), config.vision.grid.image_size};
+}
+
 template <class Config>
 Result<ModelConfig> any(const Result<Config>& config) {
   if (!config) return config.error();
@@ -71,10 +84,19 @@ Result<ModelConfig> read_model_config(const JsonFile& config) {
                      "masks and positions resized for each picture; use a SigLIP2 of fixed resolution, such as "
                      "google/siglip2-base-patch16-224, whose model_type is siglip"};
   }
-  return Error{ErrorCode::unsupported,
-               file + ": model_type is \"" + model_type +
-                   "\"; clip, siglip (and the halves of both, such as clip_text_model and siglip_vision_model) "
-                   "and jina_clip are supported"};
+  if (model_type == "chinese_clip") return any(read_chinese_clip_config(config));
+  if (model_type == "bert" || model_type == "distilbert") {
+    return Error{ErrorCode::unsupported,
+                 file + ": model_type is \"" + model_type + "\", a text tower of sentence-transformers, but " +
+                     k_modules_file +
+                     " beside it is missing: download the whole repository again, with its folders (1_Pooling, ...), "
+                     "with `huggingface-cli download`"};
+  }
+  return Error{
+      ErrorCode::unsupported,
+      file + ": model_type is \"" + model_type +
+          "\"; clip, siglip (and the halves of both, such as clip_text_model and siglip_vision_model) "
+          "chinese_clip and jina_clip are supported, and bert and distilbert as text towers of sentence-transformers"};
 }
 
 ModelShape shape_of(const ModelConfig& config) {

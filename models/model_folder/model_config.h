@@ -8,14 +8,17 @@
 
 #include "base/result.h"
 #include "models/files/json_file.h"
+#include "models/model_folder/chinese_clip_config.h"
 #include "models/model_folder/clip_config.h"
 #include "models/model_folder/jina_clip_config.h"
 #include "models/model_folder/open_clip_config.h"
+#include "models/model_folder/sentence_transformers.h"
 #include "models/model_folder/siglip_config.h"
 
 namespace sightline::models {
 
-using ModelConfig = std::variant<ClipConfig, JinaClipConfig, SiglipConfig, OpenClipConfig>;
+using ModelConfig = std::variant<ClipConfig, JinaClipConfig, SiglipConfig, OpenClipConfig, SentenceTransformersConfig,
+                                 ChineseClipConfig>;
 
 /// Reads config.json by its model_type. Errors: unsupported (another model_type, with an explanation);
 /// those of the family's reader.
@@ -27,6 +30,9 @@ struct TextInput {
   std::uint32_t max_tokens = 0;    ///< the highest limit that can be set
   bool padded = false;             ///< every text has max_tokens ids: short texts are padded
 };
+
+/// The towers of a model that are used.
+enum class TowerChoice : std::uint8_t { both, texts, pictures };
 
 /// The inputs and outputs of a model.
 struct ModelShape {

@@ -8,6 +8,7 @@
 #include "models/model_folder/open_clip_config.h"
 #include "models/model_folder/open_clip_tensors.h"
 #include "models/model_folder/preprocessor_config.h"
+#include "models/model_folder/sentence_transformers.h"
 
 namespace sightline::models {
 namespace {
@@ -48,9 +49,30 @@ Result<ModelFolder> read_open_clip_folder(const std::filesystem::path& folder) {
   return ModelFolder{folder, FolderLayout::open_clip, *config, *preprocess, std::move(*checkpoint), {}};
 }
 
+Result<ModelFolder> read_sentence_transformers_folder(const std::filesystem::path& folder) {
+  const Result<SentenceTransformersConfig> config = read_sentence_transformers(folder);
+  if (!config) return config.error();
+  Result<Checkpoint> checkpoint = sentence_transformers_weights(folder, *config);
+  if (!checkpoint) return checkpoint.error();
+  return ModelFolder{folder, FolderLayout::sentence_transformers, *config, {}, std::move(*checkpoint), {}};
+}
+
+Result<ModelFolder> read_folder(const std::filesystem::path& folder) {
+  switch (layout_of(folder)) {
+    case FolderLayout::hugging_face:
+      return read_hugging_face_folder(folder);
+    case FolderLayout::open_clip:
+      return read_open_clip_folder(folder);
+    case FolderLayout::sentence_transformers:
+      return read_sentence_transformers_folder(folder);
+  }
+  return read_hugging_face_folder(folder);
+}
+
 }  // namespace
 
 FolderLayout layout_of(const std::filesystem::path& folder) {
+  if (is_sentence_transformers(folder)) return FolderLayout::sentence_transformers;
   if (!is_there(folder / k_open_clip_config_file)) return FolderLayout::hugging_face;
   if (!is_there(folder / "config.json")) return FolderLayout::open_clip;
   const Result<Checkpoint> checkpoint = Checkpoint::open(folder);
@@ -66,9 +88,16 @@ FolderLayout layout_of(const std::filesystem::path& folder) {
   return has_its_names ? FolderLayout::hugging_face : FolderLayout::open_clip;
 }
 
+void drop_unused_tensors(Checkpoint& checkpoint, TowerChoice choice) {
+  // The names of all families: text_model..., text_projection..., vision_model..., visual_projection...
+  if (choice == TowerChoice::pictures) checkpoint.drop("text_");
+  if (choice == TowerChoice::texts) {
+    for (const char* beginning : {"vision_", "visual_", "logit_"}) checkpoint.drop(beginning);
+  }
+}
+
 Result<ModelFolder> read_model_folder(const std::filesystem::path& folder) {
-  Result<ModelFolder> read =
-      layout_of(folder) == FolderLayout::open_clip ? read_open_clip_folder(folder) : read_hugging_face_folder(folder);
+  Result<ModelFolder> read = read_folder(folder);
   if (read) read->card = read_model_card(folder);
   return read;
 }

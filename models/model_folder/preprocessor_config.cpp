@@ -108,12 +108,18 @@ Processor read_type(ObjectReader& reader) {
        {"CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"}) {
     if (type == known) return Processor::clip;
   }
+  // With CLIP's keys and defaults.
+  for (const char* known : {"ChineseCLIPImageProcessor", "ChineseCLIPImageProcessorFast",
+                            "ChineseCLIPImageProcessorPil", "ChineseCLIPFeatureExtractor"}) {
+    if (type == known) return Processor::clip;
+  }
   for (const char* known : {"SiglipImageProcessor", "SiglipImageProcessorFast", "SiglipImageProcessorPil"}) {
     if (type == known) return Processor::siglip;
   }
-  reader.refuse(
-      key, ErrorCode::unsupported,
-      "is \"" + type + "\"; CLIPImageProcessor, SiglipImageProcessor and JinaCLIPImageProcessor are supported");
+  reader.refuse(key, ErrorCode::unsupported,
+                "is \"" + type +
+                    "\"; CLIPImageProcessor, ChineseCLIPImageProcessor, SiglipImageProcessor and "
+                    "JinaCLIPImageProcessor are supported");
   return Processor::clip;
 }
 

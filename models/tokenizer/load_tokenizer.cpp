@@ -30,7 +30,9 @@ Loaded from_json(const rapidjson::Value& root, const std::filesystem::path& fold
     return files ? make_clip_tokenizer(*files) : files.error();
   }
   if (type == "\"WordPiece\"") {
-    const Result<WordPieceFiles> files = read_word_piece_json(root);
+    const Result<std::vector<JsonFile>> settings = read_settings(folder);
+    if (!settings) return settings.error();
+    const Result<WordPieceFiles> files = read_word_piece_json(root, *settings);
     return files ? Loaded(make_bert_tokenizer(*files)) : files.error();
   }
   if (type == "\"Unigram\"") {

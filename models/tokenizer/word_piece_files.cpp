@@ -1,4 +1,5 @@
 // BERT's vocabularies: tokenizer.json, or vocab.txt with tokenizer_config.json.
+#include <algorithm>
 #include <array>
 #include <tuple>
 #include <utility>
@@ -11,6 +12,8 @@ namespace {
 
 using rapidjson::Value;
 
+constexpr const char* k_settings_file = "tokenizer_config.json";
+
 /// strip_accents defaults to the value of lowercase.
 BertNormalizer read_normalizer(const Value& json, const char* chinese_key, const char* lowercase_key) {
   BertNormalizer normalizer;
@@ -21,9 +24,43 @@ BertNormalizer read_normalizer(const Value& json, const char* chinese_key, const
   return normalizer;
 }
 
+/// transformers builds its tokenizer from tokenizer_config.json, other programs from tokenizer.json: if the two
+/// contradict each other, there is no right answer. Only what tokenizer_config.json states is compared.
+Status check_settings(const BertNormalizer& normalizer, const std::vector<JsonFile>& settings) {
+  for (const JsonFile& json : settings) {
+    if (json.path().filename() != k_settings_file) continue;
+    const Value& root = json.root();
+    const bool is_same = bool_member(root, "do_lower_case", normalizer.lowercase) == normalizer.lowercase &&
+                         bool_member(root, "strip_accents", normalizer.strip_accents) == normalizer.strip_accents &&
+                         bool_member(root, "tokenize_chinese_chars", normalizer.space_chinese_letters) ==
+                             normalizer.space_chinese_letters;
+    if (is_same) continue;
+    return Error{ErrorCode::corrupt_data,
+                 "normalizer contradicts do_lower_case, strip_accents or tokenize_chinese_chars of "
+                 "tokenizer_config.json; the files are of different models"};
+  }
+  return {};
+}
+
+/// Without the setting texts are lower-cased, so a cased vocabulary would give wrong ids unnoticed.
+Status check_case(const Vocabulary& vocabulary, const std::vector<JsonFile>& settings) {
+  for (const JsonFile& json : settings) {
+    if (json.path().filename() == k_settings_file && given_member(json.root(), "do_lower_case") != nullptr) return {};
+  }
+  for (const auto& [token, id] : vocabulary) {
+    if (token.starts_with('[') && token.ends_with(']')) continue;  // [CLS] and the like
+    if (std::none_of(token.begin(), token.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) continue;
+    return Error{ErrorCode::not_found,
+                 "vocab.txt has tokens with capital letters (\"" + token +
+                     "\"), but tokenizer_config.json does not set do_lower_case, so texts might lose theirs: download "
+                     "tokenizer_config.json of the same model"};
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<WordPieceFiles> read_word_piece_json(const Value& root) {
+Result<WordPieceFiles> read_word_piece_json(const Value& root, const std::vector<JsonFile>& settings) {
   const Value* model = given_member(root, "model");
   if (model == nullptr) return unsupported_tokenizer("model is missing, not \"WordPiece\"");
   WordPieceFiles files;
@@ -46,6 +83,7 @@ Result<WordPieceFiles> read_word_piece_json(const Value& root) {
     return unsupported_tokenizer("normalizer is " + type_of(normalizer) + ", not BertNormalizer");
   }
   files.normalizer = read_normalizer(*normalizer, "handle_chinese_chars", "lowercase");
+  if (Status good = check_settings(files.normalizer, settings); !good) return good.error();
   const Value* pre_tokenizer = given_member(root, "pre_tokenizer");
   if (type_of(pre_tokenizer) != "\"BertPreTokenizer\"") {
     return unsupported_tokenizer("pre_tokenizer is " + type_of(pre_tokenizer) + ", not BertPreTokenizer");
@@ -72,6 +110,9 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
     if (line.ends_with('\r')) line.remove_suffix(1);
     files.vocabulary[std::string(line)] = id;  // if a token occurs twice, the last id counts
   }
+  if (Status good = check_case(files.vocabulary, *settings); !good) {
+    return Error{good.error().code, folder.string() + ": " + good.error().message};
+  }
   std::int32_t other = 0;
   const std::array specials{std::tuple{"cls_token", "[CLS]", &files.specials.frame.begin_id.emplace()},
                             std::tuple{"sep_token", "[SEP]", &files.specials.frame.end_id},
@@ -88,7 +129,7 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
     }
   }
   for (const JsonFile& json : *settings) {
-    if (json.path().filename() != "tokenizer_config.json") continue;
+    if (json.path().filename() != k_settings_file) continue;
     files.normalizer = read_normalizer(json.root(), "tokenize_chinese_chars", "do_lower_case");
   }
   return files;

@@ -64,6 +64,7 @@ std::unique_ptr<TextTower> make_xlm_roberta_text(WeightBinder& weights, const Xl
                                                  const Compute& compute);
 std::unique_ptr<VisionTower> make_eva_vision(WeightBinder& weights, const EvaVisionConfig& config,
                                              const PixelScale& pixels, const Compute& compute);
+std::unique_ptr<TextTower> make_bert_text(WeightBinder& weights, const BertTextConfig& config, const Compute& compute);
 std::unique_ptr<TextTower> make_siglip_text(WeightBinder& weights, const SiglipTextConfig& config,
                                             const Compute& compute);
 std::unique_ptr<VisionTower> make_siglip_vision(WeightBinder& weights, const SiglipVisionConfig& config,

@@ -43,54 +43,75 @@ void append_rows(const at::Tensor& rows, std::vector<float>& out) {
   out.insert(out.end(), data, data + floats.numel());
 }
 
-/// The towers of one family; null if the model does not have them.
-struct Pair {
-  std::unique_ptr<TextTower> text;
-  std::unique_ptr<VisionTower> vision;
+/// What the towers of a model are made from.
+struct Making {
+  WeightBinder& weights;
+  const PixelScale& pixels;
+  const Compute& compute;
+  TowerChoice choice;
+
+  bool texts() const { return choice != TowerChoice::pictures; }
+  bool pictures() const { return choice != TowerChoice::texts; }
 };
 
-Pair make_pair(WeightBinder& weights, const ClipConfig& config, const PixelScale& pixels, const Compute& compute) {
-  Pair pair;
-  if (config.text) pair.text = make_clip_text(weights, *config.text, config.projection_dim, compute);
-  if (config.vision) {
-    pair.vision = make_clip_vision(weights, *config.vision, config.projection_dim, pixels, compute);
-  }
-  return pair;
+std::unique_ptr<TextTower> text_tower(const Making& of, const ClipConfig& config) {
+  return config.text ? make_clip_text(of.weights, *config.text, config.projection_dim, of.compute) : nullptr;
 }
 
-Pair make_pair(WeightBinder& weights, const JinaClipConfig& config, const PixelScale& pixels, const Compute& compute) {
-  Pair pair;
-  if (const auto* text = std::get_if<JinaTextConfig>(&config.text)) {
-    pair.text = make_jina_text(weights, *text, compute);
-  } else {
-    pair.text = make_xlm_roberta_text(weights, std::get<XlmRobertaTextConfig>(config.text), compute);
-  }
-  pair.vision = make_eva_vision(weights, config.vision, pixels, compute);
-  return pair;
+std::unique_ptr<VisionTower> vision_tower(const Making& of, const ClipConfig& config) {
+  return config.vision ? make_clip_vision(of.weights, *config.vision, config.projection_dim, of.pixels, of.compute)
+                       : nullptr;
 }
 
-Pair make_pair(WeightBinder& weights, const SiglipConfig& config, const PixelScale& pixels, const Compute& compute) {
-  Pair pair;
-  if (config.text) pair.text = make_siglip_text(weights, *config.text, compute);
-  if (config.vision) pair.vision = make_siglip_vision(weights, *config.vision, pixels, compute);
-  return pair;
+std::unique_ptr<TextTower> text_tower(const Making& of, const JinaClipConfig& config) {
+  if (const auto* jina = std::get_if<JinaTextConfig>(&config.text))
+    return make_jina_text(of.weights, *jina, of.compute);
+  return make_xlm_roberta_text(of.weights, std::get<XlmRobertaTextConfig>(config.text), of.compute);
 }
 
-Pair make_pair(WeightBinder& weights, const OpenClipConfig& config, const PixelScale& pixels, const Compute& compute) {
-  Pair pair;
-  if (const auto* clip_text = std::get_if<ClipTextConfig>(&config.text)) {
-    pair.text = make_clip_text(weights, *clip_text, config.dims, compute);
-  } else {
-    pair.text = make_siglip_text(weights, std::get<SiglipTextConfig>(config.text), compute);
+std::unique_ptr<VisionTower> vision_tower(const Making& of, const JinaClipConfig& config) {
+  return make_eva_vision(of.weights, config.vision, of.pixels, of.compute);
+}
+
+std::unique_ptr<TextTower> text_tower(const Making& of, const SiglipConfig& config) {
+  return config.text ? make_siglip_text(of.weights, *config.text, of.compute) : nullptr;
+}
+
+std::unique_ptr<VisionTower> vision_tower(const Making& of, const SiglipConfig& config) {
+  return config.vision ? make_siglip_vision(of.weights, *config.vision, of.pixels, of.compute) : nullptr;
+}
+
+std::unique_ptr<TextTower> text_tower(const Making& of, const OpenClipConfig& config) {
+  if (const auto* clip = std::get_if<ClipTextConfig>(&config.text)) {
+    return make_clip_text(of.weights, *clip, config.dims, of.compute);
   }
-  if (const auto* clip_vision = std::get_if<ClipVisionConfig>(&config.vision)) {
-    pair.vision = make_clip_vision(weights, *clip_vision, config.dims, pixels, compute);
-  } else if (const auto* siglip_vision = std::get_if<SiglipVisionConfig>(&config.vision)) {
-    pair.vision = make_siglip_vision(weights, *siglip_vision, pixels, compute);
-  } else {
-    pair.vision = make_eva_vision(weights, std::get<EvaVisionConfig>(config.vision), pixels, compute);
+  return make_siglip_text(of.weights, std::get<SiglipTextConfig>(config.text), of.compute);
+}
+
+std::unique_ptr<VisionTower> vision_tower(const Making& of, const OpenClipConfig& config) {
+  if (const auto* clip = std::get_if<ClipVisionConfig>(&config.vision)) {
+    return make_clip_vision(of.weights, *clip, config.dims, of.pixels, of.compute);
   }
-  return pair;
+  if (const auto* siglip = std::get_if<SiglipVisionConfig>(&config.vision)) {
+    return make_siglip_vision(of.weights, *siglip, of.pixels, of.compute);
+  }
+  return make_eva_vision(of.weights, std::get<EvaVisionConfig>(config.vision), of.pixels, of.compute);
+}
+
+std::unique_ptr<TextTower> text_tower(const Making& of, const SentenceTransformersConfig& config) {
+  return make_bert_text(of.weights, config.text, of.compute);
+}
+
+std::unique_ptr<VisionTower> vision_tower(const Making&, const SentenceTransformersConfig&) {
+  return nullptr;
+}
+
+std::unique_ptr<TextTower> text_tower(const Making& of, const ChineseClipConfig& config) {
+  return make_bert_text(of.weights, config.text, of.compute);
+}
+
+std::unique_ptr<VisionTower> vision_tower(const Making& of, const ChineseClipConfig& config) {
+  return make_clip_vision(of.weights, config.vision, config.projection_dim, of.pixels, of.compute);
 }
 
 bool may_have_logit_bias(const ModelConfig& config) {
@@ -99,12 +120,13 @@ bool may_have_logit_bias(const ModelConfig& config) {
 
 class TorchTowers final : public Towers {
  public:
-  TorchTowers(const Compute& compute, WeightBinder& weights, const ModelConfig& config, const PixelScale& pixels)
-      : compute_(compute), device_(compute.device.str()), dims_(shape_of(config).dims) {
-    auto [text, vision] =
-        std::visit([&](const auto& family) { return make_pair(weights, family, pixels, compute); }, config);
-    text_ = std::move(text);
-    vision_ = std::move(vision);
+  /// A tower is null if the model does not have it or it is not used.
+  TorchTowers(const Making& of, const ModelConfig& config)
+      : compute_(of.compute), device_(of.compute.device.str()), dims_(shape_of(config).dims) {
+    const Compute& compute = of.compute;
+    WeightBinder& weights = of.weights;
+    if (of.texts()) text_ = std::visit([&](const auto& family) { return text_tower(of, family); }, config);
+    if (of.pictures()) vision_ = std::visit([&](const auto& family) { return vision_tower(of, family); }, config);
     // For scores between vectors, not for vectors.
     weights.ignore("logit_scale");
     if (may_have_logit_bias(config)) weights.ignore("logit_bias");
@@ -222,7 +244,8 @@ Status Towers::check(const ComputeOptions& options) {
 }
 
 Result<std::unique_ptr<Towers>> Towers::load(const Checkpoint& checkpoint, const ModelConfig& config,
-                                             const PixelScale& pixels, const ComputeOptions& options) {
+                                             const PixelScale& pixels, const ComputeOptions& options,
+                                             TowerChoice choice) {
   use_one_inter_op_thread();
   Result<Compute> compute = make_compute(options);
   if (!compute) return compute.error();
@@ -233,7 +256,7 @@ Result<std::unique_ptr<Towers>> Towers::load(const Checkpoint& checkpoint, const
     const c10::InferenceMode inference;
     check_attention_and_norm(*compute);
     WeightBinder weights(checkpoint, *compute);
-    auto towers = std::make_unique<TorchTowers>(*compute, weights, config, pixels);
+    auto towers = std::make_unique<TorchTowers>(Making{weights, pixels, *compute, choice}, config);
     if (Status complete = weights.finish(); !complete) return complete.error();
     return std::unique_ptr<Towers>(std::move(towers));
   } catch (const WrongArithmetic& error) {

@@ -51,9 +51,13 @@ using BetweenSteps = std::function<bool()>;
 class Towers {
  public:
   /// Errors: unsupported (device or dtype that is not available); corrupt_data, one error
-  /// that lists every tensor missing, left over or of another shape.
+  /// that lists every tensor missing, left over or of another shape. With another `choice` than both, the tensors of the
+  /// tower that is not used count as left over: see drop_unused_tensors.
   static Result<std::unique_ptr<Towers>> load(const Checkpoint& checkpoint, const ModelConfig& config,
-                                              const PixelScale& pixels, const ComputeOptions& options);
+                                              const PixelScale& pixels, const ComputeOptions& options,
+                                              TowerChoice choice = TowerChoice::both);
+  /// Towers of two models, whose vectors have the same length: the vision tower of one, the text tower of the other.
+  static std::unique_ptr<Towers> paired(std::unique_ptr<Towers> pictures, std::unique_ptr<Towers> texts);
   /// Checks that this machine supports `options`: the errors of `load` that do not depend on a model.
   static Status check(const ComputeOptions& options);
   virtual ~Towers() = default;

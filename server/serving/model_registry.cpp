@@ -115,8 +115,10 @@ Status ModelRegistry::load(Model& model) {
     }
   }
   if (!status) {
-    status = Error{status.error().code,
-                   "model [" + model.name() + "] from " + model.options().folder + ": " + status.error().message};
+    const std::string& texts = model.options().text_folder;
+    status = Error{status.error().code, "model [" + model.name() + "] from " + model.options().folder +
+                                            (texts.empty() ? "" : " with the texts of " + texts) + ": " +
+                                            status.error().message};
   }
   const std::lock_guard lock(model.mutex_);
   model.status_.state = status ? ModelState::ready : ModelState::failed;

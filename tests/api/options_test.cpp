@@ -118,6 +118,22 @@ TEST_CASE("each model's texts are truncated to its own limit") {
   CHECK(std::get<int>(parse({"--model", "j=/b", "--max-tokens", "j=9", "--max-tokens", "j=9"})) == 2);
 }
 
+TEST_CASE("a model's texts are embedded by another folder, named once and for a model that exists") {
+  const ServerOptions options = good({"--model", "clip=/a", "--model", "jina=/b", "--text-tower", "clip=/t=x"});
+  CHECK(options.models[0].embedder.folder == "/a");
+  CHECK(options.models[0].embedder.text_folder == "/t=x");
+  CHECK(options.models[1].embedder.text_folder.empty());
+  for (const char* wrong : {"clip", "clip=", "=/t", "other=/t"}) {
+    INFO(wrong);
+    CHECK(std::get<int>(parse({"--model", "clip=/a", "--text-tower", wrong})) == 2);
+  }
+  CHECK(std::get<int>(parse({"--model", "clip=/a", "--text-tower", "clip=/t", "--text-tower", "clip=/t"})) == 2);
+  const Variable towers("SIGHTLINE_TEXT_TOWER", "a=/x,b=/y");
+  const ServerOptions from_environment = good({"--model", "a=/a", "--model", "b=/b"});
+  CHECK(from_environment.models[0].embedder.text_folder == "/x");
+  CHECK(from_environment.models[1].embedder.text_folder == "/y");
+}
+
 TEST_CASE("flags set what they name, units included, for every model") {
   const ServerOptions options = good({"--model", "a=/a", "--model", "b=/b=c", "--port", "0", "--max-image-bytes", "5MB",
                                       "--query-timeout", "1500ms", "--document-timeout", "1m", "--exif-orientation",

@@ -44,8 +44,8 @@ inline ExpectedVectors expected_vectors(const std::string& model) {
   for (const auto& text : json["texts"].GetArray()) {
     std::vector<std::int32_t> ids;
     for (const auto& id : text["ids"].GetArray()) ids.push_back(id.GetInt());
-    const std::string words(text["text"].GetString(), text["text"].GetStringLength());  // may contain NUL
-    expected.texts.push_back({words, ids, floats_of(text["unit"])});
+    const rapidjson::Value& words = text["text"];  // may contain NUL
+    expected.texts.push_back({{words.GetString(), words.GetStringLength()}, ids, floats_of(text["unit"])});
   }
   for (const auto& image : json["images"].GetArray()) {
     expected.images.push_back({image["file"].GetString(), floats_of(image["unit"])});

@@ -4,7 +4,9 @@
 
 #include "clip_vocabulary.h"
 #include "models/tokenizer/tokenizer.h"
+#include "tests/base/has_text.h"
 #include "tests/models/tokenizer/token_ids.h"
+#include "tests/source_folder.h"
 
 namespace sightline::models {
 namespace {
@@ -93,6 +95,7 @@ TEST_CASE("tokenizer.json and vocab.txt give the same ids, whatever places the s
   const TemporaryFolder json, text;
   json.write("tokenizer.json", few_json());
   text.write("vocab.txt", k_few_tokens);
+  text.write("tokenizer_config.json", R"({"do_lower_case":true})");
   for (const TemporaryFolder* folder : {&json, &text}) {
     const auto tokenizer = load(*folder);
     CHECK(tokenizer->vocabulary_size() == 13);
@@ -109,6 +112,56 @@ TEST_CASE("a cased vocabulary keeps case and accents, if its settings say so") {
   folder.write("tokenizer_config.json", R"({"do_lower_case":false})");
   const auto tokenizer = load(folder);
   CHECK(encode(*tokenizer, "cafe Cafe caf\u00E9 CAFE") == Ids{2, 8, 9, 10, 1, 3});
+}
+
+TEST_CASE("a multilingual cased vocabulary gives the reference's ids for 24 scripts, from either form of its files") {
+  rapidjson::Document cases;
+  const std::string text = read_file(fixture_path("multilingual_tokens.json"));
+  cases.Parse(text.data(), text.size());
+  REQUIRE(cases.IsArray());
+  REQUIRE(cases.Size() >= 200);
+  const auto model = source_folder() / "tests/fixtures/models/multilingual-clip";
+  const TemporaryFolder words;
+  for (const char* file : {"vocab.txt", "tokenizer_config.json"}) words.write(file, read_file((model / file).string()));
+  const auto from_json = load_tokenizer(model), from_words = load_tokenizer(words.path());
+  REQUIRE_MESSAGE(from_json.ok(), from_json.error().message);
+  REQUIRE_MESSAGE(from_words.ok(), from_words.error().message);
+  for (const auto& entry : cases.GetArray()) {
+    const std::string_view input(entry["text"].GetString(), entry["text"].GetStringLength());
+    CAPTURE(input);
+    const Ids expected = to_ids(entry["ids"]);
+    CHECK(ids_of(**from_json, input) == expected);
+    CHECK(ids_of(**from_words, input) == expected);
+  }
+}
+
+TEST_CASE("a vocabulary with capital letters is refused unless its settings say what becomes of them") {
+  const TemporaryFolder folder;
+  folder.write("vocab.txt", k_few_tokens);
+  for (const char* settings : {"", "{}", R"({"do_lower_case":null})"}) {
+    if (*settings != '\0') folder.write("tokenizer_config.json", settings);
+    const auto refused = load_tokenizer(folder.path());
+    REQUIRE_FALSE(refused.ok());
+    has(refused.error().message, folder.path().string() + ": vocab.txt has tokens with capital letters (\"Cafe\")");
+    has(refused.error().message, "download tokenizer_config.json");
+  }
+}
+
+TEST_CASE("tokenizer.json and tokenizer_config.json that contradict each other are refused") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", few_json());
+  for (const char* same : {"{}", R"({"do_lower_case":true,"strip_accents":null,"tokenize_chinese_chars":true})"}) {
+    folder.write("tokenizer_config.json", same);
+    CHECK(load_tokenizer(folder.path()).ok());
+  }
+  for (const char* other :
+       {R"({"do_lower_case":false})", R"({"strip_accents":false})", R"({"tokenize_chinese_chars":false})"}) {
+    folder.write("tokenizer_config.json", other);
+    const auto refused = load_tokenizer(folder.path());
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::corrupt_data);
+    has(refused.error().message, "tokenizer.json: normalizer contradicts do_lower_case");
+  }
 }
 
 TEST_CASE("a word of over 100 letters is unknown as a whole, in letters and not in bytes") {
@@ -140,10 +193,6 @@ TEST_CASE("a text over BERT's limit keeps [SEP], or its end, or is refused") {
 TEST_CASE("a WordPiece pipeline that is not BERT's is refused by the name of the part") {
   const auto error = [](const std::string& from, const std::string& to, ErrorCode code) {
     return load_error("tokenizer.json", replaced(few_json(), from, to), code);
-  };
-  const auto has = [](const std::string& text, const std::string& part) {
-    INFO(text);
-    CHECK(text.find(part) != std::string::npos);
   };
   has(error("BertNormalizer", "NFC", ErrorCode::unsupported), "normalizer is \"NFC\"");
   has(error("BertPreTokenizer", "Whitespace", ErrorCode::unsupported), "pre_tokenizer is \"Whitespace\"");
