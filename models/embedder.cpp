@@ -18,13 +18,17 @@ namespace {
 
 const std::string k_exact_dtype = "float32";
 
+std::string license_of(const ModelFolder& folder, const ModelShape& shape) {
+  return folder.card.license.empty() ? shape.license : folder.card.license;
+}
+
 /// Everything except what depends on the precision.
 ModelInfo describe_model(const ModelFolder& folder, const ModelShape& shape) {
   ModelInfo info;
   info.architecture = shape.architecture;
   info.folder = folder.path.string();
   info.description = folder.card.description;
-  info.license = folder.card.license.empty() ? shape.license : folder.card.license;
+  info.license = license_of(folder, shape);
   info.non_commercial = is_non_commercial(info.license);
   info.demo = folder.card.demo;
   info.dims = shape.dims;
@@ -95,15 +99,22 @@ Result<Folders> read_folders(const Embedder::Options& options) {
 /// The content of two model cards: once if it is the same.
 std::string both(const std::string& pictures, const std::string& texts) {
   if (pictures == texts) return pictures;
-  const auto shown = [](const std::string& text) { return text.empty() ? std::string("unknown") : text; };
+  const auto shown = [](std::string text) {
+    while (text.ends_with('.')) text.pop_back();
+    return text.empty() ? std::string("unknown") : text;
+  };
   return "pictures: " + shown(pictures) + "; texts: " + shown(texts);
 }
 
 void add_texts(const ModelFolder& texts, ModelInfo& info) {
+  const ModelShape shape = shape_of(texts.config);
   info.text_folder = texts.path.string();
-  info.architecture += std::string("+") + shape_of(texts.config).architecture;
+  info.architecture += std::string("+") + shape.architecture;
   info.description = both(info.description, texts.card.description);
-  info.license = both(info.license, texts.card.license);
+  const std::string license = license_of(texts, shape);
+  info.license = both(info.license, license);
+  info.non_commercial = info.non_commercial || is_non_commercial(license);
+  if (shape.matryoshka_dims != info.matryoshka_dims) info.matryoshka_dims.clear();
   info.demo = info.demo || texts.card.demo;
   info.weight_bytes += texts.checkpoint.file_bytes();
 }

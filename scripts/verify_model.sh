@@ -48,7 +48,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-env -u SIGHTLINE_API_KEY_FILE -u SIGHTLINE_MODEL -u SIGHTLINE_EMBEDDED_ELASTICSEARCH -u SIGHTLINE_ELASTICSEARCH_GATEWAY \
+env -u SIGHTLINE_API_KEY_FILE -u SIGHTLINE_MODEL -u SIGHTLINE_TEXT_TOWER -u SIGHTLINE_EMBEDDED_ELASTICSEARCH -u SIGHTLINE_ELASTICSEARCH_GATEWAY \
   "$server_program" --model "model=$folder" --port 0 --dtype "$dtype" --log-level warning >"$work/ready" 2>"$work/log" &
 server=$!
 until grep -q '^ready ' "$work/ready"; do

@@ -154,9 +154,13 @@ void Checkpoint::add(const std::string& name, TensorView tensor) {
   tensors_.emplace(name, std::move(tensor));
 }
 
-void Checkpoint::join(const Checkpoint& other, const std::string& prefix) {
-  for (const auto& [name, tensor] : other.tensors_) tensors_.emplace(prefix + name, tensor);
+Status Checkpoint::join(const Checkpoint& other, const std::string& prefix) {
+  for (const auto& [name, tensor] : other.tensors_) {
+    if (tensors_.emplace(prefix + name, tensor).second) continue;
+    return Error{ErrorCode::corrupt_data, folder_.string() + ": tensor " + prefix + name + " is in two files"};
+  }
   file_bytes_ += other.file_bytes_;
+  return {};
 }
 
 void Checkpoint::drop(std::string_view beginning) {

@@ -30,7 +30,7 @@ class Checkpoint {
   /// Adds a tensor under `name`; `tensor.name` stays that of its file, for messages. The first of a name stays.
   void add(const std::string& name, TensorView tensor);
   /// Adds the tensors and files of `other`, each tensor as PREFIX + its name.
-  void join(const Checkpoint& other, const std::string& prefix);
+  Status join(const Checkpoint& other, const std::string& prefix);
   /// Removes the tensors whose names begin with `beginning`; they are not read.
   void drop(std::string_view beginning);
 

@@ -95,7 +95,7 @@ Result<ModelConfig> read_model_config(const JsonFile& config) {
   return Error{
       ErrorCode::unsupported,
       file + ": model_type is \"" + model_type +
-          "\"; clip, siglip (and the halves of both, such as clip_text_model and siglip_vision_model) "
+          "\"; clip, siglip (and the halves of both, such as clip_text_model and siglip_vision_model), "
           "chinese_clip and jina_clip are supported, and bert and distilbert as text towers of sentence-transformers"};
 }
 

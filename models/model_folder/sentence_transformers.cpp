@@ -71,7 +71,8 @@ Result<Module> read_module(const JsonFile& json, rapidjson::SizeType index) {
   } else {
     module.kind = *kind;
   }
-  if (!is_plain_folder_name(module.path)) {
+  const bool has_files = module.kind == ModuleKind::pooling || module.kind == ModuleKind::dense;
+  if (!is_plain_folder_name(module.path) || (has_files && module.path.empty())) {
     reader.refuse("path", ErrorCode::corrupt_data, "is \"" + module.path + "\", not a folder beside modules.json");
   }
   if (!reader.status()) return reader.status().error();
@@ -161,7 +162,7 @@ Status read_dense(const std::filesystem::path& folder, const std::string& path, 
   if (text.head.dims == 0) reader.refuse("out_features", ErrorCode::corrupt_data, "is missing");
   // Without the key it is Tanh.
   const std::string activation = reader.string("activation_function", "torch.nn.modules.activation.Tanh");
-  if (activation.substr(activation.rfind('.') + 1) != "Identity" || !activation.starts_with("torch.")) {
+  if (activation != "torch.nn.modules.linear.Identity" && activation != "torch.nn.Identity") {
     reader.refuse("activation_function", ErrorCode::unsupported,
                   "is \"" + activation + "\"; only torch.nn.modules.linear.Identity is supported");
   }
@@ -185,11 +186,33 @@ std::uint32_t tokenizer_limit(const std::filesystem::path& folder, std::uint32_t
                                                                       : max_tokens;
 }
 
+/// sentence-transformers also reads the settings from files with these names.
+Status check_old_settings(const std::filesystem::path& folder) {
+  for (const char* kind : {"roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"}) {
+    const std::filesystem::path file = folder / ("sentence_" + std::string(kind) + "_config.json");
+    if (!is_there(file)) continue;
+    return Error{ErrorCode::unsupported,
+                 file.string() + " has an old name of " + k_settings_file + "; rename it to " + k_settings_file};
+  }
+  return {};
+}
+
+/// Refuses arguments for the parts of transformers, which may change ids, limits and arithmetic.
+void refuse_arguments(ObjectReader& reader) {
+  for (const char* key : {"tokenizer_args", "processor_kwargs", "processing_kwargs", "model_args", "model_kwargs",
+                          "config_args", "config_kwargs", "query_expansion", "query_length", "document_length"}) {
+    const rapidjson::Value* given = reader.member(key);
+    if (given == nullptr || given->IsNull() || (given->IsObject() && given->ObjectEmpty())) continue;
+    reader.refuse(key, ErrorCode::unsupported,
+                  "is set, which may change how texts are embedded; remove it if it does not");
+  }
+}
+
 /// The Transformer's own settings: the limit of texts, and choices that would change the vectors.
 Status read_settings(const std::filesystem::path& folder, SentenceTransformersConfig& config) {
   const std::uint32_t max_tokens = config.text.encoder.max_tokens;
   config.text.usual_tokens = tokenizer_limit(folder, max_tokens);
-  if (!is_there(folder / k_settings_file)) return {};
+  if (!is_there(folder / k_settings_file)) return check_old_settings(folder);
   const Result<JsonFile> json = JsonFile::read(folder / k_settings_file);
   if (!json) return json.error();
   config.files.emplace_back(k_settings_file);
@@ -204,6 +227,7 @@ Status read_settings(const std::filesystem::path& folder, SentenceTransformersCo
       reader.refuse(key, ErrorCode::unsupported, "is \"" + given + "\"; only " + value + " is supported");
     }
   }
+  refuse_arguments(reader);
   return reader.status();
 }
 
@@ -278,7 +302,7 @@ Result<Checkpoint> sentence_transformers_weights(const std::filesystem::path& fo
   }
   const Result<Checkpoint> weights = Checkpoint::open_file(dense, k_weights_file);
   if (!weights) return weights.error();
-  checkpoint->join(*weights, config.dense + "/");
+  if (Status joined = checkpoint->join(*weights, config.dense + "/"); !joined) return joined.error();
   return checkpoint;
 }
 

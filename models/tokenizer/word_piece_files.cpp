@@ -45,10 +45,13 @@ Status check_settings(const BertNormalizer& normalizer, const std::vector<JsonFi
 /// Without the setting texts are lower-cased, so a cased vocabulary would give wrong ids unnoticed.
 Status check_case(const Vocabulary& vocabulary, const std::vector<JsonFile>& settings) {
   for (const JsonFile& json : settings) {
-    if (json.path().filename() == k_settings_file && given_member(json.root(), "do_lower_case") != nullptr) return {};
+    if (json.path().filename() != k_settings_file) continue;
+    const Value* given = given_member(json.root(), "do_lower_case");
+    if (given != nullptr && given->IsBool()) return {};
   }
   for (const auto& [token, id] : vocabulary) {
-    if (token.starts_with('[') && token.ends_with(']')) continue;  // [CLS] and the like
+    // [CLS], and <S> of Chinese-CLIP: words end at punctuation, so no text has them.
+    if ((token.starts_with('[') && token.ends_with(']')) || (token.starts_with('<') && token.ends_with('>'))) continue;
     if (std::none_of(token.begin(), token.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) continue;
     return Error{ErrorCode::not_found,
                  "vocab.txt has tokens with capital letters (\"" + token +

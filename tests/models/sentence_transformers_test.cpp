@@ -143,6 +143,7 @@ TEST_CASE("modules that would change the vectors are refused by name") {
       "[0].type is \"custom_st.Transformer\"");
   has(fault("sentence_transformers.models.Pooling", "sentence_transformers.models.Normalize"), "in this order");
   has(fault("\"path\": \"2_Dense\"", "\"path\": \"../2_Dense\"", ErrorCode::corrupt_data), "not a folder beside");
+  has(fault("\"path\": \"1_Pooling\"", "\"path\": \"\"", ErrorCode::corrupt_data), "not a folder beside");
   has(fault("\"path\": \"\"", "\"path\": \"0_Transformer\""), "the Transformer must be in the model's folder itself");
   FolderCopy object("multilingual-clip");
   object.write("modules.json", "{}");
@@ -219,6 +220,21 @@ TEST_CASE("encoders of other kinds are refused by the key") {
   has(fault_of("config.json", "\"model_type\": \"distilbert\"", "\"model_type\": \"xlm-roberta\"",
                ErrorCode::unsupported),
       "bert and distilbert as text towers of sentence-transformers");
+}
+
+TEST_CASE("arguments for the parts of transformers, and settings under an old name, are refused") {
+  for (const char* key : {"tokenizer_args", "processor_kwargs", "processing_kwargs", "model_args", "config_kwargs",
+                          "query_expansion", "query_length"}) {
+    const FolderCopy model("multilingual-clip");
+    model.write("sentence_bert_config.json", std::string(R"({"max_seq_length":64,")") + key + R"(":{"a":1}})");
+    has(load_fault(model, ErrorCode::unsupported),
+        std::string("sentence_bert_config.json: top level.") + key + " is set");
+    model.write("sentence_bert_config.json", std::string(R"({"max_seq_length":64,")") + key + R"(":{}})");
+    CHECK(read_model_folder(model.path()).ok());
+  }
+  const FolderCopy model("multilingual-clip");
+  std::filesystem::rename(model.path() / "sentence_bert_config.json", model.path() / "sentence_distilbert_config.json");
+  has(load_fault(model, ErrorCode::unsupported), "rename it to sentence_bert_config.json");
 }
 
 TEST_CASE("settings that change texts are refused") {

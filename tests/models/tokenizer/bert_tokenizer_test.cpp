@@ -135,16 +135,22 @@ TEST_CASE("a multilingual cased vocabulary gives the reference's ids for 24 scri
   }
 }
 
-TEST_CASE("a vocabulary with capital letters is refused unless its settings say what becomes of them") {
+TEST_CASE("a vocabulary with capital letters is refused unless its settings set do_lower_case") {
   const TemporaryFolder folder;
   folder.write("vocab.txt", k_few_tokens);
-  for (const char* settings : {"", "{}", R"({"do_lower_case":null})"}) {
+  for (const char* settings : {"", "{}", R"({"do_lower_case":null})", R"({"do_lower_case":"false"})"}) {
     if (*settings != '\0') folder.write("tokenizer_config.json", settings);
     const auto refused = load_tokenizer(folder.path());
     REQUIRE_FALSE(refused.ok());
     has(refused.error().message, folder.path().string() + ": vocab.txt has tokens with capital letters (\"Cafe\")");
     has(refused.error().message, "download tokenizer_config.json");
   }
+}
+
+TEST_CASE("tokens that no text has may have capital letters, as <S> and <T> of Chinese-CLIP") {
+  const TemporaryFolder folder;
+  folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n<S>\n<T>\ncafe\n");
+  CHECK(encode(*load(folder), "Cafe <S>") == Ids{1, 5, 0, 0, 0, 2});
 }
 
 TEST_CASE("tokenizer.json and tokenizer_config.json that contradict each other are refused") {
