@@ -21,8 +21,8 @@ namespace {
 
 using Found = Answer<std::shared_ptr<const Pipeline>>;
 
-/// Pipelines and models that are looked up before a request's documents run. Any others are looked up when a document gets to
-/// them, which counts as steps of it.
+/// Pipelines and models that are looked up before a request's documents run. Any others are looked up when a document
+/// gets to them, which counts as steps of it.
 constexpr std::size_t k_most_ahead = 1'000;
 
 /// What the runs of a request's documents have to do on the request's own thread, after they have waited.
@@ -225,8 +225,8 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
     bool is_clusters = false;
   };
 
-  /// Looks up `names`, then the pipelines that these call, and so on: `most` pipelines, and no deeper than pipelines may
-  /// be nested. A loop, since stored pipelines form chains of any length. A pipeline is entered after its models,
+  /// Looks up `names`, then the pipelines that these call, and so on: `most` pipelines, and no deeper than pipelines
+  /// may be nested. A loop, since stored pipelines form chains of any length. A pipeline is entered after its models,
   /// because another document may use it as soon as it is there.
   void look_up_levels(std::vector<std::string> names, std::size_t most) {
     for (std::size_t level = 0; level < k_most_nested && !names.empty(); ++level) {
