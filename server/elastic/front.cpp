@@ -37,7 +37,8 @@ bool changes_indices(Method method, std::string_view action) {
 
 Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer,
              const security::SecretBox* secret_box, const Limits& limits)
-    : limits_(limits),
+    : store_(store),
+      limits_(limits),
       endpoints_(store, timer, native, secret_box),
       pipelines_(store, timer),
       stubs_(store, timer),
@@ -48,7 +49,7 @@ Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor,
       inference_api_(
           store, native, endpoints_, executor,
           [this](const Caller& caller, const std::string& id) { return pipelines_.using_endpoint(caller, id); }),
-      pipeline_api_(pipelines_, ingest_, store, stubs_) {
+      pipeline_api_(pipelines_, ingest_, store, stubs_, limits_) {
   inference_api_.add_routes(router_);
   pipeline_api_.add_routes(router_);
 }
@@ -61,7 +62,8 @@ Outcome Front::decide(http::Request request) {
       const bool is_bulk = !parts.empty() && parts.back() == "_bulk";
       if (const Refusal refusal = rest::check_json_bounds(request.body, is_bulk, limits_)) return refusal->response();
     }
-    if (const Refusal refusal = keep_from_definitions(request, parts)) return refusal->response();
+    const auto reader = store_.runs_pipelines() ? BodyReader::cluster : BodyReader::sightline;
+    if (const Refusal refusal = keep_from_definitions(request, parts, reader)) return refusal->response();
     if (!types) return request;  // the store says what is wrong
     if (types->unsupported_content) return unread(std::move(request), parts);
     if (auto answer = router_.try_handle(request)) return std::move(*answer);

@@ -51,6 +51,7 @@ class Front {
   Outcome plain(http::Request request, const std::vector<std::string>& parts);
   Outcome unread(http::Request request, const std::vector<std::string>& parts);
 
+  Store& store_;
   const Limits limits_;
   Endpoints endpoints_;
   StoredPipelines pipelines_;

@@ -280,6 +280,40 @@ TEST_CASE("a list that is not whole is an error") {
   CHECK(index.list({}, kind).error().status == 503);
 }
 
+TEST_CASE("more definitions than can be listed are refused when they are added, and each is still read by its name") {
+  MemoryStore store;
+  Upstream upstream;
+  GatewayFront front(store);
+  const std::string pipeline = R"({"processors":[]})", url = endpoint_at(upstream.url());
+  REQUIRE(front.put("/_ingest/pipeline/old", pipeline).status == 200);
+  REQUIRE(front.put("/_inference/text_embedding/old", url).status == 200);
+  int most = 10'000;
+  store.instead = [&](const http::Request& request) -> std::optional<http::Response> {
+    if (request.path != "/.sightline/_search") return {};
+    return json_response("{\"hits\":{\"total\":{\"value\":" + std::to_string(most) + "},\"hits\":[]}}");
+  };
+  for (const auto& response :
+       {front.put("/_ingest/pipeline/new", pipeline), front.put("/_inference/text_embedding/new", url)}) {
+    CHECK(response.status == 400);
+    CHECK(reason(response).find("[10000] definitions of this kind, and the limit is [10000]") != std::string::npos);
+  }
+  CHECK(store.source(".sightline", "pipeline:new").empty());
+  CHECK(store.source(".sightline", "endpoint:new").empty());
+  CHECK(front.put("/_ingest/pipeline/old", R"({"description":"x","processors":[]})").status == 200);
+  CHECK(reason(front.put("/_inference/text_embedding/old", url)).find("limit") == std::string::npos);
+  most = 10'001;  // stored by an earlier version
+  CHECK(front.get("/_ingest/pipeline").status == 500);
+  CHECK(parsed(front.get("/_ingest/pipeline/old")).MemberCount() == 1);
+  CHECK(parsed(front.get("/_ingest/pipeline/none,old,old")).MemberCount() == 1);
+  CHECK(front.get("/_ingest/pipeline/none").status == 404);
+  most = 9'999;
+  CHECK(front.put("/_ingest/pipeline/new", pipeline).status == 200);
+  CHECK(front.put("/_inference/text_embedding/new", url).status == 200);
+  std::string names = "old";
+  for (int i = 0; i < 1'024; ++i) names += ",old";
+  CHECK(reason(front.get("/_ingest/pipeline/" + names)).find("--elasticsearch-max-patterns") != std::string::npos);
+}
+
 TEST_CASE("the caller's credentials go to the store, and into no answer") {
   MemoryStore store;
   store.is_cluster = true;

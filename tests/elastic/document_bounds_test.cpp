@@ -291,6 +291,79 @@ TEST_CASE("a document may take so many steps and no more, whatever would rescue 
   }
 }
 
+TEST_CASE("fields that steps look at and bytes that they copy count as steps") {
+  FrontBench bench({}, limits_with(&Limits::max_pipeline_steps, 1'000));
+  std::string wide = R"({"text":")" + std::string(1u << 20, 'x') + '"';
+  for (int i = 0; i < 10'000; ++i) wide += ",\"m" + std::to_string(i) + "\":1";
+  wide += '}';
+  const std::string names = [] {
+    std::string list = "\"n0\"";
+    for (int i = 1; i < 2'000; ++i) list += ",\"n" + std::to_string(i) + '"';
+    return list;
+  }();
+  for (const std::string& pipeline :
+       {repeated(20, R"({"set":{"field":"a%","value":1}})"),
+        repeated(20, R"({"set":{"field":"m0","copy_from":"text"}})"),
+        repeated(1, R"({"remove":{"field":[)" + names + R"(],"ignore_missing":true}})")}) {
+    REQUIRE(bench.put("/_ingest/pipeline/p", pipeline).status == 200);
+    const auto refused = bench.put("/pics/_doc/1?pipeline=p", wide);
+    CHECK(refused.status == 400);
+    CHECK(reason(refused).find("[--elasticsearch-max-pipeline-steps]") != std::string::npos);
+    CHECK(bench.store.source("pics", "1").empty());
+    CHECK(bench.put("/pics/_doc/2?pipeline=p", R"({"text":"x","m0":1})").status == 201);
+    bench.remove("/pics/_doc/2");
+  }
+}
+
+TEST_CASE("a document and a list of kept paths may both be long") {
+  FrontBench bench;
+  std::string document, keep;
+  for (int i = 0; i < 40'000; ++i) {
+    document += ",\"m" + std::to_string(i) + "\":1";
+    keep += ",\"k" + std::to_string(i) + "\"";
+  }
+  bench.put("/_ingest/pipeline/p", R"({"processors":[{"remove":{"keep":["m7")" + keep + "]}}]}");
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(bench.put("/pics/_doc/1?pipeline=p", "{" + document.substr(1) + "}").status == 201);
+  CHECK(std::chrono::steady_clock::now() - begun < 15s);  // each with each: minutes
+  CHECK(bench.store.source("pics", "1") == R"({"m7":1})");
+}
+
+TEST_CASE("a chain of pipelines may be of any length, and a list of missing ones too") {
+  FrontBench bench;
+  auto& stored = bench.store.indices[".sightline"];
+  for (int i = 0; i < 50'000; ++i) {
+    const std::string name = "c" + std::to_string(i), next = "c" + std::to_string(i + 1);
+    stored["pipeline:" + name] = R"({"kind":"pipeline","name":")" + name +
+                                 R"(","config":"{\"processors\":[{\"pipeline\":{\"name\":\")" + next +
+                                 R"(\"}}]}","created":1,"modified":1})";
+  }
+  const auto response = bench.put("/pics/_doc/1?pipeline=c0", R"({"a":1})");
+  CHECK(response.status == 500);
+  CHECK(reason(response).starts_with("Too many nested pipelines"));
+  stored.clear();
+  bench.put("/_ingest/pipeline/p", repeated(3'000, R"({"pipeline":{"name":"none%","ignore_missing_pipeline":true}})"));
+  const auto before = bench.store.requests.size();
+  CHECK(bench.put("/pics/_doc/1?pipeline=p", R"({"a":1})").status == 201);
+  CHECK(bench.store.requests.size() - before < 3'100);
+}
+
+TEST_CASE("a large document with room left is not looked through for each small value") {
+  auto document = document_of(R"({"a":1})");
+  document.bound({64u << 20, {}});
+  document.allow_steps(200'000);
+  auto text = document.text_value(std::string(40u << 20, 'x'));
+  REQUIRE(text);
+  REQUIRE(!document.set("t", std::move(*text)));
+  for (int i = 0; i < 10'000; ++i) {
+    auto value = document.text_value("x");
+    REQUIRE(value);
+    REQUIRE(!document.set("a", std::move(*value)));
+    document.tidy();
+  }
+  CHECK(!document.is_out_of_steps());
+}
+
 TEST_CASE("a document on a way without end stops when its request is cancelled") {
   FrontBench bench({}, limits_with(&Limits::max_pipeline_steps, std::size_t(1) << 62));
   put_chain(bench, 99);

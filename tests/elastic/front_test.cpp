@@ -174,6 +174,39 @@ TEST_CASE("a pipeline is tried out on documents, each with its own outcome") {
         "must specify at least one document in [docs]");
 }
 
+TEST_CASE("a simulation of many documents holds a part of them at once") {
+  Limits limits;
+  limits.max_pipeline_growth_bytes = 8u << 20;
+  FrontBench bench({}, limits);
+  std::string docs;
+  for (int i = 0; i < 2'000; ++i) docs += R"(,{"_id":")" + std::to_string(i) + R"(","_source":{}})";
+  const std::string value(10'000, 'x');
+  const auto response =
+      bench.post("/_ingest/pipeline/_simulate", R"({"pipeline":{"processors":[{"set":{"field":"a","value":")" + value +
+                                                    R"("}}]},"docs":[)" + docs.substr(1) + "]}");
+  REQUIRE(response.status == 200);
+  CHECK(response.body.find("error") == std::string::npos);
+  const auto body = parsed(response);
+  REQUIRE(body["docs"].Size() == 2'000);
+  for (const rapidjson::SizeType i : {0U, 255U, 256U, 1'999U})
+    CHECK(body["docs"][i]["doc"]["_id"].GetString() == std::to_string(i));
+}
+
+TEST_CASE("the answer to a simulation has a limit, and a wrong document is found before any runs") {
+  Limits limits;
+  limits.max_answer_bytes = 1u << 20;
+  FrontBench bench({}, limits);
+  bench.set_up();
+  std::string docs = R"({"_source":{"t":"abc"}})";
+  for (int i = 0; i < 20; ++i) docs += R"(,{"_source":{"t":"abc","x":")" + std::string(100'000, 'x') + "\"}}";
+  const auto response = bench.post("/_ingest/pipeline/embed/_simulate", "{\"docs\":[" + docs + "]}");
+  CHECK(response.status == 413);
+  CHECK(reason(response).find("--elasticsearch-max-answer-bytes") != std::string::npos);
+  const auto calls = bench.upstream.count();
+  CHECK(bench.post("/_ingest/pipeline/embed/_simulate", "{\"docs\":[" + docs + ",{}]}").status == 400);
+  CHECK(bench.upstream.count() == calls);
+}
+
 // ---- writes
 
 TEST_CASE("documents of a bulk go through the pipeline, and only a failing one fails, in its place") {
@@ -373,13 +406,58 @@ TEST_CASE("the index of definitions cannot be reached by another spelling of its
         bench.post("/_msearch/template", "{\"index\":\".sightline\"}\n{}\n"),
         bench.post("/_msearch", header + "\n{}\n"),
         bench.post("/_msearch?expand_wildcards=open&expand_wildcards=all", "{\"index\":\"*\"}\n{}\n"),
-        bench.post("/_mget", R"({/**/"docs":[{"_index":".sightline","_id":"endpoint:clip"}]})"),
         bench.post("/_sql", R"({"query":"select * from \"\u002esightline\""})"),
         bench.post("/_bulk//?index=.sightline", "{\"index\":{\"_id\":\"1\"}}\n{}\n"),
         bench.post("/_bulk", "{\"index\":{\"_index\":\"<.sightline>\"}}\n{}\n"),
         bench.post("/_bulk", "{/**/\"index\":{\"_index\":\".sightline\"}}\n{}\n")}) {
     CHECK(response.status == 403);
   }
+}
+
+TEST_CASE("a body that only a cluster can read is refused if it may spell the index of definitions") {
+  FrontBench bench;
+  bench.store.is_cluster = true;
+  const auto status = [&](const char* path, const std::string& body, const char* type = "application/json") {
+    auto request = store_request({}, http::Method::post, path, {}, body);
+    request.headers.set("Content-Type", type);
+    const auto outcome = bench.front.decide(std::move(request));
+    const auto* answer = std::get_if<http::Response>(&outcome);
+    return answer ? answer->status : 0;  // 0: left to the cluster
+  };
+  const std::string named = R"({/**/"docs":[{"_index":".sightline","_id":"endpoint:clip"}]})";
+  std::string wide;
+  for (const char c : named) wide += c, wide += '\0';
+  for (const std::string& body :
+       {named, wide, std::string(R"({/**/"docs":[{"_index":".\u0073ight\u006C\u0069ne","_id":"endpoint:clip"}]})"),
+        std::string(R"({"docs":[{"_index":"\u002esightline"}],"docs":[]})")}) {
+    CAPTURE(body);
+    CHECK(status("/_mget", body) == 403);
+    CHECK(status("/_aliases", body) == 403);
+    CHECK(status("/pics/_search", body) == 403);
+  }
+  for (const char* yaml :
+       {"docs: [{_index: \"\\x2esight\\U0000006cine\"}]", "docs: [{_index: \".sight\\\n  line\"}]"}) {
+    CAPTURE(yaml);
+    CHECK(status("/_mget", yaml, "application/yaml") == 403);
+    CHECK(status("/pics/_search", yaml, "application/yaml") == 403);
+  }
+  CHECK(status("/pics/_search", "query: {match: {text: sightline}}", "application/yaml") == 0);
+  for (const char* broken : {R"({"query":{"term":{"k":"caf\u00e9"}})", R"({"k":"\u0073","k":"ightline"})"}) {
+    CAPTURE(broken);
+    for (const char* path : {"/pics/_search", "/_aliases", "/_mget", "/_msearch"}) CHECK(status(path, broken) != 403);
+  }
+}
+
+TEST_CASE("a store that reads as the front does tells itself what is wrong in a body") {
+  FrontBench bench;
+  for (const char* broken :
+       {R"({"query":{"term":{"k":"caf\u00e9"}})", R"({"query":{"match":{"k":"where is .sightline"}})",
+        R"({"query":1,"query":".sightline"})"}) {
+    CAPTURE(broken);
+    for (const char* path : {"/pics/_search", "/_aliases", "/_mget"}) CHECK(bench.post(path, broken).status != 403);
+  }
+  const std::string out_of_range = R"({"n":1e999,"docs":[{"_index":".sightline","_id":"endpoint:clip"}]})";
+  CHECK(bench.post("/_mget", out_of_range).status == 403);
 }
 
 TEST_CASE("queries that take something from the index of definitions are refused, and words are not") {

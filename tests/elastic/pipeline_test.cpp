@@ -106,6 +106,12 @@ TEST_CASE("remove, rename, fail and drop do what they say") {
   CHECK(after(R"([{"remove":{"field":"x","ignore_missing":true}}])", R"({"a":1})") == R"({"a":1})");
   CHECK(after(R"([{"remove":{"keep":["a","b.c"]}}])", R"({"a":1,"b":{"c":2,"d":3},"e":4,"abc":5})") ==
         R"({"a":1,"b":{"c":2}})");
+  CHECK(after(R"([{"remove":{"keep":["b.c","a","x-y","b"]}}])",
+              R"({"a.b":1,"a":{"z":1},"b":{"c":1,"d":2},"x":1,"x-y":2,"x-y.z":3,"c":4})") ==
+        R"({"a.b":1,"a":{"z":1},"b":{"c":1,"d":2},"x-y":2,"x-y.z":3})");
+  CHECK(after(R"([{"remove":{"keep":["{{n}}.c.d","e..f","g.h"]}}])",
+              R"({"n":"b","b":{"c":{"d":1,"e":2},"c.d":3,"x":4},"b.c":{"d":5,"f":6},"b.c.d":7,"e.":{"f":8},"g":9})") ==
+        R"({"b":{"c":{"d":1},"c.d":3},"b.c":{"d":5},"b.c.d":7,"e.":{"f":8},"g":9})");
   CHECK(after(R"([{"rename":{"field":"a","target_field":"b.c"}}])", R"({"a":1})") == R"({"b":{"c":1}})");
   CHECK(after(R"([{"rename":{"field":"x","target_field":"b"}}])", "{}") ==
         "illegal_argument_exception 400: field [x] doesn't exist");

@@ -1,7 +1,10 @@
 #include "server/elastic/definitions/definition_guard.h"
 
 #include <algorithm>
+#include <cctype>
+#include <iterator>
 #include <rapidjson/document.h>
+#include <string>
 #include <string_view>
 
 #include "server/elastic/definitions/definition_index.h"
@@ -14,6 +17,48 @@ namespace sightline::elastic {
 namespace {
 
 constexpr std::string_view k_all_but_definitions = "*,-.sightline*";
+
+/// The character that hexadecimal digits give; '?' for one that no name has.
+char escaped_character(std::string_view digits) {
+  unsigned code = 0;
+  for (const char digit : digits) {
+    if (std::isxdigit(static_cast<unsigned char>(digit)) == 0) return '?';
+    code = code * 16 + static_cast<unsigned>(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
+  }
+  return code > 0 && code < 0x80 ? static_cast<char>(code) : '?';
+}
+
+/// Takes the next character off a text of JSON or YAML. '\0': a backslash at the end of a line, which goes on.
+char take_character(std::string_view& text) {
+  const auto take = [&text](std::size_t count) {
+    const auto taken = text.substr(0, count);
+    text.remove_prefix(taken.size());
+    return taken;
+  };
+  const char c = take(1).front();
+  if (c != '\\' || text.empty()) return c;
+  if (const auto line = text.find_first_not_of(" \t\r\n"); line != 0) return take(line), '\0';
+  const std::size_t digits = text.front() == 'u' ? 4 : text.front() == 'x' ? 2 : text.front() == 'U' ? 8 : 0;
+  return digits > 0 && text.size() > digits ? escaped_character(take(digits + 1).substr(1)) : '?';
+}
+
+/// True if the text, of which a cluster reads more than is read here, may spell `name`: as it is, or in the escapes of
+/// JSON and YAML, also in UTF-16 and UTF-32. The first character of `name` is in it once.
+bool may_spell(std::string_view text, std::string_view name) {
+  std::string narrow;
+  if (text.find('\0') != std::string_view::npos) {
+    std::copy_if(text.begin(), text.end(), std::back_inserter(narrow), [](char c) { return c != '\0'; });
+    text = narrow;
+  }
+  std::size_t matched = 0;
+  while (!text.empty()) {
+    const char c = take_character(text);
+    if (c == '\0') continue;
+    matched = c == name[matched] ? matched + 1 : c == name.front() ? 1 : 0;
+    if (matched == name.size()) return true;
+  }
+  return false;
+}
 
 /// How an index expression ("a,b*,-c") touches the index of definitions.
 enum class Touch { none, by_wildcard, by_name };
@@ -84,14 +129,20 @@ bool names_definitions(const rapidjson::Value& value, bool is_index, bool with_h
   });
 }
 
+/// True if what is behind the front reads a text that cannot be read here, and the text may name the index.
+bool unreadable_names_definitions(std::string_view text, BodyReader reader) {
+  // A tape also has numbers that are out of range.
+  return (reader == BodyReader::cluster || rest::JsonTape::parse(text)) && may_name_definitions(text);
+}
+
 /// Bodies that name indices: one JSON object, or one per line.
-bool body_names_definitions(std::string_view body, bool with_hidden) {
+bool body_names_definitions(std::string_view body, bool with_hidden, BodyReader reader) {
   if (const auto whole = rest::parse_json(body)) return names_definitions(*whole, false, with_hidden);
   while (!body.empty()) {
     const auto line = body.substr(0, body.find('\n'));
     body.remove_prefix(std::min(body.size(), line.size() + 1));
     const auto json = rest::parse_json(line);
-    if (json ? names_definitions(*json, false, with_hidden) : may_name_definitions(line)) return true;
+    if (json ? names_definitions(*json, false, with_hidden) : unreadable_names_definitions(line, reader)) return true;
   }
   return false;
 }
@@ -101,10 +152,10 @@ bool has(std::initializer_list<std::string_view> list, std::string_view name) {
 }
 
 /// The text of a query language in its JSON, or the body as it is.
-bool query_names_definitions(std::string_view body) {
+bool query_names_definitions(std::string_view body, BodyReader reader) {
   const auto json = rest::parse_json(body);
   if (!json || !json->IsObject() || !json->HasMember("query") || !(*json)["query"].IsString())
-    return may_name_definitions(body);
+    return unreadable_names_definitions(body, reader);
   const auto& query = (*json)["query"];
   return std::string_view(query.GetString(), query.GetStringLength()).find(k_definition_index) !=
          std::string_view::npos;
@@ -112,7 +163,7 @@ bool query_names_definitions(std::string_view body) {
 
 /// Writes that are done here are looked through as they are done; the others name indices in their bodies.
 bool body_touches_definitions(const http::Request& request, const std::vector<std::string>& parts, bool has_index,
-                              bool with_hidden) {
+                              bool with_hidden, BodyReader reader) {
   const std::string& action = parts[has_index && parts.size() > 1 ? 1 : 0];
   const bool in_query_language = has({"_query", "_sql"}, parts.front());
   // Queries take values, documents and queries from indices that they name: terms, more_like_this, percolate.
@@ -124,10 +175,12 @@ bool body_touches_definitions(const http::Request& request, const std::vector<st
     return false;
   const auto types = rest::check_media_types(request);
   // YAML, CBOR and the like are not read.
-  if (!types || types->unsupported_content)
-    return searches ? request.body.find(k_definition_index) != std::string::npos : may_name_definitions(request.body);
-  if (in_query_language) return query_names_definitions(request.body);
-  return action != "_bulk" && body_names_definitions(request.body, with_hidden);
+  if (!types || types->unsupported_content) {
+    return searches ? reader == BodyReader::cluster && may_spell(request.body, k_definition_index)
+                    : unreadable_names_definitions(request.body, reader);
+  }
+  if (in_query_language) return query_names_definitions(request.body, reader);
+  return action != "_bulk" && body_names_definitions(request.body, with_hidden, reader);
 }
 
 /// Takes the index of definitions out of what the path's wildcards match.
@@ -151,9 +204,7 @@ bool is_definition_index(std::string_view index) {
 }
 
 bool may_name_definitions(std::string_view unreadable) {
-  // In JSON that only Elasticsearch can read (it takes comments) the name may also be spelled in escapes.
-  return unreadable.find(k_definition_index.substr(1)) != std::string_view::npos ||
-         unreadable.find("\\u00") != std::string_view::npos;
+  return may_spell(unreadable, k_definition_index.substr(1));
 }
 
 ElasticError restricted_index() {
@@ -162,7 +213,7 @@ ElasticError restricted_index() {
               "] holds inference endpoints and pipelines, use _inference and _ingest/pipeline"};
 }
 
-Refusal keep_from_definitions(http::Request& request, const std::vector<std::string>& parts) {
+Refusal keep_from_definitions(http::Request& request, const std::vector<std::string>& parts, BodyReader reader) {
   if (parts.empty()) return {};
   const auto parameters = request.query_parameters();
   bool with_hidden = false;
@@ -182,7 +233,7 @@ Refusal keep_from_definitions(http::Request& request, const std::vector<std::str
                                                                            : Touch::none;
   const bool makes_it =
       parts.size() == 3 && has({"_clone", "_split", "_shrink", "_rollover"}, parts[1]) && is_definition_index(parts[2]);
-  if (touch == Touch::by_name || makes_it || body_touches_definitions(request, parts, has_index, with_hidden))
+  if (touch == Touch::by_name || makes_it || body_touches_definitions(request, parts, has_index, with_hidden, reader))
     return restricted_index();
   if (touch == Touch::by_wildcard) narrow(request.path, first, has_index);
   return {};

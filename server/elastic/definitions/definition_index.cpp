@@ -19,8 +19,7 @@ using Kind = DefinitionIndex::Kind;
 constexpr const char* k_index_body =
     R"({"settings":{"index":{"hidden":true,"number_of_shards":1,"auto_expand_replicas":"0-1"}},)"
     R"("mappings":{"dynamic":false,"properties":{"kind":{"type":"keyword"}}}})";
-constexpr std::size_t k_most_definitions = 10'000;  // of one kind; a search gives no more
-constexpr int k_most_attempts = 10;                 // to change what others are changing too
+constexpr int k_most_attempts = 10;  // to change what others are changing too
 
 const char* name_of(Kind kind) {
   return kind == Kind::endpoint ? "endpoint" : "pipeline";
@@ -147,7 +146,7 @@ Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind
     return ElasticError{500, "illegal_state_exception",
                         "the index [" + std::string(k_definition_index) + "] holds more than " +
                             std::to_string(k_most_definitions) + " definitions of kind [" + name_of(kind) +
-                            "], too many to list: request one by its name"};
+                            "], too many to list: request them by name, or delete some"};
   }
   for (const auto& hit : hits.GetArray()) {
     check_cancelled();
@@ -157,6 +156,30 @@ Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind
   }
   std::sort(definitions.begin(), definitions.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return definitions;
+}
+
+Answer<std::int64_t> DefinitionIndex::count(const Caller& caller, Kind kind) {
+  json::Builder query;
+  query.object().member("size", 0).member("track_total_hits", true);
+  query.object("query").object("term").member("kind", name_of(kind));
+  const auto response = store_.handle(
+      store_request(caller, http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query.text()));
+  if (response.status != 200) return index_error(response);
+  rapidjson::Document body;
+  json::read_document(response.body, body);
+  const std::int64_t found = number_in(json::member(body, "hits", "total"), "value", -1);
+  if (found < 0) return unreadable("the number of definitions");
+  return found;
+}
+
+Refusal DefinitionIndex::refuse_one_more(const Caller& caller, Kind kind, const std::string& name) {
+  const auto found = count(caller, kind);
+  if (!found) return found.error();
+  if (*found < static_cast<std::int64_t>(k_most_definitions)) return {};
+  return illegal_argument("cannot add " + std::string(name_of(kind)) + " [" + name + "]: the index [" +
+                          std::string(k_definition_index) + "] holds [" + std::to_string(*found) +
+                          "] definitions of this kind, and the limit is [" + std::to_string(k_most_definitions) +
+                          "]; delete some that are not used");
 }
 
 Refusal DefinitionIndex::ensure_index(const Caller& caller) {
@@ -185,6 +208,11 @@ http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Def
 
 Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name, const Content& content) {
   if (Refusal refusal = ensure_index(caller)) return *refusal;
+  if (Refusal refusal = refuse_one_more(caller, kind, name)) {
+    const auto old = get(caller, kind, name);
+    if (old && *old) return false;
+    return *std::move(refusal);
+  }
   const auto now = milliseconds_now();
   const auto response = write(caller, kind, {content, name, now, now});
   if (response.status == 409) return false;
@@ -200,6 +228,9 @@ Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::stri
     if (!old) return old.error();
     auto content = change(*old ? &**old : nullptr);
     if (!content) return content.error();
+    if (!*old) {
+      if (Refusal refusal = refuse_one_more(caller, kind, name)) return refusal;
+    }
     const auto now = milliseconds_now();
     Definition changed{std::move(*content), name, *old ? (*old)->created : now, now};
     if (*old) changed.seq_no = (*old)->seq_no, changed.primary_term = (*old)->primary_term;

@@ -17,6 +17,9 @@ namespace sightline::elastic {
 /// Name of the hidden index. It holds secret parameters, so the front refuses requests that address it.
 constexpr std::string_view k_definition_index = ".sightline";
 
+/// Of one kind; a search gives no more at once.
+constexpr std::size_t k_most_definitions = 10'000;
+
 /// Reads and writes definitions through Store::handle alone, so that they live where the documents live: a
 /// front keeps no state, and any number of them may work on one store. Documents: `_id` "endpoint:clip",
 /// `{"kind":"endpoint","name":"clip","config":"{...}","secrets":"...","guarded":true,"created":N,"modified":N}`;
@@ -46,9 +49,10 @@ class DefinitionIndex {
   explicit DefinitionIndex(Store& store) : store_(store) {}
 
   Answer<std::optional<Definition>> get(const Caller& caller, Kind kind, const std::string& name);
-  /// All of a kind, by name. More than a search can give at once (10 000) are an error.
+  /// All of a kind, by name. More than a search can give at once (k_most_definitions) are an error.
   Answer<std::vector<Definition>> list(const Caller& caller, Kind kind);
-  /// Adds a definition; false if there is one of that name.
+  /// Adds a definition; false if there is one of that name. Errors, here and of `change`: also 400 if there are
+  /// k_most_definitions of that kind already (fronts that add at the same moment may exceed it by a few).
   Answer<bool> create(const Caller& caller, Kind kind, const std::string& name, const Content& content);
   /// Adds or replaces, keeping when it was created. Errors: also those of `change`; 409 if others keep
   /// changing it.
@@ -58,6 +62,8 @@ class DefinitionIndex {
 
  private:
   Refusal ensure_index(const Caller& caller);
+  Answer<std::int64_t> count(const Caller& caller, Kind kind);
+  Refusal refuse_one_more(const Caller& caller, Kind kind, const std::string& name);
   /// Writes over the version that `definition` names, or where there is nothing.
   http::Response write(const Caller& caller, Kind kind, const Definition& definition);
 

@@ -25,6 +25,8 @@ constexpr std::array<std::string_view, 7> k_metadata_names{"_index",        "_id
 constexpr std::size_t k_least_growth = 1u << 20;
 /// Of a path that may be very long, in an error.
 constexpr std::size_t k_shown_path = 256;
+/// An allocator's, at least.
+constexpr std::size_t k_chunk = 64u << 10;
 /// Memory that is not worth looking for.
 constexpr std::size_t k_little = 4u << 20;
 
@@ -128,21 +130,16 @@ ElasticError not_present(std::string_view name, std::string_view path) {
   return illegal_argument("field " + bracketed(name) + " not present as part of path " + bracketed(path));
 }
 
-Answer<Value*> step(Value& parent, std::string_view name, std::string_view path) {
-  if (parent.IsObject()) {
-    const auto found = parent.FindMember(name_value(name));
-    if (found == parent.MemberEnd()) return not_present(name, path);
-    return &found->value;
-  }
-  if (parent.IsArray()) {
-    const auto index = list_index(name, parent, path);
-    if (!index) return index.error();
-    return &parent[*index];
-  }
-  return cannot("resolve", "from", name, parent, path);
-}
-
 }  // namespace
+
+ElasticError too_many_steps(std::size_t most) {
+  return illegal_argument("the document took more than [" + std::to_string(most) +
+                          "] steps through pipelines, which [--elasticsearch-max-pipeline-steps] allows, where each [" +
+                          std::to_string(k_members_per_step) + "] fields that a step looks at and each [" +
+                          std::to_string(k_bytes_per_step) +
+                          "] bytes that it copies count as one more; check for a pipeline that calls another more than "
+                          "once, and for documents with thousands of fields");
+}
 
 const char* java_class(const Value& value) {
   if (const auto number = json::written_number(value)) {
@@ -172,6 +169,50 @@ IngestDocument::IngestDocument(const Metadata& metadata, rapidjson::Document sou
   came_with_ = holds_ = std::max(tidied_, weight_of(source_, [](std::string_view text) { return text.size(); }));
 }
 
+void IngestDocument::allow_steps(std::size_t most) {
+  constexpr std::uint64_t k_no_bound = std::numeric_limits<std::uint64_t>::max();
+  work_ = 0;
+  max_steps_ = most;
+  max_work_ = most < k_no_bound / k_members_per_step ? std::uint64_t{most} * k_members_per_step : k_no_bound;
+}
+
+void IngestDocument::count_steps(std::size_t steps) const {
+  count_members(steps * k_members_per_step);
+}
+
+void IngestDocument::count_members(std::size_t members) const {
+  work_ += members;
+}
+
+void IngestDocument::count_bytes(std::size_t bytes) const {
+  count_members(bytes / (k_bytes_per_step / k_members_per_step));
+}
+
+Refusal IngestDocument::refuse_if_out_of_steps() const {
+  return is_out_of_steps() ? Refusal(too_many_steps(max_steps_)) : Refusal();
+}
+
+Value::MemberIterator IngestDocument::find(Value& object, std::string_view name) const {
+  const auto found = object.FindMember(name_value(name));
+  count_members(static_cast<std::size_t>(found - object.MemberBegin()));
+  return found;
+}
+
+/// The value of that name, or at that place of a list.
+Answer<Value*> IngestDocument::step(Value& parent, std::string_view name, std::string_view path) const {
+  if (parent.IsObject()) {
+    const auto found = find(parent, name);
+    if (found == parent.MemberEnd()) return not_present(name, path);
+    return &found->value;
+  }
+  if (parent.IsArray()) {
+    const auto index = list_index(name, parent, path);
+    if (!index) return index.error();
+    return &parent[*index];
+  }
+  return cannot("resolve", "from", name, parent, path);
+}
+
 void IngestDocument::bound(DocumentBounds bounds) {
   bounds_ = std::move(bounds);
   share_ = bounds_.growth ? std::make_unique<http::BufferShare>(bounds_.growth) : nullptr;
@@ -182,17 +223,22 @@ std::size_t IngestDocument::allowed() const {
 }
 
 void IngestDocument::recount() {
+  count_bytes(holds_ / 4);  // only looked through
   holds_ = weight_of(source_) + weight_of(metadata_) + weight_of(ingest_);
 }
 
 std::size_t IngestDocument::room() {
-  if (holds_ > allowed() / 2) recount();  // what was overwritten or removed counts no more
   return allowed() - std::min(holds_, allowed());
 }
 
+std::size_t IngestDocument::exact_room() {
+  recount();  // what was overwritten or removed counts no more
+  return room();
+}
+
 Refusal IngestDocument::take_room(std::size_t bytes) {
-  if (bytes > allowed() / 2) recount();
-  if (bytes > room()) {
+  count_bytes(bytes);
+  if (bytes > room() && bytes > exact_room()) {
     return illegal_argument("the document would take more than [" + std::to_string(allowed()) +
                             "] bytes of memory, the limit of [--elasticsearch-max-pipeline-document-bytes] "
                             "for a document in a pipeline");
@@ -231,6 +277,7 @@ Answer<Value> IngestDocument::text_value(std::string_view text) {
 
 void IngestDocument::tidy() {
   const std::size_t size = allocator().Size();
+  count_members(size / k_chunk);  // it adds up its chunks
   if (size <= tidied_ + tidied_ / 2 + k_little) return;
   recount();
   if (size > holds_ + holds_ / 2 + k_little) compact();
@@ -239,6 +286,7 @@ void IngestDocument::tidy() {
 
 /// The allocator frees nothing before the last of its values is gone.
 void IngestDocument::compact() {
+  count_bytes(holds_);
   rapidjson::Document fresh;
   fresh.CopyFrom(source_, fresh.GetAllocator());
   Value metadata(metadata_, fresh.GetAllocator()), ingest(ingest_, fresh.GetAllocator());
@@ -268,6 +316,8 @@ void IngestDocument::replace(const Metadata& metadata, rapidjson::Document sourc
 }
 
 Answer<const Value*> IngestDocument::get(std::string_view path) const {
+  count_bytes(path.size());
+  if (Refusal refusal = refuse_if_out_of_steps()) return *std::move(refusal);
   auto parsed = parse_path(path);
   if (!parsed) return parsed.error();
   const Value* at = parsed->root == FieldPath::Root::source     ? &source_
@@ -286,6 +336,8 @@ bool IngestDocument::has(std::string_view path) const {
 }
 
 Refusal IngestDocument::set(std::string_view path, Value value) {
+  count_bytes(path.size());
+  if (Refusal refusal = refuse_if_out_of_steps()) return refusal;
   auto parsed = parse_path(path);
   if (!parsed) return parsed.error();
   auto& names = parsed->names;
@@ -304,7 +356,7 @@ Refusal IngestDocument::set(std::string_view path, Value value) {
   const std::string_view leaf = names.back();
   names.pop_back();
   for (const auto name : names) {
-    if (at->IsObject() && !at->HasMember(name_value(name))) {
+    if (at->IsObject() && find(*at, name) == at->MemberEnd()) {
       at->AddMember(string_value(name), Value(rapidjson::kObjectType), allocator());
     }
     auto next = step(*at, name, path);
@@ -312,7 +364,7 @@ Refusal IngestDocument::set(std::string_view path, Value value) {
     at = *next;
   }
   if (at->IsObject()) {
-    const auto found = at->FindMember(name_value(leaf));
+    const auto found = find(*at, leaf);
     if (found == at->MemberEnd()) {
       at->AddMember(string_value(leaf), value, allocator());
     } else {
@@ -332,7 +384,8 @@ Refusal IngestDocument::append(std::string_view path, Value value) {
   if (auto old = get(path); old) {
     Value& there = const_cast<Value&>(**old);  // it is ours, and replaced below
     if (there.IsArray()) {
-      list = there;  // moved
+      count_members(there.Size());  // `set` looks through them
+      list = there;                 // moved
     } else if (!there.IsNull()) {
       list.PushBack(there, allocator());
     }
@@ -347,6 +400,8 @@ Refusal IngestDocument::append(std::string_view path, Value value) {
 }
 
 Refusal IngestDocument::remove(std::string_view path) {
+  count_bytes(path.size());
+  if (Refusal refusal = refuse_if_out_of_steps()) return refusal;
   auto parsed = parse_path(path);
   if (!parsed) return parsed.error();
   Value* at = parsed->root == FieldPath::Root::source     ? &static_cast<Value&>(source_)
@@ -362,14 +417,16 @@ Refusal IngestDocument::remove(std::string_view path) {
   if (at == &metadata_ && leaf == "_index")
     return illegal_argument("field [_index] cannot be removed, a document needs it");
   if (at->IsObject()) {
-    const auto found = at->FindMember(name_value(leaf));
+    const auto found = find(*at, leaf);
     if (found == at->MemberEnd()) return not_present(leaf, path);
+    count_members(static_cast<std::size_t>(at->MemberEnd() - found));
     at->EraseMember(found);  // keeps the order of the others
     return {};
   }
   if (!at->IsArray()) return cannot("remove", "from", leaf, *at, path);
   const auto index = list_index(leaf, *at, path);
   if (!index) return index.error();
+  count_members(at->Size() - *index);
   at->Erase(at->Begin() + *index);
   return {};
 }

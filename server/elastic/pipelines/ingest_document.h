@@ -1,6 +1,9 @@
 // A document on its way through a pipeline.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <rapidjson/document.h>
@@ -13,6 +16,9 @@
 #include "server/http/buffer_budget.h"
 
 namespace sightline::elastic {
+
+constexpr std::size_t k_members_per_step = 64;   ///< that a lookup passes, and that count as a step
+constexpr std::size_t k_bytes_per_step = 1'024;  ///< that are copied, likewise
 
 /// What pipelines may make of a document, in memory: a number takes 16 bytes, a text as many as it has in
 /// JSON.
@@ -54,11 +60,26 @@ class IngestDocument {
   Refusal append(std::string_view path, Value value);
   Refusal remove(std::string_view path);
 
+  // ---- time; a pipeline counts its steps, and the document what makes one longer than others
+
+  /// Starts a count of steps, of which there may be `most`. Without this there is no bound.
+  void allow_steps(std::size_t most);
+  /// Counts so many steps, or the share of one that looking at members and copying bytes takes: k_members_per_step,
+  /// k_bytes_per_step.
+  void count_steps(std::size_t steps) const;
+  void count_members(std::size_t members) const;
+  void count_bytes(std::size_t bytes) const;
+  /// True if more was counted than is allowed. From then on no path is followed any further: `get`, `set`, `append`
+  /// and `remove` fail at once, so that not even a single long step goes on.
+  bool is_out_of_steps() const { return work_ > max_work_; }
+
   // ---- memory; a pipeline's step takes room before it makes a value
 
   void bound(DocumentBounds bounds);
   /// What is left for new values, in bytes.
   std::size_t room();
+  /// The same after what was overwritten or removed is no longer counted, which takes time.
+  std::size_t exact_room();
   /// Nothing if there is room for so much more. Errors: 400 where the document would be too large, 429 where
   /// all documents together would.
   Refusal take_room(std::size_t bytes);
@@ -91,6 +112,9 @@ class IngestDocument {
   bool terminated = false;
 
  private:
+  Answer<Value*> step(Value& parent, std::string_view name, std::string_view path) const;
+  Value::MemberIterator find(Value& object, std::string_view name) const;
+  Refusal refuse_if_out_of_steps() const;
   void put_metadata(const Metadata& metadata);
   std::size_t allowed() const;
   void recount();
@@ -103,7 +127,13 @@ class IngestDocument {
   std::size_t came_with_ = 0;                 // bytes, borrowed ones too
   std::size_t holds_ = 0;                     // bytes; since `recount` only what was added
   std::size_t tidied_ = 0;                    // the allocator's size when it was last looked at
+  mutable std::uint64_t work_ = 0;            // in members
+  std::uint64_t max_work_ = std::numeric_limits<std::uint64_t>::max();
+  std::size_t max_steps_ = 0;  // for the error
 };
+
+/// 400: a document ran through more than `most` steps of pipelines.
+ElasticError too_many_steps(std::size_t most);
 
 /// What Elasticsearch's parser makes of a value, as its messages name it: "java.lang.Double".
 const char* java_class(const rapidjson::Value& value);

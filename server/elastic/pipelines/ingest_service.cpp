@@ -1,11 +1,13 @@
 #include "server/elastic/pipelines/ingest_service.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "base/cancellation.h"
@@ -18,6 +20,10 @@ namespace sightline::elastic {
 namespace {
 
 using Found = Answer<std::shared_ptr<const Pipeline>>;
+
+/// Pipelines and models that are looked up before a request's documents run. Any others are looked up when a document
+/// gets to them, which counts as steps of it.
+constexpr std::size_t k_most_ahead = 1'000;
 
 /// What the runs of a request's documents have to do on the request's own thread, after they have waited.
 /// Thread safety: `post` and `end` from any thread.
@@ -140,33 +146,13 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
 
   /// Looks a pipeline up, and all that it needs, unless that has been done. Blocks.
   Found look_up(const std::string& name) {
-    need(name);
+    look_up_levels({name}, k_most_ahead);
     return *pipeline(name);
   }
 
-  void need(const std::string& name) {
-    if (pipeline(name)) return;
-    const Found found = service_.pipelines_.get(caller_, name);
-    {
-      std::lock_guard lock(mutex_);
-      pipelines_.emplace(name, found);
-    }
-    if (found && *found) look_up_needs(**found);
-  }
-
   void look_up_needs(const Pipeline& pipeline) {
-    for (const auto& id : pipeline.model_ids()) {
-      {
-        std::lock_guard lock(mutex_);
-        if (models_.contains(id)) continue;
-      }
-      Model model{service_.endpoints_.get(caller_, id)};
-      model.is_clusters =
-          has_cluster() && model.endpoint && !*model.endpoint && service_.cluster_.run_inference(caller_);
-      std::lock_guard lock(mutex_);
-      models_.emplace(id, std::move(model));
-    }
-    for (const auto& name : pipeline.pipeline_names()) need(name);
+    look_up_models(pipeline);
+    look_up_levels(pipeline.pipeline_names(), k_most_ahead);
   }
 
   /// A model that the documents wait for; empty: none.
@@ -199,7 +185,10 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
 
   void look_up_pipeline(const std::string& name, std::function<void()> found) override {
     post([self = shared_from_this(), name, found = std::move(found)](bool may_run) {
-      const auto result = contained<Found>(may_run, [&] { return self->look_up(name); });
+      const auto result = contained<Found>(may_run, [&] {
+        self->look_up_levels({name}, 1);
+        return *self->pipeline(name);
+      });
       {
         std::lock_guard lock(self->mutex_);
         self->pipelines_.emplace(name, result);
@@ -235,6 +224,49 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
     Answer<std::shared_ptr<const Endpoint>> endpoint;
     bool is_clusters = false;
   };
+
+  /// Looks up `names`, then the pipelines that these call, and so on: `most` pipelines, and no deeper than pipelines
+  /// may be nested. A loop, since stored pipelines form chains of any length. A pipeline is entered after its models,
+  /// because another document may use it as soon as it is there.
+  void look_up_levels(std::vector<std::string> names, std::size_t most) {
+    for (std::size_t level = 0; level < k_most_nested && !names.empty(); ++level) {
+      std::vector<std::string> inner;
+      for (const auto& name : names) {
+        check_cancelled();
+        if (pipeline(name)) continue;
+        if (most == 0) return;
+        --most;
+        const Found found = service_.pipelines_.get(caller_, name);
+        if (found && *found) {
+          most -= std::min(most, look_up_models(**found));
+          for (auto& called : (*found)->pipeline_names()) {
+            if (inner.size() < most) inner.push_back(std::move(called));
+          }
+        }
+        const std::lock_guard lock(mutex_);
+        pipelines_.emplace(name, found);
+      }
+      names = std::move(inner);
+    }
+  }
+
+  /// How many there are.
+  std::size_t look_up_models(const Pipeline& pipeline) {
+    const auto ids = pipeline.model_ids();
+    for (const auto& id : ids) {
+      check_cancelled();
+      {
+        std::lock_guard lock(mutex_);
+        if (models_.contains(id)) continue;
+      }
+      Model model{service_.endpoints_.get(caller_, id)};
+      model.is_clusters =
+          has_cluster() && model.endpoint && !*model.endpoint && service_.cluster_.run_inference(caller_);
+      std::lock_guard lock(mutex_);
+      models_.emplace(id, std::move(model));
+    }
+    return ids.size();
+  }
 
   Model model(const std::string& id) {
     std::lock_guard lock(mutex_);
@@ -274,10 +306,11 @@ Answer<bool> IngestService::runs_model(const Caller& caller, const std::string& 
 void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
   // What can be is looked up here, on the request's own thread: the rest runs where answers arrive.
   const auto host = std::make_shared<Host>(*this, caller);
+  std::set<const Pipeline*> known;
   for (auto& task : tasks) {
     check_cancelled();
     if (task.pipeline) {
-      host->look_up_needs(*task.pipeline);
+      if (known.insert(task.pipeline.get()).second) host->look_up_needs(*task.pipeline);
       continue;
     }
     const Found found = host->look_up(task.pipeline_id);

@@ -1,6 +1,8 @@
 #include "server/elastic/pipelines/pipeline.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <utility>
 
 #include "base/number_text.h"
@@ -9,9 +11,18 @@
 namespace sightline::elastic {
 namespace {
 
-void add_once(std::vector<std::string>& names, std::string name) {
-  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
-}
+/// Names in the order in which they were added, each once.
+class Names {
+ public:
+  void add(std::string name) {
+    if (seen_.insert(name).second) names_.push_back(std::move(name));
+  }
+  std::vector<std::string> take() { return std::move(names_); }
+
+ private:
+  std::vector<std::string> names_;
+  std::set<std::string, std::less<>> seen_;
+};
 
 /// As Elasticsearch reads a version: also from a text; null is none.
 bool is_integer(const rapidjson::Value& value) {
@@ -95,20 +106,20 @@ Refusal Pipeline::refusal_of_size() const {
 }
 
 std::vector<std::string> Pipeline::model_ids() const {
-  std::vector<std::string> ids;
+  Names ids;
   visit([&](const Processor& processor) {
-    if (const auto* step = std::get_if<InferenceStep>(&processor.step)) add_once(ids, step->model_id);
+    if (const auto* step = std::get_if<InferenceStep>(&processor.step)) ids.add(step->model_id);
   });
-  return ids;
+  return ids.take();
 }
 
 std::vector<std::string> Pipeline::pipeline_names() const {
-  std::vector<std::string> names;
+  Names names;
   visit([&](const Processor& processor) {
     const auto* step = std::get_if<PipelineStep>(&processor.step);
-    if (const auto name = step ? step->name.plain_text() : std::nullopt) add_once(names, *name);
+    if (const auto name = step ? step->name.plain_text() : std::nullopt) names.add(*name);
   });
-  return names;
+  return names.take();
 }
 
 }  // namespace sightline::elastic

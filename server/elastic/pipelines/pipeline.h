@@ -19,7 +19,8 @@
 namespace sightline::elastic {
 
 constexpr std::size_t k_most_processors = 10'000;  ///< of one pipeline, those in lists too
-constexpr std::size_t k_deepest_rescue = 100;      ///< `on_failure` lists, each in a processor of the other
+constexpr std::size_t k_most_nested = 100;     ///< pipelines in each other; as Elasticsearch's es.ingest.max_pipelines
+constexpr std::size_t k_deepest_rescue = 100;  ///< `on_failure` lists, each in a processor of the other
 
 struct Pipeline {
   std::string id;

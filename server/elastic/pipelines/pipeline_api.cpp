@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <memory>
 #include <rapidjson/document.h>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "base/cancellation.h"
 #include "base/json/document.h"
 #include "base/json/writer.h"
 #include "base/number_text.h"
@@ -15,6 +17,7 @@
 #include "server/elastic/pipelines/property_reader.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/rest_layer.h"
 
 namespace sightline::elastic {
 namespace {
@@ -28,6 +31,7 @@ constexpr const char* k_acknowledged = R"({"acknowledged":true})";
 constexpr const char* k_put_parameters = "timeout master_timeout if_version";
 constexpr const char* k_get_parameters = "master_timeout summary";
 constexpr const char* k_delete_parameters = "timeout master_timeout";
+constexpr std::size_t k_most_named = 64;  // pipelines that a GET reads one by one
 constexpr const char* k_simulated_id = "_simulate_pipeline";
 constexpr const char* k_no_guard =
     "299 Sightline-" SIGHTLINE_VERSION
@@ -159,6 +163,7 @@ Answer<bool> PipelineApi::is_kept_here(const Caller& caller, const Pipeline& pip
   });
   for (const auto& name : pipeline.pipeline_names()) {
     if (!kept || *kept) break;
+    check_cancelled();
     const auto inner = pipelines_.get(caller, name);
     if (may_not_look(inner)) continue;
     kept = inner ? Answer<bool>(*inner != nullptr) : Answer<bool>(inner.error());
@@ -252,12 +257,31 @@ std::optional<http::Response> PipelineApi::put_through(const http::Request& requ
   return removed ? response : removed.error().response();
 }
 
+/// Those that the patterns name, in order; names alone are read one by one, however much else there is.
+Answer<std::vector<Definition>> PipelineApi::kept_of(const Caller& caller, const std::vector<std::string>& patterns) {
+  if (patterns.size() > k_most_named || !std::all_of(patterns.begin(), patterns.end(), names_one) || patterns.empty()) {
+    auto definitions = pipelines_.index().list(caller, Kind::pipeline);
+    if (definitions)
+      std::erase_if(*definitions, [&](const Definition& kept) { return !names_it(patterns, kept.name); });
+    return definitions;
+  }
+  std::vector<Definition> definitions;
+  for (const auto& name : std::set<std::string>(patterns.begin(), patterns.end())) {
+    check_cancelled();
+    auto kept = pipelines_.index().get(caller, Kind::pipeline, name);
+    if (!kept) return kept.error();
+    if (*kept) definitions.push_back(**std::move(kept));
+  }
+  return definitions;
+}
+
 std::optional<http::Response> PipelineApi::get(const http::Request& request, const std::string& ids) {
-  auto definitions = pipelines_.index().list(caller_of(request), Kind::pipeline);
+  const auto patterns = split(ids, ',');
+  if (const Refusal refusal = rest::check_pattern_count("id", patterns.size(), limits_.max_patterns))
+    return refusal->response();
+  auto definitions = kept_of(caller_of(request), patterns);
   if (may_not_look(definitions)) return {};
   if (!definitions) return definitions.error().response();
-  const auto patterns = split(ids, ',');
-  std::erase_if(*definitions, [&](const Definition& kept) { return !names_it(patterns, kept.name); });
   if (has_cluster() && definitions->empty()) return {};
   if (const Refusal unknown = rest::unknown_parameters(request, k_get_parameters)) return unknown->response();
   if (has_cluster() && !names_one(ids)) return merged_list(request, *definitions);
@@ -276,12 +300,11 @@ std::optional<http::Response> PipelineApi::merged_list(const http::Request& requ
   const auto theirs = rest::JsonTape::parse(response.body);
   if (!theirs || (*theirs)[0].kind != rest::JsonToken::Kind::object)
     return ElasticError{502, "exception", "the cluster's list of pipelines cannot be read"}.response();
-  const auto is_own = [&](std::string_view name) {
-    return std::any_of(own.begin(), own.end(), [&](const Definition& kept) { return kept.name == name; });
-  };
+  std::set<std::string_view> own_names;
+  for (const auto& kept : own) own_names.insert(kept.name);
   std::string json = "{";
   for (std::size_t key = 1; key < theirs->size(); key = (*theirs)[key + 1].next) {
-    if (!is_own((*theirs)[key].text)) append_member(json, (*theirs)[key].text, theirs->raw(key + 1));
+    if (!own_names.contains((*theirs)[key].text)) append_member(json, (*theirs)[key].text, theirs->raw(key + 1));
   }
   for (const auto& kept : own) append_member(json, kept.name, *summary ? "{}" : shown(kept));
   return json_response(json + "}");
@@ -373,13 +396,18 @@ std::optional<http::Response> PipelineApi::simulate(const http::Request& request
 
 std::optional<http::Response> PipelineApi::simulate_here(const Caller& caller, const Value& body,
                                                          const std::shared_ptr<const Pipeline>& pipeline) {
-  auto documents = read_simulated_documents(body);
+  auto documents = SimulatedDocuments::read(body);
   if (!documents) return documents.error().response();
   if (!pipeline) return property_error("pipeline", "required property is missing").response();
-  std::vector<IngestTask> tasks;
-  for (const auto& document : *documents) tasks.push_back({document.get(), pipeline->id, pipeline});
-  ingest_.run(caller, tasks);
-  return json_response(simulated_json(tasks));
+  SimulatedAnswer answer(limits_.max_answer_bytes);
+  while (!documents->at_end()) {
+    const auto part = documents->next_part();
+    std::vector<IngestTask> tasks;
+    for (const auto& document : part) tasks.push_back({document.get(), pipeline->id, pipeline});
+    ingest_.run(caller, tasks);
+    if (!answer.add(tasks)) return rest::answer_too_large(limits_.max_answer_bytes).response();
+  }
+  return json_response(answer.take());
 }
 
 void PipelineApi::add_routes(rest::Router& router) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/elastic/limits.h"
 #include "server/elastic/pipelines/ingest_service.h"
 #include "server/elastic/pipelines/pipeline_stubs.h"
 #include "server/elastic/pipelines/stored_pipelines.h"
@@ -22,8 +23,9 @@ namespace sightline::elastic {
 /// Thread safety: handlers may run on any thread; they block.
 class PipelineApi {
  public:
-  PipelineApi(StoredPipelines& pipelines, IngestService& ingest, Store& store, PipelineStubs& stubs)
-      : pipelines_(pipelines), ingest_(ingest), store_(store), stubs_(stubs) {}
+  PipelineApi(StoredPipelines& pipelines, IngestService& ingest, Store& store, PipelineStubs& stubs,
+              const Limits& limits = {})
+      : pipelines_(pipelines), ingest_(ingest), store_(store), stubs_(stubs), limits_(limits) {}
 
   void add_routes(rest::Router& router);
 
@@ -37,6 +39,8 @@ class PipelineApi {
   /// With a stored pipeline, or with the one in the body if `id` is empty.
   Handled simulate(const http::Request& request, const std::string& id);
 
+  Answer<std::vector<DefinitionIndex::Definition>> kept_of(const Caller& caller,
+                                                           const std::vector<std::string>& patterns);
   Answer<bool> is_kept_here(const Caller& caller, const Pipeline& pipeline);
   Answer<bool> names_own_model(const Caller& caller, const rapidjson::Value& options);
   /// Why a pipeline that is for this server to run cannot be run.
@@ -51,6 +55,7 @@ class PipelineApi {
   IngestService& ingest_;
   Store& store_;
   PipelineStubs& stubs_;
+  const Limits limits_;
 };
 
 }  // namespace sightline::elastic

@@ -15,7 +15,7 @@ namespace {
 using Value = rapidjson::Value;
 using List = std::vector<Processor>;
 
-constexpr std::size_t k_most_nested = 100;  // as Elasticsearch's es.ingest.max_pipelines
+constexpr std::size_t k_steps_of_lookup = 100;  // a request to the store
 constexpr const char* k_failure_message = "on_failure_message";
 constexpr const char* k_failure_type = "on_failure_processor_type";
 constexpr const char* k_failure_tag = "on_failure_processor_tag";
@@ -70,6 +70,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
       : document_(document), host_(std::move(host)), done_(std::move(done)) {}
 
   void start(std::shared_ptr<const Pipeline> pipeline) {
+    document_.allow_steps(host_->max_steps());
     arrived_ = std::move(pipeline);
     is_working_ = true;
     work();
@@ -164,8 +165,10 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
     if (frame.at >= frame.list->size() || document_.dropped || document_.terminated) {
       return after(Over::list, {});
     }
-    if (++steps_ > host_->max_steps()) return end_by_steps();
+    document_.count_steps(1);
+    if (document_.is_out_of_steps()) return end_by_steps();
     if (const auto name = name_to_look_up()) {
+      document_.count_steps(k_steps_of_lookup);
       host_->look_up_pipeline(*name, [self = shared_from_this()] { self->arrive(LookedUp()); });
       return false;
     }
@@ -210,6 +213,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
                                  "Pipeline processor configured for non-existent pipeline [" + name + "]"});
     }
     if ((**found)->processors.empty()) return skip();  // as Elasticsearch: not even a cycle
+    document_.count_members(frames_.size());
     std::size_t open_pipelines = 0;
     for (const Frame& frame : frames_) {
       if (frame.kind == Frame::Kind::rescue_of_processor) continue;
@@ -316,6 +320,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
 
   /// Finds what runs next after `over`: a failure may end one list after the other.
   bool after(Over over, std::optional<IngestFailure> failure) {
+    if (document_.is_out_of_steps()) return end_by_steps();
     while (true) {
       Frame& frame = frames_.back();
       if (over == Over::step) {
@@ -375,9 +380,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
 
   bool end_by_steps() {
     frames_.clear();
-    return end(illegal_argument("the document took more than [" + std::to_string(host_->max_steps()) +
-                                "] steps through pipelines, which [--elasticsearch-max-pipeline-steps] "
-                                "allows; check for a pipeline that calls another more than once"));
+    return end(too_many_steps(host_->max_steps()));
   }
 
   void end_by_fault(const char* what) noexcept {
@@ -410,7 +413,6 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
   const std::shared_ptr<PipelineHost> host_;
   std::function<void(Refusal)> done_;
   std::vector<Frame> frames_;  // the loop's
-  std::size_t steps_ = 0;
   std::mutex mutex_;
   std::optional<Arrival> arrived_;
   bool is_working_ = false;

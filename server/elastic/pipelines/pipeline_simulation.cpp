@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/cancellation.h"
 #include "base/json/document.h"
 #include "base/json/writer.h"
 #include "server/elastic/pipelines/property_reader.h"
@@ -11,6 +12,8 @@ namespace {
 
 using Value = rapidjson::Value;
 
+constexpr std::size_t k_part_documents = 256;  // as of a bulk
+
 std::string text_or(const Value& document, const char* name, const std::string& otherwise) {
   const auto found = document.FindMember(name);
   if (found == document.MemberEnd() || found->value.IsNull()) return otherwise;
@@ -18,7 +21,9 @@ std::string text_or(const Value& document, const char* name, const std::string& 
   return found->value.IsInt() ? std::to_string(found->value.GetInt()) : otherwise;
 }
 
-void write_document(json::AsWrittenWriter& writer, const IngestDocument& document) {
+void append_document(std::string& json, const IngestDocument& document) {
+  rapidjson::StringBuffer buffer;
+  json::AsWrittenWriter writer(buffer);
   const auto metadata = document.metadata();
   writer.StartObject();
   writer.Key("doc");
@@ -33,6 +38,7 @@ void write_document(json::AsWrittenWriter& writer, const IngestDocument& documen
   document.ingest_metadata().Accept(writer);
   writer.EndObject();
   writer.EndObject();
+  json.append(buffer.GetString(), buffer.GetSize());
 }
 
 /// `{"error":{"root_cause":[...],...}}`: the envelope without its status.
@@ -43,46 +49,49 @@ std::string simulated_error(const ElasticError& error) {
 
 }  // namespace
 
-Answer<SimulatedDocuments> read_simulated_documents(const Value& body) {
+Answer<SimulatedDocuments> SimulatedDocuments::read(const Value& body) {
   PropertyReader reader(body);
   if (!reader.take("docs")) reader.refuse("docs", "required property is missing");
   const auto* list = reader.optional_list("docs");
   if (reader.failed()) return *reader.refusal();
   if (list->Empty()) return illegal_argument("must specify at least one document in [docs]");
-  SimulatedDocuments documents;
   for (const auto& item : list->GetArray()) {
+    check_cancelled();
     if (!item.IsObject()) return illegal_argument("malformed [docs] section, should include an inner object");
     const auto source = item.FindMember("_source");
     if (source == item.MemberEnd()) return property_error("_source", "required property is missing");
     if (!source->value.IsObject()) return property_error("_source", "property isn't a map, but of another type");
+  }
+  return SimulatedDocuments(*list);
+}
+
+SimulatedDocuments::Part SimulatedDocuments::next_part() {
+  Part part;
+  for (; !at_end() && part.size() < k_part_documents; ++next_) {
+    const Value& item = (*list_)[next_];
     IngestDocument::Metadata metadata{text_or(item, "_index", "_index"), text_or(item, "_id", "_id"), {}};
     if (const auto routing = text_or(item, "_routing", ""); !routing.empty()) metadata.routing = routing;
     rapidjson::Document copy;
-    copy.CopyFrom(source->value, copy.GetAllocator());
-    documents.push_back(std::make_unique<IngestDocument>(metadata, std::move(copy)));
+    copy.CopyFrom(item["_source"], copy.GetAllocator());
+    part.push_back(std::make_unique<IngestDocument>(metadata, std::move(copy)));
   }
-  return documents;
+  return part;
 }
 
-std::string simulated_json(const std::vector<IngestTask>& tasks) {
-  rapidjson::StringBuffer buffer;
-  json::AsWrittenWriter writer(buffer);
-  writer.StartObject();
-  writer.Key("docs");
-  writer.StartArray();
+bool SimulatedAnswer::add(const std::vector<IngestTask>& tasks) {
   for (const auto& task : tasks) {
+    check_cancelled();
+    if (json_.back() != '[') json_ += ',';
     if (task.failure) {
-      const std::string error = simulated_error(*task.failure);
-      writer.RawValue(error.data(), error.size(), rapidjson::kObjectType);
+      json_ += simulated_error(*task.failure);
     } else if (task.document->dropped) {
-      writer.Null();
+      json_ += "null";
     } else {
-      write_document(writer, *task.document);
+      append_document(json_, *task.document);
     }
+    if (json_.size() > max_bytes_) return false;
   }
-  writer.EndArray();
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  return true;
 }
 
 }  // namespace sightline::elastic

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -51,7 +52,8 @@ class ValueSource {
     if (value.IsString()) {
       const auto found = templates_.find(std::string(value.GetString(), value.GetStringLength()));
       if (found == templates_.end()) return {};
-      const auto text = found->second.render(document, json_escape_, document.room());
+      auto text = found->second.render(document, json_escape_, document.room());
+      if (!text) text = found->second.render(document, json_escape_, document.exact_room());
       if (!text) return document.take_room(document.room() + 1);  // which there is not
       auto filled = document.text_value(*text);
       if (!filled) return filled.error();
@@ -111,6 +113,9 @@ DocumentStep read_set(PropertyReader& reader) {
 
 // ---- remove
 
+/// Bytes of paths that the templates of one `keep` may produce from a document.
+constexpr std::size_t k_longest_kept = 1u << 20;
+
 std::vector<Template> read_fields(PropertyReader& reader, std::string_view name) {
   std::vector<Template> fields;
   const auto* value = reader.take(name);
@@ -131,25 +136,93 @@ std::vector<Template> read_fields(PropertyReader& reader, std::string_view name)
   return fields;
 }
 
-/// Takes out of `object` what is neither one of `kept`, nor holds one, nor lies below one.
-void keep_only(Value& object, const std::string& prefix, const std::vector<std::string>& kept) {
-  std::vector<std::string> doomed;
-  for (auto& member : object.GetObject()) {
-    check_cancelled();
-    const std::string path = prefix + std::string(member.name.GetString(), member.name.GetStringLength());
-    const bool stays = std::any_of(kept.begin(), kept.end(), [&](const std::string& keep) {
-      return keep == path || path.starts_with(keep + ".");
-    });
-    if (stays) continue;
-    const bool above =
-        std::any_of(kept.begin(), kept.end(), [&](const std::string& keep) { return keep.starts_with(path + "."); });
-    if (above && member.value.IsObject()) {
-      keep_only(member.value, path + ".", kept);
-    } else if (!above) {
-      doomed.emplace_back(member.name.GetString(), member.name.GetStringLength());
+/// The paths that a `remove` keeps, in order: looked up name by name, so that a document's fields are not compared with
+/// each of them.
+class KeptPaths {
+ public:
+  explicit KeptPaths(std::vector<std::string> paths) : paths_(std::move(paths)) {
+    std::sort(paths_.begin(), paths_.end());
+  }
+
+  /// Those that begin with the same names; `length` bytes of them, with the dot behind.
+  struct Below {
+    std::size_t begin, end, length;
+  };
+  enum class Match { none, above, kept };
+
+  Below all() const { return {0, paths_.size(), 0}; }
+
+  /// What the next names of a path ("b", "b.c") are among `below`, which becomes what lies below them: one of the kept
+  /// paths or inside one, above one, or neither.
+  Match next(Below& below, std::string_view names) const {
+    while (true) {
+      const auto dot = names.find('.');
+      const std::string name(names.substr(0, dot));
+      const std::size_t exact = first_from(below, name);
+      if (exact < below.end && std::string_view(paths_[exact]).substr(below.length) == name) return Match::kept;
+      const std::size_t begin = first_from(below, name + '.');
+      const std::size_t end = first_from(below, name + '/');  // which follows the dot
+      if (begin == end) return Match::none;
+      below = {begin, end, below.length + name.size() + 1};
+      if (dot == std::string_view::npos) return Match::above;
+      names.remove_prefix(dot + 1);
     }
   }
-  for (const auto& name : doomed) object.EraseMember(name.c_str());
+
+ private:
+  static_assert('.' + 1 == '/');
+  /// The first among `below` that is `rest` or follows it, behind what they share.
+  std::size_t first_from(const Below& below, std::string_view rest) const {
+    const auto first = paths_.begin() + static_cast<std::ptrdiff_t>(below.begin);
+    const auto last = paths_.begin() + static_cast<std::ptrdiff_t>(below.end);
+    const auto found = std::lower_bound(first, last, rest, [&below](const std::string& path, std::string_view sought) {
+      return std::string_view(path).substr(below.length) < sought;
+    });
+    return static_cast<std::size_t>(found - paths_.begin());
+  }
+
+  std::vector<std::string> paths_;
+};
+
+/// Takes out of `object`, whose members lie `below`, what is neither kept, nor holds what is.
+void keep_only(IngestDocument& document, Value& object, const KeptPaths& kept, const KeptPaths::Below& below) {
+  document.count_members(object.MemberCount());
+  auto stays = object.MemberBegin();
+  for (auto member = object.MemberBegin(); member != object.MemberEnd(); ++member) {
+    check_cancelled();
+    const std::string_view name(member->name.GetString(), member->name.GetStringLength());
+    document.count_bytes(name.size());
+    KeptPaths::Below inner = below;
+    const auto match = kept.next(inner, name);
+    if (match == KeptPaths::Match::none) continue;
+    if (match == KeptPaths::Match::above && member->value.IsObject()) keep_only(document, member->value, kept, inner);
+    if (stays != member) {
+      stays->name = member->name;  // moved, as the value
+      stays->value = member->value;
+    }
+    ++stays;
+  }
+  object.EraseMember(stays, object.MemberEnd());
+}
+
+/// The same for the paths that templates make of the document.
+Answer<KeptPaths> paths_to_keep(const std::vector<Template>& keep, const IngestDocument& document) {
+  std::vector<std::string> paths;
+  paths.reserve(keep.size());
+  std::size_t bytes = 0;
+  for (const auto& field : keep) {
+    auto path = field.name(document);
+    if (!path) return path.error();
+    if (!field.plain_text()) bytes += path->size();
+    if (bytes > k_longest_kept) {
+      return illegal_argument(
+          "the paths that templates in the [keep] of a [remove] processor produce from the document "
+          "have more than [" +
+          std::to_string(k_longest_kept) + "] bytes together");
+    }
+    paths.push_back(*std::move(path));
+  }
+  return KeptPaths(std::move(paths));
 }
 
 DocumentStep read_remove(PropertyReader& reader) {
@@ -159,15 +232,20 @@ DocumentStep read_remove(PropertyReader& reader) {
   if (fields.empty() && keep.empty()) reader.refuse("keep", "or [field] must be specified");
   if (!fields.empty() && !keep.empty()) reader.refuse("keep", "and [field] cannot both be used in the same processor");
   if (!keep.empty()) {
+    const bool fixed = std::all_of(keep.begin(), keep.end(), [](const Template& path) { return path.plain_text(); });
+    if (fixed) {
+      std::vector<std::string> paths;
+      for (const auto& field : keep) paths.push_back(*field.plain_text());
+      return [kept = std::make_shared<const KeptPaths>(std::move(paths))](IngestDocument& document) -> Refusal {
+        keep_only(document, document.mutable_source(), *kept, kept->all());
+        return {};
+      };
+    }
     return [=](IngestDocument& document) -> Refusal {
-      std::vector<std::string> kept;
-      kept.reserve(keep.size());
-      for (const auto& field : keep) {
-        auto path = field.name(document);
-        if (!path) return path.error();
-        kept.push_back(*std::move(path));
-      }
-      keep_only(document.mutable_source(), "", kept);
+      const auto kept = paths_to_keep(keep, document);
+      if (!kept) return kept.error();
+      document.count_members(keep.size());
+      keep_only(document, document.mutable_source(), *kept, kept->all());
       return {};
     };
   }

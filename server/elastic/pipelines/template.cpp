@@ -74,6 +74,7 @@ std::optional<std::string> Template::plain_text() const {
 std::optional<std::string> Template::render(const IngestDocument& document, bool json_escape,
                                             std::size_t max_bytes) const {
   std::string text;
+  document.count_members(parts_.size());
   const auto fits = [&](std::size_t bytes) { return bytes <= max_bytes - text.size(); };
   for (const auto& part : parts_) {
     if (!part.is_path) {
@@ -90,6 +91,7 @@ std::optional<std::string> Template::render(const IngestDocument& document, bool
     } else {
       shown = made = java_text(**value);
     }
+    document.count_bytes(shown.size());
     const bool escapes = json_escape && !part.raw;
     if (!fits(escapes ? json_size(shown) : shown.size())) return {};
     if (escapes) {
