@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/document_writer.h"
 #include "server/elastic/rest/bulk_reader.h"

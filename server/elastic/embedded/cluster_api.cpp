@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/rest/json_tape.h"

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <set>
 #include <vector>
 
 namespace sightline::elastic {
@@ -135,12 +136,16 @@ std::optional<std::int64_t> read_epoch(std::string_view text, std::int64_t unit,
 
 }  // namespace
 
-bool is_date_format(std::string_view format) {
-  const auto formats = alternatives(format);
-  return std::all_of(formats.begin(), formats.end(), [](std::string_view part) {
-    return part == "strict_date_optional_time" || part == "date_optional_time" || part == "epoch_millis" ||
-           part == "epoch_second" || part == k_slash_time || part == k_slash_day;
-  });
+std::optional<std::string> known_date_format(std::string_view format) {
+  std::set<std::string_view> seen;
+  std::string different;
+  for (const std::string_view part : alternatives(format)) {
+    if (part != "strict_date_optional_time" && part != "date_optional_time" && part != "epoch_millis" &&
+        part != "epoch_second" && part != k_slash_time && part != k_slash_day)
+      return std::nullopt;
+    if (seen.insert(part).second) different.append(different.empty() ? "" : "||").append(part);
+  }
+  return different;
 }
 
 std::optional<std::int64_t> parse_date(std::string_view text, std::string_view format, bool round_up) {

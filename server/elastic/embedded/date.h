@@ -13,9 +13,9 @@ constexpr std::string_view k_default_date_format = "strict_date_optional_time||e
 /// The format of a field that dynamic mapping creates for a text such as "2026/03/01".
 constexpr std::string_view k_slash_date_format = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis";
 
-/// True if every part of `format` ("a||b") is one of strict_date_optional_time, date_optional_time, epoch_millis,
-/// epoch_second, "yyyy/MM/dd HH:mm:ss" and "yyyy/MM/dd".
-bool is_date_format(std::string_view format);
+/// The different parts of `format` ("a||b"), in their order; nothing if one is none of strict_date_optional_time,
+/// date_optional_time, epoch_millis, epoch_second, "yyyy/MM/dd HH:mm:ss" and "yyyy/MM/dd". A repeated part has no effect.
+std::optional<std::string> known_date_format(std::string_view format);
 
 /// Milliseconds since 1970-01-01T00:00:00Z, read by the first part of `format` (empty: the default) that matches the
 /// whole text; nothing if none matches. Parts of the time of day that the text omits are 0, or with `round_up` their

@@ -1,7 +1,6 @@
 // Single documents over REST.
 #include <memory>
 
-#include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/document_writer.h"
 #include "server/elastic/embedded/index_names.h"

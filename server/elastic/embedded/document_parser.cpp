@@ -1,7 +1,6 @@
 #include "server/elastic/embedded/document_parser.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -9,9 +8,7 @@
 #include "base/float_text.h"
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/failures.h"
-#include "server/elastic/embedded/mapping_parser.h"
 #include "server/elastic/embedded/search/vector_math.h"
-#include "server/elastic/embedded/value_parser.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -26,6 +23,10 @@ constexpr std::size_t k_longest_shown_bytes = 200;
 
 constexpr std::string_view k_document_error = "document_parsing_exception";
 
+/// Values of a document, each counted for each field and multi-field that takes it, and their bytes in memory. Beside
+/// this, documents may always have the copies that dynamic mapping makes: it takes each text twice.
+constexpr std::size_t k_most_values = 1'000'000, k_most_value_bytes = 100u << 20;
+constexpr std::size_t k_usual_copies = 2;
 constexpr std::size_t k_fewest_vector_dims = 128;
 constexpr const char* k_objects = R"({"type":"ObjectMapper"})";  // marks an array of objects
 constexpr const char* k_text = R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
@@ -68,11 +69,11 @@ struct Place {
 
 class DocumentParser {
  public:
-  DocumentParser(const JsonTape& tape, std::string id, std::shared_ptr<const Mapping> mapping, bool cut_vectors,
+  DocumentParser(const JsonTape& tape, std::string id, GrowingMapping& mapping, bool cut_vectors,
                  const MappingLimits& limits)
       : tape_(tape),
         id_(std::move(id)),
-        mapping_(std::move(mapping)),
+        mapping_(mapping),
         cut_vectors_(cut_vectors),
         limits_(limits),
         known_(mapping_->size()) {}
@@ -83,7 +84,6 @@ class DocumentParser {
     PreparedDocument document;
     document.values.id = id_;
     document.values.fields = std::move(values_);
-    document.mapping = std::move(mapping_);
     cut(document);
     return document;
   }
@@ -96,17 +96,11 @@ class DocumentParser {
     std::vector<float> values;
   };
 
-  /// The mapping, for adding new fields of this document. The first call copies the given mapping.
-  Mapping& growing() {
-    if (!grown_) mapping_ = grown_ = std::make_shared<Mapping>(*mapping_);
-    return *grown_;
-  }
-
   /// Changes the mapping. An error gets the position of the value.
   template <class Change>
-  void grow(std::size_t value, const Change& change) {
+  void grow(const std::string& path, std::size_t value, const Change& change) {
     try {
-      change(growing());
+      mapping_.change(path, change);
     } catch (const Refused& refused) {
       fail(value, refused.error.reason);
     }
@@ -217,7 +211,7 @@ class DocumentParser {
     }
     if (tape_[value].kind == Kind::null) return;
     if (tape_[value].kind == Kind::object) {
-      grow(value, [&](Mapping& mapping) { mapping.add_object(path, limits_, known_); });
+      grow(path, value, [&](Mapping& mapping) { mapping.add_object(path, limits_, known_); });
       return parse_object(value, {path + ".", dynamic});
     }
     const std::string inferred = infer_mapping(path, value);
@@ -225,7 +219,7 @@ class DocumentParser {
     if (inferred.empty()) return;
     const auto tape = accepted(JsonTape::parse(inferred));
     const FieldPtr field = elastic::parse_field(path, JsonView(tape, 0));
-    grow(value, [&](Mapping& mapping) { mapping.add(field, limits_, known_); });
+    grow(path, value, [&](Mapping& mapping) { mapping.add(field, limits_, known_); });
     parse_field(field, object, key, value);
   }
 
@@ -243,7 +237,17 @@ class DocumentParser {
     for (const FieldPtr& sub_field : field->fields) append(sub_field, value);
   }
 
+  /// Multi-fields multiply the values, so each copy is counted before it is made.
   void append(const FieldPtr& field, std::size_t value) {
+    check_cancelled();
+    ++taken_values_;
+    taken_bytes_ += sizeof(std::string) + tape_[value].text.size();
+    const std::size_t most_values = std::max(k_most_values, k_usual_copies * tape_.size());
+    const std::size_t most_bytes = k_most_value_bytes + k_usual_copies * tape_.text().size();
+    if (taken_values_ > most_values || taken_bytes_ > most_bytes) {
+      fail(value, "the fields and multi-fields of the document take more than [" + std::to_string(most_values) +
+                      "] values or [" + std::to_string(most_bytes) + "] bytes; map fewer multi-fields, or send less");
+    }
     if (const auto fault = append_value(*field, values_of(*field), tape_[value])) fail_field(*field, value, *fault);
   }
 
@@ -259,7 +263,7 @@ class DocumentParser {
     }
     if (field->dims == 0) {
       field = with_dims(*field, size);
-      growing().replace(field);
+      mapping_.change(field->path, [&](Mapping& mapping) { mapping.replace(field); });
     }
     // Vectors that are stored but not indexed only have to be finite.
     const auto similarity = field->indexed ? field->similarity : VectorSimilarity::l2_norm;
@@ -345,11 +349,11 @@ class DocumentParser {
 
   const JsonTape& tape_;
   std::string id_;
-  std::shared_ptr<const Mapping> mapping_;
-  std::shared_ptr<Mapping> grown_;  // the same object as mapping_, once that is a copy
+  GrowingMapping& mapping_;
   bool cut_vectors_;
   const MappingLimits& limits_;
   const std::size_t known_;  // fields of the given mapping
+  std::size_t taken_values_ = 0, taken_bytes_ = 0;
   std::vector<FieldValues> values_;
   std::unordered_map<std::string, std::size_t> values_index_;
   std::vector<VectorMember> vectors_;
@@ -357,9 +361,8 @@ class DocumentParser {
 
 }  // namespace
 
-PreparedDocument prepare_document(std::string_view source, const std::string& id,
-                                  std::shared_ptr<const Mapping> mapping, bool cut_vectors,
-                                  const MappingLimits& limits) {
+PreparedDocument prepare_document(std::string_view source, const std::string& id, GrowingMapping& mapping,
+                                  bool cut_vectors, const MappingLimits& limits) {
   auto tape = JsonTape::parse(source);
   // The byte order mark is not stored.
   if (const auto unmarked = json::without_byte_order_mark(source); tape && unmarked.size() < source.size())
@@ -368,7 +371,7 @@ PreparedDocument prepare_document(std::string_view source, const std::string& id
   if (!tape) refuse({400, std::string(k_document_error), "failed to parse: " + tape.error().reason});
   if ((*tape)[0].kind != Kind::object)
     refuse({400, std::string(k_document_error), "Malformed content, must start with an object"});
-  DocumentParser parser(*tape, id, std::move(mapping), cut_vectors, limits);
+  DocumentParser parser(*tape, id, mapping, cut_vectors, limits);
   parser.parse();
   return parser.finish();
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,15 +26,14 @@ struct PreparedDocument {
   ParsedDocument values;
   std::string source;  ///< with the vectors cut out
   std::vector<CutVector> vectors;
-  std::shared_ptr<const Mapping> mapping;  ///< the given one, or a new one with the document's new fields
 };
 
-/// Reads `source` by `mapping`. Unknown fields are added as Elasticsearch would add them, within `limits`.
-/// `cut_vectors` false leaves vectors in the source (index.mapping.exclude_source_vectors). Throws Refused:
-/// document_parsing_exception, strict_dynamic_mapping_exception, illegal_argument_exception.
-PreparedDocument prepare_document(std::string_view source, const std::string& id,
-                                  std::shared_ptr<const Mapping> mapping, bool cut_vectors,
-                                  const MappingLimits& limits = {});
+/// Reads `source` by `mapping`. Unknown fields are added to it as Elasticsearch would add them, within `limits`; after an
+/// error some may be there, to be taken back. `cut_vectors` false leaves vectors in the source
+/// (index.mapping.exclude_source_vectors). Throws Refused: document_parsing_exception, strict_dynamic_mapping_exception,
+/// illegal_argument_exception.
+PreparedDocument prepare_document(std::string_view source, const std::string& id, GrowingMapping& mapping,
+                                  bool cut_vectors, const MappingLimits& limits = {});
 
 /// The source with its vectors put back.
 std::string with_vectors(std::string_view source, const std::vector<CutVector>& vectors);

@@ -117,7 +117,7 @@ WriteTransaction::Staged& WriteTransaction::stage(const std::string& name) {
   const IndexPtr index = store_.find_for_write(name);
   const auto [place, is_new] = staged_.try_emplace(index.get());
   Staged& staged = place->second;
-  if (is_new) staged = {index, index->mapping(), index->next_seq_no, index->document_count()};
+  if (is_new) staged = {index, GrowingMapping(index->mapping()), index->next_seq_no, index->document_count()};
   by_name_.emplace(name, &staged);
   return staged;
 }
@@ -168,10 +168,12 @@ void WriteTransaction::check_conflict(const Staged& staged, const DocumentWrite&
 
 WriteResult WriteTransaction::put(Staged& staged, const std::string& id, std::string_view source,
                                   const Current& before) {
+  staged.mapping.take_back();  // what a document added that was refused
   PreparedDocument document =
       prepare_document(source, id, staged.mapping, staged.index->cuts_vectors(), staged.index->mapping_limits());
   const std::int64_t number = staged.next_seq_no;
   staged.index->search().add(number, std::move(document.values), store_.limits().max_document_words);
+  staged.mapping.keep();
   ++staged.next_seq_no;
   if (before.live) {
     erase_rows(staged, before.number);
@@ -179,7 +181,6 @@ WriteResult WriteTransaction::put(Staged& staged, const std::string& id, std::st
     store_.writer_->query("DELETE FROM " + staged.index->deleted_table() + " WHERE id=?1").bind(1, id).run();
   }
   insert_rows(staged, number, before.version + 1, id, document);
-  staged.mapping = std::move(document.mapping);
   ++staged.count;
   return result(staged, id, before.version + 1, number, before.live ? "updated" : "created");
 }
@@ -262,7 +263,8 @@ std::vector<IndexPtr> WriteTransaction::indices() const {
 
 void WriteTransaction::commit() {
   for (auto& [index, staged] : staged_) {
-    if (staged.mapping != index->mapping()) store_.save(*index, "mapping", staged.mapping->to_json());
+    staged.mapping.take_back();
+    if (staged.mapping.now() != index->mapping()) store_.save(*index, "mapping", staged.mapping->to_json());
     store_.writer_->query("UPDATE indices SET next_seq_no=?1 WHERE number=?2")
         .bind(1, staged.next_seq_no)
         .bind(2, index->number())
@@ -276,7 +278,7 @@ void WriteTransaction::commit() {
   for (auto& [index, staged] : staged_) {
     index->search().commit();
     index->next_seq_no = staged.next_seq_no;
-    index->set_mapping(staged.mapping);
+    index->set_mapping(staged.mapping.now());
     index->set_document_count(staged.count);
     if (index->search().needs_refresh() && store_.refresh_due_.load() == k_never) {
       store_.refresh_due_ = store_.now_() + k_refresh_interval;

@@ -77,7 +77,7 @@ class WriteTransaction {
   /// The state of an index within this transaction.
   struct Staged {
     IndexPtr index;
-    std::shared_ptr<const Mapping> mapping;
+    GrowingMapping mapping;
     std::int64_t next_seq_no = 0;
     std::int64_t count = 0;
     bool pruned = false;  // old versions of deleted documents are removed

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "base/request_trace.h"
-#include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/rest_layer.h"

@@ -1,11 +1,14 @@
-// Errors in this folder: exceptions, which become values where they leave it.
+// Errors in this folder: exceptions, which become values where they leave it. And how large an answer may become.
 #pragma once
 
 #include <string>
 #include <utility>
 
+#include "base/cancellation.h"
 #include "base/result.h"
+#include "server/elastic/limits.h"
 #include "server/elastic/rest/json_view.h"
+#include "server/http/answer_budget.h"
 
 namespace sightline::elastic {
 
@@ -14,6 +17,22 @@ namespace sightline::elastic {
 struct StorageFailed {
   Error error;
 };
+
+/// Thrown when an answer that is being built exceeds Limits::max_answer_bytes. EmbeddedStore::handle answers 413.
+struct AnswerTooLarge {};
+
+/// To be called before `more` bytes are appended to an answer.
+inline void check_answer_room(const std::string& answer, std::size_t more, const Limits& limits) {
+  if (answer.size() + more > limits.max_answer_bytes) throw AnswerTooLarge{};
+  http::reserve_answer(answer.size() + more);
+}
+
+/// To be called once per turn by every loop that appends to an answer. Ends the loop when the answer is too large or
+/// the request is cancelled.
+inline void check_answer_size(const std::string& answer, const Limits& limits) {
+  check_cancelled();
+  check_answer_room(answer, 0, limits);
+}
 
 /// 400 action_request_validation_exception.
 [[noreturn]] inline void refuse_invalid(const std::string& fault) {

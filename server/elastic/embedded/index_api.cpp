@@ -4,7 +4,6 @@
 #include <set>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/index_names.h"
 #include "server/elastic/rest/json_filter.h"

@@ -1,11 +1,11 @@
-#include "server/elastic/embedded/index_settings.h"
-
+// The settings of an index.
 #include <algorithm>
 #include <chrono>
 #include <limits>
 
 #include "base/json/builder.h"
 #include "base/number_text.h"
+#include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/member_table.h"

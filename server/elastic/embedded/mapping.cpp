@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/cancellation.h"
 #include "base/json/builder.h"
 #include "base/split.h"
 #include "server/elastic/embedded/failures.h"
-#include "server/elastic/embedded/mapping_parser.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -213,10 +213,19 @@ void Mapping::add_object(const std::string& path, const MappingLimits& limits, s
 }
 
 void Mapping::replace(FieldPtr field) {
-  MappingNode* place = &root_;
-  for (const std::string& level : split(field->path, '.')) place = &place->children[level];
-  place->field = std::move(field);
-  collect(by_path_, *place);
+  MappingNode& place = place_for(field->path);
+  place.field = std::move(field);
+  collect(by_path_, place);
+}
+
+void Mapping::remove(const std::string& path) {
+  const std::size_t dot = path.rfind('.');
+  MappingNode& parent = dot == path.npos ? root_ : place_for(path.substr(0, dot));
+  const auto node = parent.children.find(path.substr(dot + 1));
+  objects_ -= count_objects(node->second);
+  parent.children.erase(node);
+  by_path_.erase(path);
+  by_path_.erase(by_path_.lower_bound(path + '.'), by_path_.lower_bound(path + static_cast<char>('.' + 1)));
 }
 
 FieldPtr Mapping::find(std::string_view path) const {
@@ -242,6 +251,7 @@ std::vector<FieldPtr> Mapping::expand(std::string_view pattern) const {
     return fields;
   }
   for (const auto& [path, field] : by_path_) {
+    check_cancelled();
     if (rest::wildcard_match(pattern, path)) fields.push_back(field);
   }
   return fields;
@@ -259,6 +269,13 @@ void Mapping::index_fields() {
   by_path_.clear();
   collect(by_path_, root_);
   objects_ = count_objects(root_) - 1;  // the root does not count
+}
+
+void GrowingMapping::take_back() {
+  for (; !changes_.empty(); changes_.pop_back()) {
+    auto& [path, before] = changes_.back();
+    before ? grown_->replace(std::move(before)) : grown_->remove(path);
+  }
 }
 
 FieldPtr with_dims(const Field& field, int dims) {

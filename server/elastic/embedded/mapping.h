@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json/builder.h"
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/rest/json_view.h"
 
@@ -119,6 +120,8 @@ class Mapping {
   void add(FieldPtr field, const MappingLimits& limits, std::size_t known);
   /// Adds an object under this path, and those above it, if they are missing. Refuses the same as `add`.
   void add_object(const std::string& path, const MappingLimits& limits, std::size_t known);
+  /// Removes the field or object of this path, and all below it.
+  void remove(const std::string& path);
   /// Fields, multi-fields and objects.
   std::size_t size() const { return by_path_.size() + objects_; }
   /// Replaces the field of the same path.
@@ -152,7 +155,48 @@ class Mapping {
   std::map<std::string, std::string> root_parameters_;  // _meta: shown unchanged
 };
 
+/// A mapping that grows with the documents of one transaction. It is copied once, before the first change.
+class GrowingMapping {
+ public:
+  GrowingMapping() = default;
+  explicit GrowingMapping(std::shared_ptr<const Mapping> mapping) : mapping_(std::move(mapping)) {}
+  const Mapping* operator->() const { return mapping_.get(); }
+  /// The given mapping or the copy. Others may use it only after the last change.
+  const std::shared_ptr<const Mapping>& now() const { return mapping_; }
+  /// Calls `change(Mapping&)`, which adds or replaces the field or object of `path`, or throws and changes nothing.
+  template <class Change>
+  void change(const std::string& path, const Change& change) {
+    if (!grown_) mapping_ = grown_ = std::make_shared<Mapping>(*mapping_);
+    std::size_t end = path.find('.');  // of the highest node that is missing
+    while (end != path.npos && grown_->node(std::string_view(path).substr(0, end))) end = path.find('.', end + 1);
+    std::pair<std::string, FieldPtr> undo(path.substr(0, end), grown_->find(path));
+    change(*grown_);
+    changes_.push_back(std::move(undo));
+  }
+  /// Ends a document: keeps its changes, or takes them back.
+  void keep() { changes_.clear(); }
+  void take_back();
+
+ private:
+  std::shared_ptr<const Mapping> mapping_;
+  std::shared_ptr<Mapping> grown_;                         // the same object, once it is a copy
+  std::vector<std::pair<std::string, FieldPtr>> changes_;  // a path, and its field before; null: none
+};
+
 /// A copy of a dense_vector field with these dimensions, and with the index options that follow from them.
 FieldPtr with_dims(const Field& field, int dims);
+
+[[noreturn]] inline void refuse_mapping(std::string reason) {
+  refuse({400, "mapper_parsing_exception", std::move(reason)});
+}
+
+/// The field that `body`, an object with a `type`, defines under `path`. Throws Refused for parameters that are unknown
+/// or that this store does not support.
+FieldPtr parse_field(const std::string& path, const JsonView& body, bool multi_field = false);
+
+/// Writes the members of a field's mapping as GET shows it: its type, the given parameters, multi-fields.
+void write_field(json::Builder& out, const Field& field);
+/// The default index options of a dense_vector with this many dimensions.
+VectorIndexOptions default_index_options(int dims);
 
 }  // namespace sightline::elastic

@@ -1,10 +1,11 @@
-#include "server/elastic/embedded/mapping_parser.h"
+// Reads mappings, and writes the mapping of a field as GET shows it.
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "server/elastic/embedded/date.h"
+#include "server/elastic/embedded/mapping.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
@@ -56,11 +57,12 @@ void read_ignore_above(const JsonView& key, const JsonView& value, FieldReading&
 }
 
 void read_format(const JsonView& key, const JsonView& value, FieldReading& reading) {
-  reading.field.format = value.text();
-  if (!is_date_format(reading.field.format)) {
+  const auto known = known_date_format(value.text());
+  if (!known) {
     refuse(illegal_argument("[format] of field [" + reading.field.path + "]: [" + shortened(value.text()) +
                             "] is not supported by " + std::string(k_store_name)));
   }
+  reading.field.format = *known;
   keep(key, value, reading);
 }
 

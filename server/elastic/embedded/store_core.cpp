@@ -7,6 +7,7 @@
 #include <random>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <unordered_set>
 
 #include "base/base64.h"
 #include "base/cancellation.h"
@@ -192,10 +193,11 @@ std::string StoreCore::problem() {
 
 void StoreCore::check() {
   search_contexts_->drop_expired();
-  if (!problem().empty() && health_.write_failed()) {
-    const std::unique_lock<FairMutex> writing(write_mutex_, std::try_to_lock);
-    if (writing) try_write();
-  }
+  const bool failed = !problem().empty() && health_.write_failed();
+  const std::unique_lock<FairMutex> writing(write_mutex_, std::try_to_lock);
+  if (!writing) return;
+  drop_retired();
+  if (failed) try_write();
 }
 
 /// Tries to write as much as a small write needs: a full disk may still have a few bytes.
@@ -445,14 +447,18 @@ void StoreCore::change_aliases(const std::vector<AliasChange>& changes) {
 std::vector<IndexPtr> StoreCore::find_all(std::string_view expression, const IndicesOptions& options) const {
   const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
   std::vector<IndexPtr> chosen;
-  const auto take = [&chosen](const IndexPtr& index) {
-    if (std::find(chosen.begin(), chosen.end(), index) == chosen.end()) chosen.push_back(index);
+  std::unordered_set<const StoredIndex*> taken;  // the same
+  std::unordered_set<std::string_view> done;     // parts that would change nothing
+  const auto take = [&](const IndexPtr& index) {
+    if (taken.insert(index.get()).second) chosen.push_back(index);
   };
   bool wildcard_seen = false;
   const auto parts = split_expression(expression);
   accepted(rest::check_pattern_count("index", parts.size(), limits_.max_patterns));
   for (const std::string& part : parts) {
+    if (!done.insert(part).second) continue;
     const bool excludes = wildcard_seen && part.starts_with('-');
+    if (excludes) done.clear();
     const std::string name = excludes ? part.substr(1) : part;
     bool any = excludes;
     if (excludes || is_wildcard(name)) {
@@ -463,12 +469,13 @@ std::vector<IndexPtr> StoreCore::find_all(std::string_view expression, const Ind
             part_fits(name, index_name) || index->any_alias([&](const auto& alias) { return part_fits(name, alias); });
         if (!fits) continue;
         if (excludes) {
-          std::erase(chosen, index);
-        } else if (shown_by(name, index_name, index->hidden(), options)) {
+          taken.erase(index.get());
+        } else if (taken.contains(index.get()) || shown_by(name, index_name, index->hidden(), options)) {
           take(index);
           any = true;
         }
       }
+      if (excludes) std::erase_if(chosen, [&](const IndexPtr& index) { return !taken.contains(index.get()); });
       if (!any && !options.allow_no_indices) refuse(index_not_found(name));
       continue;
     }

@@ -88,8 +88,8 @@ class StoreCore {
 
   /// Why writes are refused, or why the last write failed; empty if writes work.
   std::string problem();
-  /// The same as `problem`. Also tries whether writes work again after they failed, and releases expired scrolls. To be
-  /// called about once per second.
+  /// The same as `problem`. Also tries whether writes work again after they failed, and releases expired scrolls and
+  /// deleted indices. To be called about once per second.
   void check();
 
  private:

@@ -1,5 +1,3 @@
-#include "server/elastic/embedded/value_parser.h"
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -8,6 +6,7 @@
 
 #include "base/json/utf8.h"
 #include "server/elastic/embedded/date.h"
+#include "server/elastic/embedded/document.h"
 
 namespace sightline::elastic {
 namespace {

@@ -26,12 +26,21 @@ const std::shared_ptr<const Mapping>& houses() {
   return mapping;
 }
 
-Answer<PreparedDocument> prepare(std::string_view source, const std::string& id,
-                                 const std::shared_ptr<const Mapping>& mapping, bool cut_vectors) {
-  return answer_of([&] { return prepare_document(source, id, mapping, cut_vectors); });
+/// A document, and the mapping with its new fields.
+struct Prepared : PreparedDocument {
+  std::shared_ptr<const Mapping> mapping;
+};
+
+Answer<Prepared> prepare(std::string_view source, const std::string& id, const std::shared_ptr<const Mapping>& mapping,
+                         bool cut_vectors) {
+  return answer_of([&] {
+    GrowingMapping growing(mapping);
+    auto document = prepare_document(source, id, growing, cut_vectors);
+    return Prepared{std::move(document), growing.now()};
+  });
 }
 
-Answer<PreparedDocument> prepare(const std::string& source) {
+Answer<Prepared> prepare(const std::string& source) {
   return prepare(source, "2", houses(), true);
 }
 
@@ -147,6 +156,70 @@ TEST_CASE("unknown fields become what Elasticsearch would make of them") {
   const auto mixed = prepare(R"({"a":[1,2.5]})", "1", std::make_shared<const Mapping>(), true);
   REQUIRE_FALSE(mixed.ok());
   CHECK(mixed.error().reason == "mapper [a] cannot be changed from type [long] to [float]");
+}
+
+TEST_CASE("a mapping that grows is copied once, and shows nothing of a document that was refused") {
+  const auto given =
+      mapping_of(R"({"properties":{"l":{"type":"long"},"v":{"type":"dense_vector"},"o":{"type":"object"}}})");
+  GrowingMapping mapping(given);
+  (void)prepare_document(R"({"l":1})", "1", mapping, true);
+  CHECK(mapping.now() == given);
+  (void)prepare_document(R"({"a":{"b":"x"}})", "1", mapping, true);
+  mapping.keep();
+  const Mapping* copy = mapping.now().get();
+  CHECK(copy != given.get());
+  const std::string kept = mapping->to_json();
+  const std::size_t size = mapping->size();
+  for (const char* refused : {R"({"c":1,"l":"x"})", R"({"a":{"c":{"d":{"e":"x"}},"f":1},"l":"x"})",
+                              R"({"v":[1,2,3],"c.d":{},"c.e":1,"l":"x"})",
+                              R"({"o":{"t":"2026-01-01","u":{"w":"text"}},"a":{"b":"x","bb":1},"a.b2":"x","l":"x"})"}) {
+    CAPTURE(refused);
+    CHECK_THROWS_AS((void)prepare_document(refused, "1", mapping, true), Refused);
+    mapping.take_back();
+    CHECK(mapping->to_json() == kept);
+    CHECK(mapping->size() == size);
+    CHECK(mapping->expand("*").size() == 4);  // l, v, a.b and a.b.keyword
+  }
+  for (int i = 0; i < 100; ++i) {
+    (void)prepare_document("{\"n" + std::to_string(i) + "\":1}", "1", mapping, true);
+    mapping.keep();
+  }
+  CHECK(mapping.now().get() == copy);
+  CHECK(mapping->size() == size + 100);
+  CHECK(given->size() == 3);
+}
+
+TEST_CASE("values are counted for each field that takes them, before they are copied") {
+  const auto wide = [](const char* type) {
+    std::string fields;
+    for (int i = 0; i < 900; ++i)
+      fields += (i == 0 ? "\"s" : ",\"s") + std::to_string(i) + R"(":{"type":")" + type + "\"}";
+    return mapping_of(R"({"properties":{"t":{"type":"text","fields":{)" + fields + "}}}}");
+  };
+  const auto refused = [&](const Answer<Prepared>& document) {
+    REQUIRE_FALSE(document.ok());
+    CHECK(document.error().type == "document_parsing_exception");
+    CHECK(document.error().reason.find("take more than [1000000] values or [") != std::string::npos);
+    CHECK(document.error().reason.ends_with("] bytes; map fewer multi-fields, or send less"));
+  };
+  const auto list = [](int count) {
+    std::string values;
+    for (int i = 0; i < count; ++i) values += (i == 0 ? "" : ",") + std::to_string(i);
+    return "{\"t\":[" + values + "]}";
+  };
+  const std::string long_text = "{\"t\":\"" + std::string(1'000'000, 'a') + "\"}";
+  CHECK(prepare(R"({"t":")" + std::string(100'000, 'a') + "\"}", "1", wide("text"), true).ok());
+  refused(prepare(long_text, "1", wide("text"), true));
+  std::string keywords = "\"" + std::string(30'000, 'a') + "\"";
+  for (int i = 0; i < 5; ++i) keywords += "," + keywords;
+  refused(prepare("{\"t\":[" + keywords + "]}", "1", wide("keyword"), true));
+  CHECK(prepare(list(1'000), "1", wide("long"), true).ok());
+  for (const char* type : {"long", "keyword"}) refused(prepare(list(1'200), "1", wide(type), true));
+  // Dynamic mapping has two fields per text: however large, a document fits.
+  std::string texts = "\"a\"";
+  for (int i = 0; i < 600'000; ++i) texts += ",\"a\"";
+  CHECK(prepare("{\"d\":[" + texts + "]}", "1", houses(), true).ok());
+  CHECK(prepare("{\"d\":\"" + std::string(60'000'000, 'a') + "\"}", "1", houses(), true).ok());
 }
 
 TEST_CASE("a document cannot grow a mapping without bound") {

@@ -265,6 +265,85 @@ TEST_CASE("buckets of all aggregations together are counted before they are writ
   CHECK(names(refused, "max-buckets"));
 }
 
+TEST_CASE("buckets are counted while they are collected, too") {
+  Limits limits;
+  limits.max_buckets = 2;
+  const StoreFixture store(limits);
+  const auto fill = [&](int from, int to) {
+    std::string lines;
+    for (int i = from; i < to; ++i) lines += "{\"index\":{}}\n{\"n\":" + std::to_string(i) + "}\n";
+    store.post("/b/_bulk?refresh=true", lines);
+  };
+  const auto terms = [&](int count) {
+    std::string aggregations;
+    for (int i = 0; i < count; ++i)
+      aggregations += (i == 0 ? "\"a" : ",\"a") + std::to_string(i) + R"(":{"terms":{"field":"n","size":1}})";
+    return store.post("/b/_search", R"({"size":0,"aggs":{)" + aggregations + "}}");
+  };
+  fill(0, 16);
+  CHECK(terms(1).at("/aggregations/a0/sum_other_doc_count") == "15");
+  CHECK(terms(2).status == 200);
+  fill(16, 17);
+  CHECK(terms(1).status == 200);
+  const Reply refused = terms(2);  // 34 of 32
+  CHECK(refused.status == 400);
+  CHECK(refused.error_type() == "too_many_buckets_exception");
+  CHECK(names(refused, "max-buckets"));
+}
+
+TEST_CASE("a word that a match repeats is looked up once, with its weight; different ones are counted") {
+  const FilledStore store;
+  const auto match = [&](const std::string& words, const char* more = "") {
+    return store.post("/t/_search", R"({"query":{"match":{"t":{"query":")" + words + "\"" + more + "}}}}");
+  };
+  const double once = std::stod(match("w3").at("/hits/max_score"));
+  CHECK(std::stod(match(repeated("w3", 16'000, " ")).at("/hits/max_score")) == doctest::Approx(16'000 * once));
+  CHECK(match("w3 w1 w3", R"(,"operator":"and")").at("/hits/total/value") == "0");
+  CHECK(match("w3 word w3", R"(,"operator":"and")").at("/hits/total/value") == "1");
+  std::string words;
+  for (int i = 0; i < 1'024; ++i) words += "w" + std::to_string(i) + " ";
+  CHECK(match(words).at("/hits/total/value") == "5");
+  const Reply refused = match(words + "more");
+  CHECK(refused.status == 400);
+  CHECK(refused.body.find("has more than [1024] different words; send fewer") != std::string::npos);
+}
+
+TEST_CASE("patterns of fields cost what they are compared with") {
+  Limits limits;
+  limits.max_clauses = 100;
+  const StoreFixture store(limits);
+  std::string properties;
+  for (int i = 0; i < 900; ++i) properties += (i == 0 ? "\"f" : ",\"f") + std::to_string(i) + R"(":{"type":"keyword"})";
+  store.put("/i", R"({"mappings":{"properties":{)" + properties + "}}}");
+  store.put("/i/_doc/1?refresh=true", R"({"f1":"x","f2":"y"})");
+  const auto fields = [&](const std::string& list) {
+    return store.post("/i/_search", R"({"_source":false,"fields":[)" + list + "]}");
+  };
+  // Each pattern counts 900 / 128 = 7 clauses.
+  CHECK(fields(repeated("\"f1*\",\"f2\"", 500, ",")).at("/hits/hits/0/fields") == R"({"f1":["x"],"f2":["y"]})");
+  std::string many;
+  for (int i = 0; i < 15; ++i) many += (i == 0 ? "\"f1*x" : ",\"f1*x") + std::to_string(i) + "\"";
+  CHECK(names(fields(many), "max-clauses"));
+  CHECK(names(store.post("/i/_search", R"({"query":{"multi_match":{"query":"a","fields":[)" + many + "]}}}"),
+              "max-clauses"));
+  CHECK(fields("\"f1*a\",\"f2*a\"").status == 200);
+}
+
+TEST_CASE("values that multi-fields repeat in an answer are counted") {
+  Limits limits;
+  limits.max_answer_bytes = 100'000;
+  const StoreFixture store(limits);
+  store.put("/i", R"({"mappings":{"properties":{"t":{"type":"text"}}}})");
+  store.put("/i/_doc/1?refresh=true", R"({"t":")" + std::string(2'000, 'x') + "\"}");
+  std::string sub_fields;
+  for (int i = 0; i < 100; ++i) sub_fields += (i == 0 ? "\"s" : ",\"s") + std::to_string(i) + R"(":{"type":"text"})";
+  const std::string search = R"({"_source":false,"fields":["*"]})";
+  CHECK(store.post("/i/_search", search).status == 200);
+  REQUIRE(store.put("/i/_mapping", R"({"properties":{"t":{"type":"text","fields":{)" + sub_fields + "}}}}").status ==
+          200);
+  CHECK(store.post("/i/_search", search).status == 413);
+}
+
 TEST_CASE("_mget and documents have their limits") {
   Limits limits;
   limits.max_get_documents = 2;

@@ -156,9 +156,21 @@ TEST_CASE("dates are read to the millisecond, and rounded up when asked") {
   CHECK(format_date(1772323200000) == "2026-03-01T00:00:00.000Z");
   CHECK(format_date(1772323200000, "yyyy/MM/dd HH:mm:ss") == "2026/03/01 00:00:00");
   CHECK(format_date(1772323200000, "yyyy/MM/dd") == "2026/03/01");
-  CHECK(is_date_format("strict_date_optional_time||epoch_second"));
-  CHECK_FALSE(is_date_format("yyyy-MM-dd"));
-  CHECK_FALSE(is_date_format("foo"));
+  CHECK(known_date_format("strict_date_optional_time||epoch_second") == "strict_date_optional_time||epoch_second");
+  CHECK_FALSE(known_date_format("yyyy-MM-dd"));
+  std::string repeated;
+  for (int i = 0; i < 7'000; ++i) repeated += "epoch_second||";
+  CHECK(known_date_format(repeated + "yyyy/MM/dd||epoch_second") == "epoch_second||yyyy/MM/dd");
+  CHECK_FALSE(known_date_format(repeated));  // the last part is empty
+  CHECK_FALSE(known_date_format("foo"));
+}
+
+TEST_CASE("a date's format is shown as given, and read without its repeated parts") {
+  const auto mapping = Mapping::parse_text(
+      R"({"properties":{"d":{"type":"date","format":"epoch_second||epoch_second||strict_date_optional_time"}}})");
+  REQUIRE(mapping.ok());
+  CHECK(mapping->find("d")->format == "epoch_second||strict_date_optional_time");
+  CHECK(mapping->to_json().find("epoch_second||epoch_second||strict") != std::string::npos);
 }
 
 }  // namespace

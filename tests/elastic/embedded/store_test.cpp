@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/elastic/embedded/store_core.h"
 #include "tests/elastic/embedded/store_fixture.h"
 #include "tests/source_folder.h"
 
@@ -146,6 +147,38 @@ TEST_CASE("aliases are asked for by names and patterns, and missing names are to
   CHECK(store.remove("/other?ignore_unavailable=true").status == 200);
   CHECK(store.get("/one,two").status == 200);
   CHECK(store.remove("/other").reason().find("matches an alias") != std::string::npos);
+}
+
+TEST_CASE("a deleted index is released without another write, when nobody uses it any more") {
+  TemporaryFolder folder;
+  auto store = StoreCore::open(folder.path(), std::chrono::steady_clock::now);
+  REQUIRE(store.ok());
+  IndexPtr index = (*store)->create_index("i", {});
+  const std::weak_ptr<StoredIndex> watched = index;
+  (*store)->delete_indices({index});
+  (*store)->check();
+  CHECK_FALSE(watched.expired());
+  index.reset();
+  CHECK_FALSE(watched.expired());
+  (*store)->check();
+  CHECK(watched.expired());
+}
+
+TEST_CASE("repeated parts of an index expression change nothing, and exclusions keep their order") {
+  const StoreFixture store;
+  for (const char* name : {"/a1", "/a2", "/b1"}) store.put(name);
+  const auto found = [&](const std::string& expression) {
+    std::string names;
+    for (const char* name : {"a1", "a2", "b1"}) {
+      if (!store.get("/" + expression + "/_mapping").at((std::string("/") + name).c_str()).empty()) names += name;
+    }
+    return names;
+  };
+  CHECK(found("*,*,a1,a1,*") == "a1a2b1");
+  CHECK(found("a*,-a1,b*") == "a2b1");
+  CHECK(found("a*,-a1,a*") == "a1a2");
+  CHECK(found("a*,-a*,a1,b1,-a*,b*,-a1") == "b1");
+  CHECK(found("*,-*,a2") == "a2");
 }
 
 TEST_CASE("a document that is read while its index is deleted is there or not found") {

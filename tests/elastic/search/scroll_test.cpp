@@ -197,6 +197,40 @@ TEST_CASE("scrolls and points in time are bounded in number, memory and time") {
   CHECK(store.post("/l/_pit?keep_alive=1s").status == 200);  // the one before has expired
 }
 
+TEST_CASE("hits with many sort keys are counted before they are collected") {
+  Limits limits;
+  limits.max_scroll_bytes = limits.max_answer_bytes = 200'000;
+  ScrollBench store(limits);
+  store.fill(500);
+  std::string keys;
+  for (int i = 0; i < 50; ++i) keys += i == 0 ? "\"n\"" : ",\"n\"";
+  const std::string sorted = "{\"_source\":false,\"sort\":[" + keys + "],\"size\":";
+  const Reply scroll = store.post("/l/_search?scroll=10m", sorted + "1}");
+  CHECK(scroll.status == 429);
+  CHECK(scroll.reason().find("would keep [608000] bytes") != std::string::npos);  // 500 x (16 + 50 x 24)
+  CHECK(store.post("/l/_search?scroll=10m", R"({"sort":["n"],"size":1})").status == 200);
+  const Reply search = store.post("/l/_search", sorted + "200}");
+  CHECK(search.status == 413);
+  CHECK(search.reason().find("--elasticsearch-max-answer-bytes") != std::string::npos);
+  CHECK(store.post("/l/_search", sorted + "50}").status == 200);
+  CHECK(store.post("/l/_search", sorted + R"(200,"query":{"range":{"n":{"lt":20}}}})").at("/hits/total/value") == "20");
+}
+
+TEST_CASE_FIXTURE(ScrollBench, "the hits of many indices are merged in order") {
+  for (const char* name : {"/l", "/m", "/o"}) {
+    std::string lines;
+    for (int i = 0; i < 40; ++i)
+      lines += action(i) + "{\"n\":" + std::to_string((i * 17 + name[1]) % 40) + ",\"w\":\"house\"}\n";
+    REQUIRE(post(std::string(name) + "/_bulk?refresh=true", lines).at("/errors") == "false");
+  }
+  const Reply page = post("/l,m,o/_search", R"({"sort":["n"],"from":5,"size":20})");
+  for (int i = 0; i < 20; ++i) {
+    CHECK(page.at(("/hits/hits/" + std::to_string(i) + "/sort/0").c_str()) == std::to_string((i + 5) / 3));
+    CHECK(page.at(("/hits/hits/" + std::to_string(i) + "/_index").c_str()) ==
+          std::string("lmo").substr((i + 5) % 3, 1));
+  }
+}
+
 TEST_CASE_FIXTURE(ScrollBench, "a point in time is paged by search_after, while others write") {
   fill(100);
   put("/m", R"({"mappings":{"properties":{"n":{"type":"long"}}}})");

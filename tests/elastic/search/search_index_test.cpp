@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/embedded/search/analyzed_document.h"
-
 using namespace sightline;
 using namespace sightline::elastic;
 

@@ -8,7 +8,6 @@
 
 #include "base/cancellation.h"
 #include "base/json/builder.h"
-#include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/search/decimal.h"
 #include "server/elastic/rest/member_table.h"
@@ -19,6 +18,8 @@ namespace {
 using namespace rest;  // NOLINT: the tables below are made of its words
 
 using Kind = Aggregation::Kind;
+
+constexpr std::size_t k_collected_per_bucket = 16;
 
 void read_size(const JsonView& key, const JsonView& value, Aggregation& out) {
   const std::int64_t size = read_integer(value, key.text());
@@ -132,7 +133,20 @@ struct Bucket {
   FieldPtr field = nullptr;
 };
 
-std::map<Value, Bucket> buckets_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+/// How many more buckets an answer may have, and how many may be collected to choose the largest of.
+struct Room {
+  std::size_t shown, collected;
+};
+
+[[noreturn]] void refuse_buckets(const Limits& limits) {
+  refuse({400, "too_many_buckets_exception",
+          "an answer may have [" + std::to_string(limits.max_buckets) + "] buckets, chosen from [" +
+              std::to_string(limits.max_buckets * k_collected_per_bucket) +
+              "]; ask for fewer, or raise --elasticsearch-max-buckets"});
+}
+
+std::map<Value, Bucket> buckets_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards,
+                                   Room& room, const Limits& limits) {
   std::map<Value, Bucket> buckets;
   for (const AggregatedShard& one : shards) {
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
@@ -143,7 +157,7 @@ std::map<Value, Bucket> buckets_of(const Aggregation& aggregation, const std::ve
       keys.insert(values.begin(), values.end());
       for (const Value& key : keys) {
         Bucket& bucket = buckets[key];
-        ++bucket.count;
+        if (++bucket.count == 1 && room.collected-- == 0) refuse_buckets(limits);
         if (!bucket.field) bucket.field = field;
       }
     });
@@ -167,19 +181,14 @@ std::string bucket_json(const Value& key, const Bucket& bucket) {
   return out.member("doc_count", bucket.count).text();
 }
 
-/// `room`: how many more buckets the answer may have.
-std::string terms_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards, std::size_t& room,
+std::string terms_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards, Room& room,
                        const Limits& limits) {
-  const auto all = buckets_of(aggregation, shards);
+  const auto all = buckets_of(aggregation, shards, room, limits);
   std::vector<std::pair<Value, Bucket>> buckets(all.begin(), all.end());
   std::size_t others = 0;
   const std::size_t shown = std::min(buckets.size(), static_cast<std::size_t>(aggregation.size));
-  if (shown > room) {
-    refuse({400, "too_many_buckets_exception",
-            "an answer may have [" + std::to_string(limits.max_buckets) +
-                "] buckets; ask for fewer, or raise --elasticsearch-max-buckets"});
-  }
-  room -= shown;
+  if (shown > room.shown) refuse_buckets(limits);
+  room.shown -= shown;
   std::stable_sort(buckets.begin(), buckets.end(),
                    [](const auto& a, const auto& b) { return a.second.count > b.second.count; });
   std::string list;
@@ -241,7 +250,7 @@ void check_aggregations(const std::vector<Aggregation>& aggregations, const Shar
 
 std::string aggregations_json(const std::vector<Aggregation>& aggregations, const std::vector<AggregatedShard>& shards,
                               bool typed_keys, const Limits& limits) {
-  std::size_t room = limits.max_buckets;
+  Room room{limits.max_buckets, limits.max_buckets * k_collected_per_bucket};
   std::string members;
   for (const Aggregation& aggregation : aggregations) {
     json::Builder one;

@@ -1,10 +1,9 @@
-#include "server/elastic/embedded/search/analyzed_document.h"
-
 #include <bit>
 #include <cstring>
 #include <unordered_map>
 
 #include "base/cancellation.h"
+#include "server/elastic/embedded/document.h"
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/search/standard_analyzer.h"
 

@@ -8,15 +8,14 @@ namespace sightline::elastic {
 
 void TextColumn::append(Doc doc, const FieldValues& field) {
   for (const TermFrequency& term : field.terms) terms_[term.term].push_back({doc, term.frequency});
-  lengths_.resize(static_cast<std::size_t>(doc) + 1);
-  lengths_[doc] = field.length + 1;
+  lengths_.append(doc, field.length);
   if (field.length == 0) return;  // as in Lucene: a document without tokens does not count
   ++statistics_.documents;
   statistics_.tokens += field.length;
 }
 
 void TextColumn::forget(Doc doc) {
-  if (!has(doc) || length(doc) == 0) return;
+  if (!lengths_.contains(doc) || length(doc) == 0) return;
   --statistics_.documents;
   statistics_.tokens -= length(doc);
 }
@@ -34,12 +33,10 @@ void TextColumn::compact(const Renumbered& renumbered) {
     term->second = std::move(kept);
     ++term;
   }
-  std::vector<std::uint32_t> lengths;
-  for (Doc doc = 0; doc < end(); ++doc) {
-    if (renumbered[doc] == k_gone || !has(doc)) continue;
-    lengths.resize(static_cast<std::size_t>(renumbered[doc]) + 1);
-    lengths[renumbered[doc]] = lengths_[doc];
-  }
+  SparseNumbers lengths;
+  lengths_.each([&](Doc doc) {
+    if (renumbered[doc] != k_gone) lengths.append(renumbered[doc], length(doc));
+  });
   lengths_ = std::move(lengths);
 }
 
@@ -84,12 +81,12 @@ std::size_t KeywordColumn::distinct(Doc doc) const {
 void KeywordColumn::compact(const Renumbered& renumbered) {
   KeywordColumn kept;
   FieldValues field;
-  for (Doc doc = 0; doc < end(); ++doc) {
-    if (renumbered[doc] == k_gone || of(doc).empty()) continue;
+  documents().each([&](Doc doc) {
+    if (renumbered[doc] == k_gone) return;
     field.strings.clear();
     for (const Term term : of(doc)) field.strings.push_back(text(term));
     kept.append(renumbered[doc], field);
-  }
+  });
   *this = std::move(kept);
 }
 

@@ -12,11 +12,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/sparse_numbers.h"
 #include "base/string_map.h"
-#include "server/elastic/embedded/search/analyzed_document.h"
+#include "server/elastic/embedded/document.h"
 #include "server/elastic/embedded/search/bm25.h"
 #include "server/elastic/embedded/search/doc_set.h"
 
@@ -32,27 +32,29 @@ template <class T>
 class ValueLists {
  public:
   void append(Doc doc, std::span<const T> values) {
-    starts_.resize(static_cast<std::size_t>(doc) + 1, static_cast<std::uint32_t>(values_.size()));
+    if (values.empty()) return;
+    starts_.append(doc, static_cast<std::uint32_t>(values_.size()));
     values_.insert(values_.end(), values.begin(), values.end());
   }
   /// The document's values in the order of its source; empty if it has none.
   std::span<const T> of(Doc doc) const {
-    if (doc >= starts_.size()) return {};
-    const std::size_t end = doc + 1 < starts_.size() ? starts_[doc + 1] : values_.size();
-    return std::span<const T>(values_).subspan(starts_[doc], end - starts_[doc]);
+    const std::size_t slot = starts_.slot(doc);
+    if (slot >= starts_.slots()) return {};
+    const std::size_t end = slot + 1 < starts_.slots() ? starts_[slot + 1] : values_.size();
+    return std::span<const T>(values_).subspan(starts_[slot], end - starts_[slot]);
   }
-  /// This document and all later ones have no values.
-  Doc end() const { return static_cast<Doc>(starts_.size()); }
+  /// The documents that have values.
+  const SparseNumbers& documents() const { return starts_; }
   void compact(const Renumbered& renumbered) {
     ValueLists kept;
-    for (Doc doc = 0; doc < end(); ++doc) {
-      if (renumbered[doc] != k_gone && !of(doc).empty()) kept.append(renumbered[doc], of(doc));
-    }
+    starts_.each([&](Doc doc) {
+      if (renumbered[doc] != k_gone) kept.append(renumbered[doc], of(doc));
+    });
     *this = std::move(kept);
   }
 
  private:
-  std::vector<std::uint32_t> starts_;
+  SparseNumbers starts_;
   std::vector<T> values_;
 };
 
@@ -73,14 +75,13 @@ class TextColumn {
   const StringMap<std::vector<Posting>>& terms() const { return terms_; }
   /// Of live documents.
   FieldStatistics statistics() const { return statistics_; }
-  bool has(Doc doc) const { return doc < lengths_.size() && lengths_[doc] != 0; }
   /// Tokens of the field in a document that has it.
-  std::uint32_t length(Doc doc) const { return lengths_[doc] - 1; }
-  Doc end() const { return static_cast<Doc>(lengths_.size()); }
+  std::uint32_t length(Doc doc) const { return lengths_[lengths_.slot(doc)]; }
+  const SparseNumbers& documents() const { return lengths_; }
 
  private:
   StringMap<std::vector<Posting>> terms_;
-  std::vector<std::uint32_t> lengths_;  // one more than the length; 0: the document lacks the field
+  SparseNumbers lengths_;
   FieldStatistics statistics_;
 };
 
@@ -98,8 +99,8 @@ class KeywordColumn {
   std::size_t term_count() const { return texts_.size(); }
   const std::string& text(Term term) const { return *texts_[term]; }
   const std::vector<Doc>& documents(Term term) const { return documents_[term]; }
+  const SparseNumbers& documents() const { return values_.documents(); }
   std::span<const Term> of(Doc doc) const { return values_.of(doc); }
-  Doc end() const { return values_.end(); }
   /// Of live documents. A value counts as one token of its document, even if it occurs there several times.
   FieldStatistics statistics() const { return statistics_; }
 
@@ -122,7 +123,7 @@ class NumberColumn {
   void compact(const Renumbered& renumbered) { values_.compact(renumbered); }
 
   std::span<const T> of(Doc doc) const { return values_.of(doc); }
-  Doc end() const { return values_.end(); }
+  const SparseNumbers& documents() const { return values_.documents(); }
 
  private:
   static std::span<const T> values_in(const FieldValues& field) {

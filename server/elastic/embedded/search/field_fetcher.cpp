@@ -1,12 +1,11 @@
 #include "server/elastic/embedded/search/field_fetcher.h"
 
-#include <algorithm>
+#include <unordered_set>
 
 #include "base/json/builder.h"
 #include "base/json/number.h"
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/search/decimal.h"
-#include "server/elastic/embedded/value_parser.h"
 
 namespace sightline::elastic {
 namespace {
@@ -56,10 +55,14 @@ std::string_view source_path(const Field& field) {
 
 }  // namespace
 
-FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<std::string>& patterns) : shard_(shard) {
+FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<std::string>& patterns, const Limits& limits)
+    : shard_(shard), limits_(limits) {
+  std::unordered_set<std::string_view> done;
+  std::unordered_set<FieldPtr> known;
   for (const std::string& pattern : patterns) {
-    for (const FieldPtr& field : shard.mapping->expand(pattern)) {
-      if (std::find(wanted_.begin(), wanted_.end(), field) != wanted_.end()) continue;
+    if (!done.insert(pattern).second) continue;
+    for (const FieldPtr& field : shard.expand(pattern)) {
+      if (!known.insert(field).second) continue;
       wanted_.push_back(field);
       reads_source_ = reads_source_ || is_from_source(*field);
     }
@@ -94,11 +97,14 @@ std::string FieldFetcher::fetch(Doc doc, std::string_view source) const {
     tape = *std::move(read);
   }
   json::Builder fields;
+  std::size_t bytes = 0;  // multi-fields repeat the values of their field
   for (const FieldPtr& field : wanted_) {
+    check_cancelled();
     const std::vector<std::string> values = values_of(*field, doc, tape ? &*tape : nullptr);
     if (values.empty()) continue;
     fields.array(field->path);
-    for (const std::string& value : values) fields.value(json::Raw{value});
+    for (const std::string& value : values) fields.value(json::Raw{value}), bytes += value.size();
+    check_answer_room({}, bytes, limits_);
     fields.end();
   }
   return fields.text();

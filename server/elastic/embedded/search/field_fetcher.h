@@ -15,18 +15,21 @@ namespace sightline::elastic {
 /// numbers as numbers, a vector as one flat list of the values that were sent.
 class FieldFetcher {
  public:
-  FieldFetcher(const ShardView& shard, const std::vector<std::string>& patterns);
+  /// Throws ShardRefused for too many patterns and fields.
+  FieldFetcher(const ShardView& shard, const std::vector<std::string>& patterns, const Limits& limits);
 
   bool empty() const { return wanted_.empty(); }
   /// True if values must be read from the source.
   bool needs_source() const { return reads_source_; }
-  /// `"city":["Lyon"],...`; empty if there are no values. `source` is only used if needed. Throws StorageFailed.
+  /// `"city":["Lyon"],...`; empty if there are no values. `source` is only used if needed. Throws StorageFailed,
+  /// AnswerTooLarge.
   std::string fetch(Doc doc, std::string_view source) const;
 
  private:
   std::vector<std::string> values_of(const Field& field, Doc doc, const rest::JsonTape* source) const;
 
   const ShardView& shard_;
+  const Limits& limits_;
   std::vector<FieldPtr> wanted_;
   bool reads_source_ = false;
 };

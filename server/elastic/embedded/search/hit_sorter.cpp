@@ -153,7 +153,7 @@ std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, con
   if (count == 0) return {};
 
   const auto before = [&](const Hit& a, const Hit& b) { return comes_before(body.sort, a, b); };
-  std::vector<Hit> heap;  // the worst of the best hits in front
+  BestOf<Hit, decltype(before)> best(count, before);
   Hit hit{shard_number};
   matches.docs.for_each([&](Doc doc) {
     check_cancelled();
@@ -162,17 +162,9 @@ std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, con
     hit.keys.clear();
     for (const KeySource& source : sources) hit.keys.push_back(source.value(doc, hit.score));
     if (body.search_after && order_of(body.sort, hit.keys, after) <= 0) return;
-    if (heap.size() < count) {
-      heap.push_back(hit);
-      std::push_heap(heap.begin(), heap.end(), before);
-    } else if (before(hit, heap.front())) {
-      std::pop_heap(heap.begin(), heap.end(), before);
-      std::swap(heap.back(), hit);
-      std::push_heap(heap.begin(), heap.end(), before);
-    }
+    best.offer(hit);
   });
-  std::sort_heap(heap.begin(), heap.end(), before);
-  return heap;
+  return std::move(best).sorted();
 }
 
 void append_sort_values(std::string& out, const ShardView& shard, const std::vector<SortKey>& sort, const Hit& hit) {

@@ -6,7 +6,6 @@
 
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/search/shard_view.h"
-#include "server/elastic/embedded/value_parser.h"
 
 namespace sightline::elastic {
 namespace {

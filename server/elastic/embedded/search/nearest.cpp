@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/cancellation.h"
+#include "server/elastic/embedded/search/scored_docs.h"
 #include "server/elastic/embedded/search/vector_math.h"
 
 namespace sightline::elastic {
@@ -12,31 +13,7 @@ bool nearer(const Neighbour& a, const Neighbour& b) {
   return a.nearness != b.nearness ? a.nearness > b.nearness : a.doc < b.doc;
 }
 
-/// Collects the best k of all offered neighbours.
-class Best {
- public:
-  explicit Best(std::size_t k) : k_(k) {}
-
-  void offer(Neighbour one) {
-    if (heap_.size() < k_) {
-      heap_.push_back(one);
-      std::push_heap(heap_.begin(), heap_.end(), nearer);
-    } else if (nearer(one, heap_.front())) {
-      std::pop_heap(heap_.begin(), heap_.end(), nearer);
-      heap_.back() = one;
-      std::push_heap(heap_.begin(), heap_.end(), nearer);
-    }
-  }
-  std::size_t size() const { return heap_.size(); }
-  std::vector<Neighbour> sorted() && {
-    std::sort(heap_.begin(), heap_.end(), nearer);
-    return std::move(heap_);
-  }
-
- private:
-  std::size_t k_;
-  std::vector<Neighbour> heap_;  // the worst in front
-};
+using Best = BestOf<Neighbour, bool (*)(const Neighbour&, const Neighbour&)>;
 
 constexpr std::size_t k_rows_between_checks = 256;
 
@@ -46,7 +23,8 @@ void compare_rows(const VectorColumn& column, std::size_t first, const float* qu
     if (row % k_rows_between_checks == 0) check_cancelled();
     const Doc doc = column.doc(row);
     if (!allowed.test(doc)) continue;
-    best.offer({doc, nearness(column.similarity(), query, column.row(row), column.dims())});
+    Neighbour one{doc, nearness(column.similarity(), query, column.row(row), column.dims())};
+    best.offer(one);
   }
 }
 
@@ -65,16 +43,17 @@ std::vector<Neighbour> nearest(const VectorColumn& column, const VectorGraph* gr
     auto width = static_cast<std::size_t>(static_cast<double>(std::max(candidates, k)) / share);
     for (; width * k_comparisons_per_candidate < passing; width *= 4) {
       const VectorGraph::Found found = graph->search(query, width);
-      Best best(k);
+      Best best(k, nearer);
       for (const auto& [row, near] : found.nearest) {
-        if (allowed.test(column.doc(row))) best.offer({column.doc(row), near});
+        Neighbour one{column.doc(row), near};
+        if (allowed.test(one.doc)) best.offer(one);
       }
       const bool enough = best.size() >= std::min(k, passing) || found.covered == 0;
       compare_rows(column, found.covered, query, allowed, best);
       if (enough) return std::move(best).sorted();
     }
   }
-  Best best(k);
+  Best best(k, nearer);
   compare_rows(column, 0, query, allowed, best);
   return std::move(best).sorted();
 }

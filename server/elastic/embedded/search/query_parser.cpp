@@ -7,7 +7,7 @@
 
 #include "base/cancellation.h"
 #include "base/json/utf8.h"
-#include "server/elastic/embedded/value_parser.h"
+#include "server/elastic/embedded/document.h"
 #include "server/elastic/rest/document_id.h"
 
 namespace sightline::elastic {
@@ -51,6 +51,14 @@ template <auto Field, auto Read>
 void into_node(const JsonView& key, const JsonView& value,
                Reading<typename OwnerOfField<decltype(Field)>::Type>& reading) {
   reading.node.*Field = Read(value, key.text());
+}
+
+/// Refuses negative values and those that are not finite.
+float read_boost(const JsonView& value, std::string_view name) {
+  const float boost = read_float(value, name);
+  if (std::signbit(boost) || !std::isfinite(boost))
+    refuse(illegal_argument("[boost] must be finite and not negative, found [" + shortened(value.text()) + "]"));
+  return boost;
 }
 
 /// Members that every query has.
@@ -347,10 +355,6 @@ void into_knn(const JsonView& key, const JsonView& value, KnnReading& reading) {
   reading.knn.*Field = Read(value, key.text());
 }
 
-float read_similarity(const JsonView& value, std::string_view name) {
-  return static_cast<float>(read_double(value, name));
-}
-
 const MemberTable<KnnReading> k_knn{"`knn`",
                                     "knn",
                                     k_content_error,
@@ -359,7 +363,7 @@ const MemberTable<KnnReading> k_knn{"`knn`",
                                      {"query_vector_builder", k_object, refuse_builder, "resolved before the search"},
                                      {"k", k_numbers, into<&KnnReading::k, read_count>},
                                      {"num_candidates", k_numbers, into<&KnnReading::num_candidates, read_count>},
-                                     {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_similarity>},
+                                     {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_float>},
                                      {"filter", k_object | k_array, read_knn_filter},
                                      {"boost", k_numbers,
                                       [](const JsonView& key, const JsonView& value, KnnReading& reading) {
@@ -437,13 +441,6 @@ ElasticError beyond(const char* what, std::size_t limit, const char* option) {
 }
 
 }  // namespace
-
-float read_boost(const JsonView& value, std::string_view name) {
-  const auto boost = static_cast<float>(read_double(value, name));
-  if (std::signbit(boost) || !std::isfinite(boost))
-    refuse(illegal_argument("[boost] must be finite and not negative, found [" + shortened(value.text()) + "]"));
-  return boost;
-}
 
 Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace place) {
   KnnReading reading{context};

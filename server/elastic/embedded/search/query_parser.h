@@ -44,7 +44,8 @@ enum class KnnPlace { top, query };
 /// Reads one `knn` object. Throws Refused.
 Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace place);
 
-/// Reads a boost. Throws Refused for negative values and those that are not finite.
-float read_boost(const JsonView& value, std::string_view name);
+inline float read_float(const JsonView& value, std::string_view name) {
+  return static_cast<float>(read_double(value, name));
+}
 
 }  // namespace sightline::elastic

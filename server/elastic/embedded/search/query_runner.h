@@ -26,7 +26,7 @@ class QueryRunner {
   ScoredDocs run(const BoolQuery&, float boost, bool scoring) const;
   ScoredDocs run(const ConstantScoreQuery&, float boost, bool scoring) const;
   ScoredDocs run(const IdsQuery&, float boost, bool scoring) const;
-  // knn_query.cpp: the nearest vectors of one field, restricted to the live documents that pass the filters
+  // the nearest vectors of one field, restricted to the live documents that pass the filters
   ScoredDocs run(const KnnQuery&, float boost, bool scoring) const;
   // text_queries.cpp
   ScoredDocs run(const MatchQuery&, float boost, bool scoring) const;

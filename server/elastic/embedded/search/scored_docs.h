@@ -1,8 +1,10 @@
 // Documents that match, and their scores.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/elastic/embedded/search/doc_set.h"
@@ -46,6 +48,35 @@ class ClauseSum {
   std::vector<double> sums_;
   std::vector<float> best_;
   std::vector<std::uint32_t> counts_;
+};
+
+/// Collects the best `most` of all that are offered. `before(a, b)`: `a` is better.
+template <class T, class Before>
+class BestOf {
+ public:
+  BestOf(std::size_t most, Before before) : most_(most), before_(std::move(before)) {}
+
+  /// Takes `one`, or leaves it.
+  void offer(T& one) {
+    if (heap_.size() < most_) {
+      heap_.push_back(one);
+    } else {
+      if (most_ == 0 || !before_(one, heap_.front())) return;
+      std::pop_heap(heap_.begin(), heap_.end(), before_);
+      std::swap(heap_.back(), one);
+    }
+    std::push_heap(heap_.begin(), heap_.end(), before_);
+  }
+  std::size_t size() const { return heap_.size(); }
+  std::vector<T> sorted() && {
+    std::sort_heap(heap_.begin(), heap_.end(), before_);
+    return std::move(heap_);
+  }
+
+ private:
+  std::size_t most_;
+  Before before_;
+  std::vector<T> heap_;  // the worst in front
 };
 
 /// Adds the scores of `optional` to those of the same documents in `required`.

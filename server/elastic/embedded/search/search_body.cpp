@@ -184,10 +184,6 @@ void into_body_by(const JsonView&, const JsonView& value, BodyReading& reading) 
   reading.body.*Field = Read(value, reading.context);
 }
 
-float read_score(const JsonView& value, std::string_view name) {
-  return static_cast<float>(read_double(value, name));
-}
-
 /// A filter next to the query, without scores. Must be read after `query`, whatever their order in the body.
 void read_retriever_filter(const JsonView& value, BodyReading& reading) {
   BoolQuery both;
@@ -255,7 +251,7 @@ const MemberTable<BodyReading> k_body{
      {"from", k_numbers, into_body<&SearchBody::from, read_count>},
      {"_source", k_flags | k_object | k_array, into_body_within<&SearchBody::source, read_source>},
      {"fields", k_array, into_body_within<&SearchBody::fields, read_fields>, "names and patterns"},
-     {"min_score", k_numbers, into_body<&SearchBody::min_score, read_score>},
+     {"min_score", k_numbers, into_body<&SearchBody::min_score, read_float>},
      {"sort", k_text | k_object | k_array, into_body_within<&SearchBody::sort, parse_sort>},
      {"search_after", k_array, into_body<&SearchBody::search_after, read_search_after>},
      {"track_total_hits", k_scalars, into_body<&SearchBody::track_total_hits, read_tracking>},

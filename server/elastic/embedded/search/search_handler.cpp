@@ -3,7 +3,6 @@
 #include <optional>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/index_names.h"
 #include "server/elastic/embedded/search/search_body.h"

@@ -8,7 +8,6 @@
 
 #include "base/cancellation.h"
 #include "base/json/builder.h"
-#include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/search/decimal.h"
 #include "server/elastic/embedded/search/field_fetcher.h"
@@ -78,7 +77,7 @@ class Search {
   http::Response page(const std::vector<IndexPtr>& indices, SearchContext& scroll, const std::string& shown_id,
                       bool total_hits_as_int) {
     open(indices);
-    each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields); });
+    each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields, limits_); });
     const std::size_t next = take_hits(scroll);
     scroll_ = &scroll;
     total_hits_as_int_ = total_hits_as_int;
@@ -243,7 +242,7 @@ class Search {
   }
 
   void collect_hits() {
-    each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields); });
+    each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields, limits_); });
     if (!body_.aggregations.empty()) {
       std::vector<AggregatedShard> aggregated;
       for (std::size_t i = 0; i < shards_.size(); ++i) aggregated.push_back({&shards_[i], &matches_[i].docs});
@@ -254,19 +253,23 @@ class Search {
       each_shard("query",
                  [&](std::size_t i) { matches_[i].docs &= QueryRunner(shards_[i]).filter(*body_.post_filter); });
     }
-    std::size_t count = static_cast<std::size_t>(body_.from) + static_cast<std::size_t>(body_.size);
+    const std::size_t found = static_cast<std::size_t>(matched()), key_bytes = body_.sort.size() * sizeof(SortValue);
+    std::size_t count =
+        body_.size == 0 ? 0 : static_cast<std::size_t>(body_.from) + static_cast<std::size_t>(body_.size);
     if (body_.scroll) {
-      count = std::max(count, static_cast<std::size_t>(matched()));
-      contexts_.check_room(count * sizeof(SearchContext::Entry));
+      count = std::max(count, found);
+      contexts_.check_room(count * (sizeof(SearchContext::Entry) + key_bytes));
+    } else {
+      check_answer_room({}, std::min(count, found) * (sizeof(Hit) + key_bytes), limits_);
     }
     each_shard("query", [&](std::size_t i) {
-      auto best = best_hits(shards_[i], i, matches_[i], body_, body_.size == 0 ? 0 : count);
+      auto best = best_hits(shards_[i], i, matches_[i], body_, count);
+      const auto before = static_cast<std::ptrdiff_t>(hits_.size());
       hits_.insert(hits_.end(), std::make_move_iterator(best.begin()), std::make_move_iterator(best.end()));
+      std::inplace_merge(hits_.begin(), hits_.begin() + before, hits_.end(),
+                         [&](const Hit& a, const Hit& b) { return comes_before(body_.sort, a, b); });
+      if (hits_.size() > count) hits_.resize(count);
     });
-    if (shards_.size() > 1) {
-      std::sort(hits_.begin(), hits_.end(), [&](const Hit& a, const Hit& b) { return comes_before(body_.sort, a, b); });
-    }
-    if (hits_.size() > count) hits_.resize(count);
   }
 
   std::int64_t matched() const {

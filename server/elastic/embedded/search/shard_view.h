@@ -24,13 +24,22 @@ struct ShardView {
 
   /// Counts the clauses that a query expands to in this index, besides those that were sent. Throws ShardRefused.
   void count_clauses(std::size_t more) const;
+  /// Mapping::expand, counted as clauses: each pattern is compared with all fields.
+  std::vector<FieldPtr> expand(std::string_view pattern) const {
+    constexpr std::size_t k_fields_per_clause = 128;
+    if (pattern.find('*') != std::string_view::npos) count_clauses(mapping->size() / k_fields_per_clause);
+    return mapping->expand(pattern);
+  }
   const MemoryIndex& memory() const { return search->memory(); }
   /// The documents that the search may find.
   const DocSet& searchable() const { return at_moment ? *at_moment : memory().live(); }
   /// The position of a document among the others. Within a point in time a replaced document keeps its position.
   std::int64_t place(Doc doc) const { return at_moment ? memory().origin(doc) : static_cast<std::int64_t>(doc); }
   /// A setting of the index that was checked to be a number when it was set.
-  std::int64_t number_setting(std::string_view name, std::int64_t otherwise) const;
+  std::int64_t number_setting(std::string_view name, std::int64_t otherwise) const {
+    const auto text = index->setting(name);
+    return text ? number_from<std::int64_t>(*text).value_or(otherwise) : otherwise;
+  }
 };
 
 /// A failure while one index is searched, as Elasticsearch reports it of a shard. Thrown inside this folder,
@@ -55,11 +64,6 @@ inline void refuse_without_values(const ShardView& shard, const Field& field) {
   if (has_values) return;
   refuse_shard("Fielddata is disabled on [" + field.path + "] in [" + shard.index->name() + "], which is of type [" +
                to_string(field.type) + "]: it has no values to sort or aggregate by; use a field with doc values");
-}
-
-inline std::int64_t ShardView::number_setting(std::string_view name, std::int64_t otherwise) const {
-  const auto text = index->setting(name);
-  return text ? number_from<std::int64_t>(*text).value_or(otherwise) : otherwise;
 }
 
 inline void ShardView::count_clauses(std::size_t more) const {

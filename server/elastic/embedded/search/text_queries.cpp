@@ -1,4 +1,6 @@
 // Queries over words: match, multi_match, prefix, and terms of text and keyword fields.
+#include <map>
+
 #include "base/cancellation.h"
 #include "server/elastic/embedded/search/query_runner.h"
 #include "server/elastic/embedded/search/standard_analyzer.h"
@@ -6,6 +8,9 @@
 
 namespace sightline::elastic {
 namespace {
+
+/// Different words of one match: IndexSearcher's maxClauseCount in Lucene.
+constexpr std::size_t k_most_words = 1'024;
 
 void need_index(const Field& field) {
   if (!field.indexed && (field.type == FieldType::text || !field.doc_values))
@@ -72,12 +77,20 @@ DocSet QueryRunner::with_terms(const Field& field, Wanted&& wanted) const {
 
 ScoredDocs QueryRunner::match_text(const Field& field, const MatchQuery& query, float boost, bool scoring) const {
   need_index(field);
-  ClauseSum terms(query.all_terms ? ClauseSum::Of::all : ClauseSum::Of::any, scoring);
+  std::map<std::string, int> counts;  // of each word; as in Lucene, one that comes again boosts the first
   each_token(query.text.text, [&](std::string&& token) {
-    check_cancelled();
     shard_.count_clauses(1);
-    terms.add(text_term(field, token, boost, scoring));
+    ++counts[std::move(token)];
   });
+  if (counts.size() > k_most_words) {
+    refuse_query("a query of [" + field.path + "] has more than [" + std::to_string(k_most_words) +
+                 "] different words; send fewer");
+  }
+  ClauseSum terms(query.all_terms ? ClauseSum::Of::all : ClauseSum::Of::any, scoring);
+  for (const auto& [token, count] : counts) {
+    check_cancelled();
+    terms.add(text_term(field, token, boost * static_cast<float>(count), scoring));
+  }
   return terms.clauses() == 0 ? ScoredDocs{nothing()} : std::move(terms).finish();
 }
 
@@ -97,7 +110,7 @@ ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scor
   ClauseSum clauses(ClauseSum::Of::best, scoring);
   for (const auto& [name, field_boost] : query.fields) {
     const bool pattern = name.find('*') != std::string::npos;
-    for (const FieldPtr& field : shard_.mapping->expand(name)) {
+    for (const FieldPtr& field : shard_.expand(name)) {
       const bool searchable = field->type != FieldType::dense_vector && field->type != FieldType::binary;
       if (pattern && (!searchable || !field->indexed)) continue;
       check_cancelled();
@@ -105,7 +118,8 @@ ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scor
       try {
         clauses.add(match_field(*field, query.match, boost * field_boost, scoring));
       } catch (const ShardRefused&) {
-        if (!pattern) throw;  // with a pattern, fields whose type the words do not fit are skipped
+        if (!pattern || field->type == FieldType::text)
+          throw;  // with a pattern, fields whose type the words do not fit are skipped
       }
     }
   }

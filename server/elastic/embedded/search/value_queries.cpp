@@ -19,10 +19,10 @@ template <class Column, class Wanted>
 DocSet with_values(const Column* column, std::size_t size, Wanted&& wanted) {
   DocSet docs(size);
   if (!column) return docs;
-  for (Doc doc = 0; doc < column->end(); ++doc) {
+  column->documents().each([&](Doc doc) {
     const auto values = column->of(doc);
     if (std::any_of(values.begin(), values.end(), wanted)) docs.set(doc);
-  }
+  });
   return docs;
 }
 
@@ -213,27 +213,20 @@ DocSet QueryRunner::existing(const Field& field) const {
   DocSet docs = nothing();
   // Elasticsearch does not find such values either, except vectors, which it always stores.
   if (!field.indexed && !field.doc_values && field.type != FieldType::dense_vector) return docs;
-  if (const TextColumn* text = memory_.text(field.path)) {
-    for (Doc doc = 0; doc < text->end(); ++doc) {
-      if (text->has(doc)) docs.set(doc);
-    }
-  } else if (const KeywordColumn* keyword = memory_.keyword(field.path)) {
-    for (Doc doc = 0; doc < keyword->end(); ++doc) {
-      if (!keyword->of(doc).empty()) docs.set(doc);
-    }
-  } else if (const VectorColumn* vectors = memory_.vectors(field.path)) {
-    for (const Doc doc : vectors->documents()) docs.set(doc);
-  } else {
-    docs |= with_values(memory_.integers(field.path), memory_.size(), [](std::int64_t) { return true; });
-    docs |= with_values(memory_.doubles(field.path), memory_.size(), [](double) { return true; });
-  }
+  const auto add = [&](Doc doc) { docs.set(doc); };
+  if (const auto* text = memory_.text(field.path)) text->documents().each(add);
+  if (const auto* keyword = memory_.keyword(field.path)) keyword->documents().each(add);
+  if (const auto* integers = memory_.integers(field.path)) integers->documents().each(add);
+  if (const auto* doubles = memory_.doubles(field.path)) doubles->documents().each(add);
+  if (const auto* vectors = memory_.vectors(field.path))
+    std::for_each(vectors->documents().begin(), vectors->documents().end(), add);
   return docs;
 }
 
 ScoredDocs QueryRunner::run(const ExistsQuery& query, float boost, bool) const {
   DocSet docs = nothing();
-  std::vector<FieldPtr> fields = shard_.mapping->expand(query.field);
-  if (fields.empty()) fields = shard_.mapping->expand(query.field + ".*");  // an object exists if anything in it does
+  std::vector<FieldPtr> fields = shard_.expand(query.field);
+  if (fields.empty()) fields = shard_.expand(query.field + ".*");  // an object exists if anything in it does
   shard_.count_clauses(fields.size());
   for (const FieldPtr& field : fields) {
     check_cancelled();
