@@ -19,7 +19,7 @@ struct Heading {
   const char* one;
   const char* many;
 };
-constexpr std::array<Heading, 12> k_headings{{
+constexpr std::array<Heading, 13> k_headings{{
     {Note::Kind::row_without_file, "1 name in the attributes matches no file",
      " names in the attributes match no file"},
     {Note::Kind::row_without_picture, "1 row lacks some of its pictures", " rows lack some of their pictures"},
@@ -28,6 +28,8 @@ constexpr std::array<Heading, 12> k_headings{{
     {Note::Kind::same_bytes, "1 file has the bytes of another but other attributes",
      " files have the bytes of others but other attributes"},
     {Note::Kind::other_name, "1 document had another file name before", " documents had another file name before"},
+    {Note::Kind::old_vector, "1 document lost the vectors of its earlier picture",
+     " documents lost the vectors of their earlier pictures"},
     {Note::Kind::misfit, "1 field does not fit the index's mapping", " fields do not fit the index's mapping"},
     {Note::Kind::linked_folder, "1 folder behind a symbolic link was not entered",
      " folders behind symbolic links were not entered"},

@@ -37,7 +37,7 @@ class Report final : public FindingSink {
   void print(std::ostream& out) const;
 
  private:
-  static constexpr std::size_t k_kinds = 12;  // of notes
+  static constexpr std::size_t k_kinds = 13;  // of notes
   /// Of one kind: how many there are, and what is printed of the first.
   struct Shown {
     std::size_t count = 0;
