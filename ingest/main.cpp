@@ -109,7 +109,8 @@ void add_load_options(CLI::App& app, Command& command) {
                  "Prefix of the pictures' URLs, such as https://files.example/photos/. Each document gets image_url: "
                  "the prefix and the percent-encoded path below the folder. For pipelines that do not store the "
                  "pictures (register_endpoints.sh --drop-image-data)");
-  app.add_option("--report", command.report, "File for failures and other notes, created only if there are any")
+  app.add_option("--report", command.report,
+                 "File for failures and other notes, kept only if there are any. One load at a time writes it")
       ->capture_default_str();
   app.add_option("--bulk-bytes", load.max_bulk_bytes, "Maximum size of one bulk body, in bytes")
       ->capture_default_str()
@@ -202,6 +203,13 @@ Result<PlanOptions> plan_options(const Command& command) {
   const std::set<std::string> columns(options.file_columns.begin(), options.file_columns.end());
   if (columns.size() < options.file_columns.size())
     return Error{ErrorCode::invalid_argument, "--file-column names a column twice"};
+  const std::string first_field = data_field(options.file_columns, 0);
+  for (std::size_t column = 1; options.one_per_row && column < options.file_columns.size(); ++column) {
+    if (const std::string& name = options.file_columns[column]; data_field(options.file_columns, column) == first_field)
+      return Error{ErrorCode::invalid_argument, "--file-column " + name + ": its pictures would be in " + first_field +
+                                                    ", as those of the first column, " + options.file_columns.front() +
+                                                    "; give --file-column " + name + " first, or rename the column"};
+  }
   if (command.attributes_file.empty() && (options.one_per_row || options.id == PlanOptions::Id::column))
     return Error{ErrorCode::invalid_argument,
                  std::string(options.one_per_row ? "--one-document-per row" : "--id column:NAME") +
@@ -289,6 +297,7 @@ Status prepare(const Command& command, Preparation& ready) {
   if (!plan.ok()) return plan.error();
   const auto table = attribute_options(command, *plan);
   if (!table.ok()) return table.error();
+  if (const Status opened = ready.report.open(); !opened.ok()) return opened.error();
   auto found = plan->is_from_list ? find_listed(command, ready.report) : find_all(command.folders);
   if (!found.ok()) return found.error();
   ready.found = std::move(*found);
@@ -388,9 +397,9 @@ int load(Cluster& cluster, const Cluster::IndexState& index, const Command& comm
   if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok()) note(refreshed.error().message);
   print_counts(std::cout, tally, ready.report.failures());
   if (const std::string speed = speed_line(tally, loader.times(), elapsed); !speed.empty()) std::cout << speed << "\n";
-  ready.report.print(std::cout);
   if (!ready.report.finish())
-    std::cerr << "sightline-ingest: cannot write the report " << command.report << " (--report)\n";
+    std::cerr << "sightline-ingest: cannot write the whole report " << command.report << " (--report)\n";
+  ready.report.print(std::cout);
   if (const auto count = cluster.count(command.load.index); count.ok()) {
     std::cout << command.load.index << " holds " << counted(*count, "document") << "\n";
   }
