@@ -61,7 +61,7 @@ class Loader {
     std::vector<std::string> old_vectors;
     /// What the pipeline's inference processors read and write, in order.
     std::vector<Cluster::PipelineFields::Inference> inferences;
-    /// Of their outputs those that every embedded document has: the fields for vectors of the index's mapping.
+    /// Of their outputs those that each embedded picture has: fields for vectors of the index's mapping.
     std::vector<std::string> expected_vectors;
     std::size_t max_bulk_bytes = 8u << 20;  ///< of one body; a single larger document goes alone
     std::size_t max_bulk_documents = 64;

@@ -1,6 +1,7 @@
 // sightline-ingest: loads folders of pictures into Elasticsearch.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <iostream>
@@ -436,7 +437,7 @@ Status decide_hashes(const Preparation& ready, bool drops_pictures, Command& com
 }
 
 /// What the pipelines of scripts/register_endpoints.sh write.
-const std::vector<std::string> k_usual_fields{"image_embedding", "model_id", "model_fingerprint"};
+constexpr std::array k_usual_fields{"image_embedding", "model_id", "model_fingerprint"};
 
 /// The pipelines that run over a bulk with `first`, and then the index's final one.
 std::vector<std::string> pipelines_that_run(const std::string& first, const Cluster::IndexState& index) {
@@ -448,13 +449,19 @@ std::vector<std::string> pipelines_that_run(const std::string& first, const Clus
 /// Which vectors the pipeline makes of pictures, and which others may be of a document's earlier picture: those of the
 /// mapping and what the index's own pipelines write.
 void decide_vectors(Cluster& cluster, const Cluster::IndexState& index, const Result<std::string>& mapping,
-                    Loader::Options& load) {
+                    const std::vector<std::string>& pictures, Loader::Options& load) {
   const auto is_inferred = [&](const std::string& field) {
     return std::find(load.inferred_fields.begin(), load.inferred_fields.end(), field) != load.inferred_fields.end();
   };
   std::set<std::string> old;
-  for (const std::string& field : mapping.ok() ? vector_fields(*mapping) : std::vector<std::string>())
-    is_inferred(field) ? load.expected_vectors.push_back(field) : void(old.insert(field));
+  for (const std::string& field : mapping.ok() ? vector_fields(*mapping) : std::vector<std::string>()) {
+    const bool is_of_picture = std::any_of(load.inferences.begin(), load.inferences.end(), [&](const auto& inference) {
+      return inference.output == field &&
+             std::find(pictures.begin(), pictures.end(), inference.input) != pictures.end();
+    });
+    if (is_of_picture) load.expected_vectors.push_back(field);
+    old.insert(field);
+  }
   if (load.inferred_fields.empty()) old.insert(k_usual_fields.begin(), k_usual_fields.end());
   if (const auto own = cluster.pipeline_fields(pipelines_that_run(index.default_pipeline, index)); own.ok())
     old.insert(own->inferred.begin(), own->inferred.end());
@@ -481,9 +488,13 @@ Status inspect_pipelines(Cluster& cluster, const Cluster::IndexState& index, con
       fields.ok() && std::any_of(pictures.begin(), pictures.end(), [&](const auto& field) {
         return std::find(fields->removed.begin(), fields->removed.end(), field) != fields->removed.end();
       });
-  load.inferred_fields = fields.ok() ? std::move(fields->inferred) : k_usual_fields;
-  if (fields.ok()) load.inferences = std::move(fields->inferences);
-  decide_vectors(cluster, index, mapping, load);
+  if (fields.ok()) {
+    load.inferred_fields = std::move(fields->inferred);
+    load.inferences = std::move(fields->inferences);
+  } else {
+    load.inferred_fields.assign(k_usual_fields.begin(), k_usual_fields.end());
+  }
+  decide_vectors(cluster, index, mapping, pictures, load);
   if (drops_pictures && load.url_prefix.empty() && !has_column(ready, "image_url")) {
     note("pipeline " + pipelines.front() +
          " removes the pictures, and --image-url is not given: the documents will have no picture to show");
