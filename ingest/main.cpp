@@ -102,7 +102,8 @@ void add_load_options(CLI::App& app, Command& command) {
                  "the same bytes in two places are two documents. column:NAME: the value of that column")
       ->capture_default_str();
   CLI::Option* const resume = app.add_flag(
-      "--resume", load.resume, "Send only documents that the index lacks, or has with other attributes than the table");
+      "--resume", load.resume,
+      "Send only documents that the index lacks, or has with other attributes than the table or without its vectors");
   app.add_flag("--replace", load.replace,
                "Replace documents: fields from an earlier load that this one does not have are removed")
       ->excludes(resume);
