@@ -31,7 +31,9 @@ std::vector<CsvTable::Row> split(std::string_view text, char separator, std::siz
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '\n') ++line;
+    const bool is_return = c == '\r' && text.substr(i + 1, 1) == "\n";
+    const bool ends_line = c == '\n' || (c == '\r' && !is_return);  // a carriage return alone: old spreadsheets
+    if (ends_line) ++line;
     if (quoted) {
       if (c != '"') {
         field.push_back(c);
@@ -48,9 +50,9 @@ std::vector<CsvTable::Row> split(std::string_view text, char separator, std::siz
       row.fields.push_back(std::move(field));
       field.clear();
       any = true;
-    } else if (c == '\n') {
+    } else if (ends_line) {
       end_row();
-    } else if (c != '\r' || (i + 1 < text.size() && text[i + 1] != '\n')) {
+    } else if (!is_return) {
       field.push_back(c);
     }
   }
@@ -130,7 +132,7 @@ char detect_separator(std::string_view& text) {
   for (const char c : text) {
     if (c == '"') quoted = !quoted;
     if (quoted) continue;
-    if (c == '\n') {
+    if (c == '\n' || c == '\r') {
       if (std::any_of(counts.begin(), counts.end(), [](std::size_t count) { return count > 0; })) break;
     } else if (const std::size_t which = k_candidates.find(c); which != std::string_view::npos) {
       ++counts[which];

@@ -37,7 +37,11 @@ void BulkDocument::write_over(const StoredDocument& stored) {
 }
 
 bool BulkDocument::changes(const StoredDocument& stored, bool needs_pictures) const {
-  if (!same_members(merged_members(stored.members, attributes), stored.members)) return true;
+  return !same_members(merged_members(stored.members, attributes), stored.members) ||
+         changes_pictures(stored, needs_pictures);
+}
+
+bool BulkDocument::changes_pictures(const StoredDocument& stored, bool needs_pictures) const {
   const std::string held = std::string("{").append(stored.members).append("}");
   const auto members = members_of(held);
   if (!members) return true;
@@ -51,6 +55,17 @@ bool BulkDocument::changes(const StoredDocument& stored, bool needs_pictures) co
     ++same;
   }
   return needs_pictures && same < picture_fields.size();
+}
+
+bool BulkDocument::changes_any_of(const std::vector<std::string>& names, const StoredDocument& stored) const {
+  const std::string brought = std::string("{").append(attributes).append("}");
+  const auto members = members_of(brought);
+  std::string ours;
+  for (const JsonMember& member : members ? *members : std::vector<JsonMember>()) {
+    if (std::find(names.begin(), names.end(), member.name) == names.end()) continue;
+    ours = merged_members(ours, json::Builder().member(member.name, json::Raw{member.value}).text());
+  }
+  return !same_members(merged_members(stored.members, ours), stored.members);
 }
 
 void BulkDocument::append_lines(std::string& body) const {
@@ -99,6 +114,8 @@ BulkOutcome outcome_of(const rapidjson::Value& result) {
   BulkOutcome outcome;
   if (const auto& status = json::member(result, "status"); status.IsInt()) outcome.status = status.GetInt();
   outcome.kind = kind_of_status(outcome.status);
+  if (outcome.kind == BulkOutcome::Kind::stored && json::text_at(result, "result") == "noop")
+    return {BulkOutcome::Kind::failed, outcome.status, "the pipeline dropped the document (processor drop)"};
   if (outcome.kind != BulkOutcome::Kind::stored) {
     const rapidjson::Value& error = json::member(result, "error");
     outcome.reason = error.IsNull() ? "status " + std::to_string(outcome.status) + " without a reason"

@@ -39,6 +39,10 @@ struct BulkDocument {
   /// Writing it would change an attribute that this load brings, or a picture that `stored` has. With
   /// `needs_pictures` also, if `stored` lacks one of the pictures.
   bool changes(const StoredDocument& stored, bool needs_pictures = false) const;
+  /// A picture that `stored` has is another one; with `needs_pictures` also, if `stored` lacks one of the pictures.
+  bool changes_pictures(const StoredDocument& stored, bool needs_pictures) const;
+  /// One of these attributes is not in `stored` as this load brings it.
+  bool changes_any_of(const std::vector<std::string>& names, const StoredDocument& stored) const;
 
   std::size_t bytes() const { return action.size() + pictures.size() + fields.size() + (fields.empty() ? 4 : 5); }
   void append_lines(std::string& body) const;

@@ -100,7 +100,12 @@ Result<std::vector<StoredDocument>> documents_in(const std::string& body, const 
                                                  const std::vector<std::string>& ids) {
   const Error faulty = unexpected(path, "does not list the " + std::to_string(ids.size()) + " documents asked for");
   const auto answer = members_of(body);
-  if (!answer) return faulty;
+  if (!answer) {
+    const json::Fault fault = visit_leaves(body, [](const std::string&, const JsonLeaf&) {});
+    if (!fault.is_limit()) return faulty;
+    return Error{ErrorCode::unsupported,
+                 "what the index holds under this _id cannot be read: " + json::message(fault, k_document_json)};
+  }
   std::vector<StoredDocument> documents;
   for (const std::string_view item : elements_of(value_in(*answer, "docs"))) {
     const auto members = members_of(item);
@@ -131,6 +136,7 @@ struct PipelineOutputs {
   std::vector<std::string> fields;     ///< written by `inference`, or renamed from what it writes
   std::vector<std::string> removed;    ///< by `remove`
   std::vector<std::string> pipelines;  ///< called by `pipeline`
+  std::vector<Cluster::PipelineFields::Inference> inferences;
 
   void collect(const rapidjson::Value& value, bool in_inference = false) {
     if (value.IsArray()) {
@@ -140,6 +146,7 @@ struct PipelineOutputs {
     for (const auto& member : value.GetObject()) {
       const std::string_view name(member.name.GetString(), member.name.GetStringLength());
       if (in_inference && (name == "output_field" || name == "target_field")) add_new(fields, member.value);
+      if (name == "inference") collect_inference(json::member(member.value, "input_output"));
       if (name == "rename") collect_rename(member.value);
       if (name == "remove") collect_removed(json::member(member.value, "field"));
       if (name == "pipeline") add_new(pipelines, json::member(member.value, "name"));
@@ -148,6 +155,16 @@ struct PipelineOutputs {
   }
 
  private:
+  void collect_inference(const rapidjson::Value& input_output) {
+    const std::size_t number = inferences.empty() ? 0 : inferences.back().processor + 1;
+    const auto add = [&](const rapidjson::Value& pair) {
+      const auto &input = json::member(pair, "input_field"), &output = json::member(pair, "output_field");
+      if (input.IsString() && output.IsString()) inferences.push_back({input.GetString(), output.GetString(), number});
+    };
+    if (input_output.IsObject()) add(input_output);
+    if (!input_output.IsArray()) return;
+    for (const auto& pair : input_output.GetArray()) add(pair);
+  }
   void collect_removed(const rapidjson::Value& field) {
     add_new(removed, field);
     if (!field.IsArray()) return;
@@ -159,7 +176,12 @@ struct PipelineOutputs {
     const std::string_view from = outermost(json::text_at(rename, "field"));
     const bool inferred =
         std::any_of(fields.begin(), fields.end(), [&](const std::string& field) { return outermost(field) == from; });
-    if (inferred) add_new(fields, json::member(rename, "target_field"));
+    const rapidjson::Value& target = json::member(rename, "target_field");
+    if (!inferred || !target.IsString()) return;
+    add_new(fields, target);
+    for (auto& inference : inferences) {
+      if (inference.output == json::text_at(rename, "field")) inference.output = target.GetString();
+    }
   }
 };
 
@@ -250,6 +272,10 @@ Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
   const rapidjson::Value& entry =
       document.HasMember(state.read_from) ? document[state.read_from] : document.MemberBegin()->value;
   state.default_pipeline = json::text_at(entry, "settings", "index", "default_pipeline");
+  state.final_pipeline = json::text_at(entry, "settings", "index", "final_pipeline");
+  state.id = json::text_at(entry, "settings", "index", "uuid");
+  for (const auto& one : document.GetObject())
+    state.ids.emplace_back(json::text_at(one.value, "settings", "index", "uuid"));
   return state;
 }
 
@@ -289,8 +315,8 @@ Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& i
   return documents_in(response->body, path, ids);
 }
 
-Result<Cluster::PipelineFields> Cluster::pipeline_fields(const std::string& pipeline) {
-  PipelineOutputs outputs{{}, {}, {pipeline}};
+Result<Cluster::PipelineFields> Cluster::pipeline_fields(const std::vector<std::string>& pipelines) {
+  PipelineOutputs outputs{{}, {}, pipelines, {}};
   for (std::size_t at = 0; at < outputs.pipelines.size(); ++at) {
     const std::string name = outputs.pipelines[at];
     const std::string path = std::string("/_ingest/pipeline/").append(http::percent_encode(name));
@@ -300,7 +326,7 @@ Result<Cluster::PipelineFields> Cluster::pipeline_fields(const std::string& pipe
     if (!json::read_document(response->body, document)) outputs.collect(document);
   }
   if (!outputs.fields.empty()) outputs.fields.emplace_back("model_id");  // which stands beside the first of them
-  return PipelineFields{std::move(outputs.fields), std::move(outputs.removed)};
+  return PipelineFields{std::move(outputs.fields), std::move(outputs.removed), std::move(outputs.inferences)};
 }
 
 Result<std::string> Cluster::mapping(const std::string& index) {

@@ -39,12 +39,16 @@ class Cluster {
     bool exists = false;
     std::string read_from;         ///< the name asked about; of several indices behind it the one written to
     std::string default_pipeline;  ///< empty: none
+    std::string final_pipeline;    ///< runs after any other, whatever a bulk says; empty: none
+    std::string id;                ///< of the index read from: another one of that name has another
+    std::vector<std::string> ids;  ///< of all indices behind the name
   };
   Result<IndexState> index_state(const std::string& index);
 
   /// What the index holds under `ids`, seen in real time (also what no refresh has shown yet), without the
   /// fields `left_out`. Vectors are there, although Elasticsearch leaves them out of what searches show.
-  /// Errors: too_large (ask for fewer); invalid_argument; others, which may succeed later.
+  /// Errors: too_large, unsupported (a document is nested too deeply to be read): ask for fewer; invalid_argument;
+  /// others, which may succeed later.
   Result<std::vector<StoredDocument>> read_documents(const std::string& index, const std::vector<std::string>& ids,
                                                      const std::vector<std::string>& left_out);
 
@@ -52,9 +56,15 @@ class Cluster {
   struct PipelineFields {
     std::vector<std::string> inferred;  ///< written by its inference processors
     std::vector<std::string> removed;   ///< by `remove` processors, perhaps before they are written again
+    /// One input of an `inference` processor and where its result ends up, also after it is renamed.
+    struct Inference {
+      std::string input, output;
+      std::size_t processor = 0;  ///< counted over all of them
+    };
+    std::vector<Inference> inferences;  ///< in order
   };
-  /// Of a pipeline that is not there: none. Errors: those of asking, e.g. without the right to read pipelines.
-  Result<PipelineFields> pipeline_fields(const std::string& pipeline);
+  /// Of pipelines that are not there: none. Errors: those of asking, e.g. without the right to read pipelines.
+  Result<PipelineFields> pipeline_fields(const std::vector<std::string>& pipelines);
 
   /// The index's mapping as JSON: `{"properties":{...}}`.
   Result<std::string> mapping(const std::string& index);

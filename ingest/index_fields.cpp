@@ -149,6 +149,24 @@ IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Att
   return result;
 }
 
+std::vector<std::string> vector_fields(std::string_view mapping) {
+  rapidjson::Document document;
+  if (json::read_document(mapping, document)) return {};
+  std::set<std::string> found;
+  std::vector<std::pair<std::string, const Value*>> levels{{"", &json::member(document, "properties")}};
+  while (!levels.empty()) {
+    const std::pair<std::string, const Value*> level = levels.back();
+    levels.pop_back();
+    if (!level.second->IsObject()) continue;
+    for (const auto& field : level.second->GetObject()) {
+      const std::string path = level.first + field.name.GetString();
+      if (json::text_at(field.value, "type") == "dense_vector") found.insert(path);
+      levels.emplace_back(path + ".", &json::member(field.value, "properties"));
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
 std::vector<std::string> demo_models(std::string_view mapping) {
   std::set<std::string> models;
   rapidjson::Document document;

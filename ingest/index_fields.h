@@ -26,6 +26,9 @@ IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Att
                                  const std::vector<std::string>& binary_fields,
                                  const std::vector<std::string>& keyword_fields = {});
 
+/// The paths of the fields for vectors of numbers (`dense_vector`), also within objects, in order of name.
+std::vector<std::string> vector_fields(std::string_view mapping);
+
 /// The names of the demo models whose vectors an index holds, as `scripts/register_endpoints.sh` notes them in its
 /// mapping's `_meta`. Each once, sorted.
 std::vector<std::string> demo_models(std::string_view mapping);

@@ -166,6 +166,46 @@ class Merge {
   std::set<std::string> leaves_;
 };
 
+/// Leaves fields out, and notes which were there.
+class Pruner {
+ public:
+  explicit Pruner(const std::vector<std::string>& paths) : paths_(paths.begin(), paths.end()) {}
+
+  std::string members(const std::string& path, const std::vector<JsonMember>& held) {
+    json::Builder out;
+    for (const JsonMember& member : held) {
+      const std::string name = joined(path, member.name);
+      if (!paths_.contains(name)) {
+        out.member(member.name, json::Raw{value(name, member.value)});
+      } else if (member.value != "null") {
+        removed.insert(name);
+      }
+    }
+    return out.text();
+  }
+
+  std::set<std::string> removed;
+
+ private:
+  /// `held` as it is where nothing below is to be left out.
+  std::string value(const std::string& path, std::string_view held) {
+    const std::string inside = std::string(path).append(".");
+    const auto below = paths_.lower_bound(inside);
+    if (below == paths_.end() || !below->starts_with(inside)) return std::string(held);
+    if (is_object(held)) {
+      const auto inner = members_of(held);
+      return inner ? braced(members(path, *inner)) : std::string(held);
+    }
+    if (!held.starts_with('[')) return std::string(held);
+    json::Builder out;
+    out.array();
+    for (const std::string_view element : elements_of(held)) out.value(json::Raw{value(path, element)});
+    return out.text();
+  }
+
+  const std::set<std::string> paths_;
+};
+
 bool same_value(const rapidjson::Value& a, const rapidjson::Value& b) {
   if (a.IsArray() && b.IsArray()) {
     return std::equal(a.Begin(), a.End(), b.Begin(), b.End(), same_value);
@@ -213,6 +253,15 @@ std::string merged_members(std::string_view held, std::string_view brought, cons
     return std::find(dropped.begin(), dropped.end(), member.name) != dropped.end();
   });
   return Merge(*brought_members).members({}, *held_members, *brought_members);
+}
+
+Pruned without_fields(std::string_view members, const std::vector<std::string>& paths) {
+  const std::string object = braced(members);
+  const auto held = members_of(object);
+  if (!held || paths.empty()) return {std::string(members), {}};
+  Pruner pruner(paths);
+  std::string left = pruner.members({}, *held);
+  return {std::move(left), std::move(pruner.removed)};
 }
 
 bool same_members(std::string_view a, std::string_view b) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,14 @@ json::Fault visit_leaves(std::string_view object,
 /// `{"a":{"b":...}}` are the same field. What stands in `dropped` (top-level names) is left out of `held`.
 std::string merged_members(std::string_view held, std::string_view brought,
                            const std::vector<std::string>& dropped = {});
+
+/// JSON members without some of their fields.
+struct Pruned {
+  std::string members;
+  std::set<std::string> removed;  ///< the paths of those that were there; of a null nothing
+};
+/// `members` without what is at `paths`: names joined by dots, through objects, arrays of objects, and names with dots.
+Pruned without_fields(std::string_view members, const std::vector<std::string>& paths);
 
 /// Both are JSON objects without braces, and mean the same: members in any order, decimals in any spelling (pipelines
 /// print them anew), integers digit by digit.

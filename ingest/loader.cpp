@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <set>
 
 #include "base/json/builder.h"
+#include "base/number_text.h"
 #include "base/picture_url.h"
 #include "base/sha256.h"
 #include "ingest/json_members.h"
@@ -31,6 +33,21 @@ std::string joined(const std::vector<std::string>& texts) {
   std::string all;
   for (const std::string& text : texts) all += text;
   return all;
+}
+
+bool holds(const std::vector<std::string>& list, const std::string& text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+/// "a, b, c"
+std::string listed(const std::set<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all.append(all.empty() ? "" : ", ").append(text);
+  return all;
+}
+
+Failure failure_of_copy(const std::string& name, const std::string& first) {
+  return {name, 0, 0, "it has the same bytes as " + first + ", which failed"};
 }
 
 /// 64 hexadecimal digits, in lower case, as the 32 bytes that they are.
@@ -82,6 +99,8 @@ Tally Loader::load(const LoadPlan& plan, Progress& progress, const std::atomic<b
   progress_ = &progress;
   stop_ = &stop;
   seen_.clear();
+  copies_.clear();
+  failed_.clear();
   tally_ = {};
   tally_.total = plan.size();
   times_ = {};
@@ -159,6 +178,7 @@ std::optional<Loader::Pending> Loader::read_item(std::size_t at) {
     contents.push_back(std::move(*content));
   }
   Pending pending;
+  pending.place = static_cast<std::uint32_t>(at);
   pending.has_hash_id = item.id.empty();
   std::string id = item.id;
   if (pending.has_hash_id) id = hashes.size() == 1 ? hashes.front() : sha256_hex(joined(hashes));
@@ -204,21 +224,38 @@ bool Loader::is_first_of_its_bytes(std::size_t at, const LoadItem& item, const s
                         first.name + " (--id path or --id column:NAME keeps both)"});
   }
   const std::lock_guard lock(mutex_);
-  ++tally_.duplicates;
+  if (failed_.contains(known->second)) {
+    ++tally_.failed;
+    found_.add(failure_of_copy(item.name, first.name));
+  } else {
+    ++tally_.duplicates;
+    copies_[known->second].push_back(static_cast<std::uint32_t>(at));
+  }
   return false;
 }
 
-void Loader::look_up_and_add(Batch window) {
+bool Loader::compares_pictures(const Pending& pending) const {
+  // Pictures under an id that is not their hash may have changed: without hashes only their bytes tell.
+  const bool bytes_tell = !pending.has_hash_id && !options_.writes_hashes;
+  return bytes_tell && (options_.resume || pending.is_sent || !options_.old_vectors.empty());
+}
+
+std::vector<std::string> Loader::fields_to_leave_out(const Batch& window) const {
   std::vector<std::string> left_out = options_.inferred_fields;
-  bool compares_pictures = false;
+  if (std::any_of(window.begin(), window.end(), [&](const Pending& pending) { return looks_for_vectors(pending); }))
+    std::erase_if(left_out, [&](const std::string& field) { return holds(options_.expected_vectors, field); });
+  if (std::any_of(window.begin(), window.end(), [&](const Pending& pending) { return compares_pictures(pending); }))
+    return left_out;
   for (const Pending& pending : window) {
-    compares_pictures = compares_pictures || (options_.resume && !pending.has_hash_id && !options_.writes_hashes);
     for (const std::string& field : pending.document.picture_fields) {
-      if (std::find(left_out.begin(), left_out.end(), field) == left_out.end()) left_out.push_back(field);
+      if (!holds(left_out, field)) left_out.push_back(field);
     }
   }
-  // Pictures under an id that is not their hash may have changed: without hashes only their bytes tell.
-  if (compares_pictures) left_out = options_.inferred_fields;
+  return left_out;
+}
+
+void Loader::look_up_and_add(Batch window) {
+  const std::vector<std::string> left_out = fields_to_leave_out(window);
   const std::string& index = options_.lookup_index.empty() ? options_.index : options_.lookup_index;
   const auto begun = Clock::now();
   const auto stored = cluster_.read_documents(index, ids_of(window), left_out);
@@ -226,7 +263,9 @@ void Loader::look_up_and_add(Batch window) {
     const std::lock_guard lock(mutex_);
     times_.add_looking_up(Clock::now() - begun);
   }
-  if (!stored.ok() && stored.error().code == ErrorCode::too_large && window.size() > 1) {
+  const bool is_too_much =
+      !stored.ok() && (stored.error().code == ErrorCode::too_large || stored.error().code == ErrorCode::unsupported);
+  if (is_too_much && window.size() > 1) {
     const auto middle = window.begin() + static_cast<std::ptrdiff_t>(window.size() / 2);
     Batch second(std::make_move_iterator(middle), std::make_move_iterator(window.end()));
     window.erase(middle, window.end());
@@ -236,26 +275,81 @@ void Loader::look_up_and_add(Batch window) {
   }
   for (std::size_t i = 0; i < window.size(); ++i) {
     if (stored.ok()) {
-      add_or_skip(std::move(window[i]), (*stored)[i]);
-      continue;
+      add_or_skip(std::move(window[i]), std::move((*stored)[i]));
+    } else {
+      not_looked_up(std::move(window[i]), stored.error());
     }
-    const ErrorCode code = stored.error().code;
-    const bool may_pass = code != ErrorCode::invalid_argument && code != ErrorCode::too_large;
-    ++window[i].attempts;
-    window[i].is_stale = true;
-    const std::lock_guard lock(mutex_);
-    settle(std::move(window[i]), {may_pass ? BulkOutcome::Kind::retry : BulkOutcome::Kind::failed, 0,
-                                  stored.error().message + (may_pass ? "" : " (--replace compares nothing)")});
   }
 }
 
-void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
+void Loader::not_looked_up(Pending pending, const Error& error) {
+  const std::lock_guard lock(mutex_);
+  if (pending.last) return fail(pending, *pending.last);
+  const bool may_pass = error.code != ErrorCode::invalid_argument && error.code != ErrorCode::too_large &&
+                        error.code != ErrorCode::unsupported;
+  ++pending.attempts;
+  pending.is_stale = true;
+  settle(std::move(pending), {may_pass ? BulkOutcome::Kind::retry : BulkOutcome::Kind::failed, 0,
+                              error.message + (may_pass ? "" : " (--replace compares nothing)")});
+}
+
+bool Loader::lacks_vectors(const Pending& pending, StoredDocument& stored) const {
+  if (!looks_for_vectors(pending) || options_.expected_vectors.empty()) return false;
+  Pruned pruned = without_fields(stored.members, options_.expected_vectors);
+  stored.members = std::move(pruned.members);
+  return std::any_of(options_.inferences.begin(), options_.inferences.end(), [&](const auto& inference) {
+    return holds(pending.document.picture_fields, inference.input) &&
+           holds(options_.expected_vectors, inference.output) && !pruned.removed.contains(inference.output);
+  });
+}
+
+bool Loader::has_other_pictures(const Pending& pending, const StoredDocument& stored) const {
+  if (!stored.found || pending.has_hash_id) return false;
+  if (!options_.writes_hashes) return pending.document.changes_pictures(stored, /*needs_pictures=*/true);
+  std::vector<std::string> hashes;
+  for (const std::string& field : pending.document.picture_fields) hashes.push_back(hash_field(field));
+  return pending.document.changes_any_of(hashes, stored);
+}
+
+/// An answer was lost, and the document is there. What another writer made of it meanwhile is no such document: it may
+/// have the vector that this load is to replace.
+bool Loader::is_written_already(const Pending& pending, const StoredDocument& stored) const {
+  if (!pending.is_sent || stored.name != pending.document.name) return false;
+  if (!pending.written_over) return true;
+  return stored.sequence_number != pending.written_over &&
+         same_members(without_fields(stored.members, pending.document.picture_fields).members,
+                      without_fields(pending.document.fields, pending.document.picture_fields).members);
+}
+
+void Loader::drop_old_vectors(const Pending& pending, StoredDocument& stored) {
+  if (options_.old_vectors.empty() || !has_other_pictures(pending, stored)) return;
+  Pruned pruned = without_fields(stored.members, options_.old_vectors);
+  if (pruned.removed.empty()) return;
+  stored.members = std::move(pruned.members);
+  for (const std::string& brought : without_fields(pending.document.attributes, options_.old_vectors).removed)
+    pruned.removed.erase(brought);
+  if (pruned.removed.empty() || pending.is_held) return;  // nothing is lost, or it is in the report
+  found_.add(Note{Note::Kind::old_vector, pending.document.name,
+                  "its picture may have changed, and this load's pipeline does not write what the earlier one left: " +
+                      listed(pruned.removed) + "; load it with the pipeline that does"});
+}
+
+void Loader::add_or_skip(Pending pending, StoredDocument stored) {
+  const bool has_no_vectors = lacks_vectors(pending, stored);
   const bool has_other_name = stored.found && !stored.name.empty() && stored.name != pending.document.name;
   // Of a picture that the index does not hold, only its hash tells whether it has changed.
   const bool needs_pictures = !pending.has_hash_id && !options_.writes_hashes;
   const bool changes =
       !stored.found || pending.document.changes(stored, needs_pictures) || (has_other_name && !pending.has_hash_id);
-  if (options_.resume && !changes) {
+  if (!changes && !has_no_vectors && is_written_already(pending, stored)) {
+    const std::lock_guard lock(mutex_);
+    return count_indexed(pending);
+  }
+  if (pending.last) {
+    const std::lock_guard lock(mutex_);
+    return fail(pending, *pending.last);
+  }
+  if (options_.resume && !changes && !has_no_vectors) {
     const std::lock_guard lock(mutex_);
     ++tally_.skipped;
     progress_->show(tally_);
@@ -265,8 +359,10 @@ void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
     found_.add(Note{Note::Kind::other_name, pending.document.name,
                     "the index had this document as " + stored.name + "; it has this file's name and attributes now"});
   }
+  drop_old_vectors(pending, stored);
   if (!pending.is_held) pending.is_held = stored.found;
   pending.is_stale = false;
+  pending.written_over = stored.found ? stored.sequence_number : std::nullopt;
   pending.document.write_over(stored);
   add(std::move(pending));
 }
@@ -298,6 +394,7 @@ void Loader::send(Batch batch) {
   for (Pending& pending : batch) {
     pending.document.append_lines(body);
     ++pending.attempts;
+    pending.is_sent = true;
   }
   {
     std::unique_lock lock(mutex_);
@@ -343,23 +440,26 @@ void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::R
   bulk_size_.answered(size, std::chrono::duration_cast<std::chrono::milliseconds>(elapsed));
   times_.add_bulk(elapsed, read_answer.ingest_took, read_answer.took);
   const auto& outcomes = read_answer.outcomes;
-  for (std::size_t i = 0; i < size; ++i) settle(std::move(batch[i]), outcomes.empty() ? whole : outcomes[i]);
+  // A bulk without an answer of its own may have been written.
+  const bool is_lost = whole.kind == BulkOutcome::Kind::retry && whole.status != 429;
+  for (std::size_t i = 0; i < size; ++i) {
+    batch[i].is_stale = is_lost && !options_.replace;
+    settle(std::move(batch[i]), outcomes.empty() ? whole : outcomes[i]);
+  }
   --in_flight_;
   progress_->show(tally_);
   changed_.notify_all();
 }
 
 void Loader::settle(Pending pending, const BulkOutcome& outcome) {
-  if (outcome.kind == BulkOutcome::Kind::stored) {
-    ++tally_.indexed;
-    if (pending.is_held == true) ++tally_.updated;
-    return;
-  }
+  if (outcome.kind == BulkOutcome::Kind::stored) return count_indexed(pending);
   const bool is_conflict = outcome.kind == BulkOutcome::Kind::conflict;
-  if (is_conflict) pending.is_stale = true;
+  if (is_conflict) pending.is_stale = !options_.replace;
   const bool may_pass = is_conflict || outcome.kind == BulkOutcome::Kind::retry;
-  if (may_pass && pending.attempts < options_.retry.max_attempts && !stopped()) {
-    ++tally_.retried;
+  const bool is_last = pending.attempts >= options_.retry.max_attempts;
+  if (is_last && pending.is_stale && pending.is_sent) pending.last = outcome;
+  if (may_pass && (!is_last || pending.last) && !stopped()) {
+    if (!is_last) ++tally_.retried;
     // Documents that are due at about the same time go together again.
     const auto due = Clock::now() + options_.retry.wait_bound(pending.attempts);
     auto slot = retries_.lower_bound(due - std::chrono::milliseconds(50));
@@ -371,8 +471,54 @@ void Loader::settle(Pending pending, const BulkOutcome& outcome) {
     slot->second.push_back(std::move(pending));
     return;
   }
+  fail(pending, outcome);
+}
+
+/// With the lock held.
+void Loader::count_indexed(const Pending& pending) {
+  ++tally_.indexed;
+  if (pending.is_held == true) ++tally_.updated;
+  progress_->show(tally_);
+}
+
+/// With the lock held. Files of the same bytes are not in the index either.
+void Loader::fail(const Pending& pending, const BulkOutcome& outcome) {
   ++tally_.failed;
-  found_.add(Failure{pending.document.name, outcome.status, pending.attempts, outcome.reason});
+  found_.add(
+      Failure{pending.document.name, outcome.status, pending.attempts, with_name_of_input(pending, outcome.reason)});
+  failed_.insert(pending.place);
+  const auto copies = copies_.find(pending.place);
+  if (copies == copies_.end()) return;
+  for (const std::uint32_t copy : copies->second) {
+    --tally_.duplicates;
+    ++tally_.failed;
+    found_.add(failure_of_copy(plan_->item(copy).name, pending.document.name));
+  }
+  copies_.erase(copies);
+}
+
+/// A refusal names its input by number, "input 2: ...": of a document of several pictures this adds which file that is,
+/// or which files it may be.
+std::string Loader::with_name_of_input(const Pending& pending, const std::string& reason) const {
+  constexpr std::string_view k_input = "input ";
+  const std::size_t colon = reason.find(':');
+  if (!reason.starts_with(k_input) || colon == std::string::npos) return reason;
+  const auto number = number_from<std::size_t>(std::string_view(reason).substr(k_input.size(), colon - k_input.size()));
+  const LoadItem item = plan_->item(pending.place);
+  if (!number || item.pictures.size() < 2) return reason;
+  std::map<std::string, std::string> names;  // of files, by field
+  std::set<std::string> all;
+  for (const LoadItem::Picture& picture : item.pictures) {
+    names.emplace(picture.data_field, picture.file.name());
+    all.insert(picture.file.name());
+  }
+  // Inputs that a document lacks may be counted or not, and each processor counts from 0.
+  const auto& inferences = options_.inferences;
+  const bool is_clear = *number < inferences.size() && inferences.back().processor == 0 &&
+                        std::all_of(inferences.begin(), inferences.end(),
+                                    [&](const auto& inference) { return names.contains(inference.input); });
+  const std::string which = is_clear ? names.at(inferences[*number].input) : "one of " + listed(all);
+  return reason.substr(0, colon) + " (" + which + ")" + reason.substr(colon);
 }
 
 /// With the lock held.

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "ingest/bulk.h"
@@ -39,7 +40,8 @@ std::string hash_field(const std::string& data_field);
 ///       3. Documents fill a bulk until it is full by documents (BulkSize) or by bytes.
 ///       4. Up to `max_in_flight` bulks are under way at once; the reader waits when there are more.
 ///       5. Each answered document is stored, failed for good, or put back to be sent again after a growing
-///          pause; after a conflict with another writer it is looked up again first.
+///          pause; after a conflict with another writer, or without an answer, it is looked up again first. If the
+///          index holds it by then just as it was sent, it is stored: the first answer was lost.
 ///       6. A bulk that Elasticsearch finds too large is halved.
 ///
 /// However many documents there are, only a window, the bulks under way and those to be sent again are in memory: the
@@ -55,7 +57,13 @@ class Loader {
     std::string lookup_index;                  ///< where documents are looked up; empty: `index`
     std::string pipeline;                      ///< empty: the index's default pipeline
     std::vector<std::string> inferred_fields;  ///< written by the pipeline, or out of date: never kept
-    std::size_t max_bulk_bytes = 8u << 20;     ///< of one body; a single larger document goes alone
+    /// Vectors, and fields beside them, that the pipeline does not write: kept while a document has the same pictures.
+    std::vector<std::string> old_vectors;
+    /// What the pipeline's inference processors read and write, in order.
+    std::vector<Cluster::PipelineFields::Inference> inferences;
+    /// Of their outputs those that each embedded picture has: fields for vectors of the index's mapping.
+    std::vector<std::string> expected_vectors;
+    std::size_t max_bulk_bytes = 8u << 20;  ///< of one body; a single larger document goes alone
     std::size_t max_bulk_documents = 64;
     int max_in_flight = 2;  ///< bulks
     /// For each document. Waits have their full length, so that documents that failed together go together again.
@@ -83,10 +91,14 @@ class Loader {
   using Clock = std::chrono::steady_clock;
   struct Pending {
     BulkDocument document;
+    std::uint32_t place = 0;  ///< in the plan
     bool has_hash_id = false;
     int attempts = 0;
-    std::optional<bool> is_held;  ///< the index has had it before this load; nothing: not looked up yet
-    bool is_stale = false;        ///< to be looked up before it is sent again
+    std::optional<bool> is_held;                ///< the index has had it before this load; nothing: not looked up yet
+    bool is_stale = false;                      ///< to be looked up before it is sent again
+    bool is_sent = false;                       ///< once at least: the index may hold it by now
+    std::optional<std::uint64_t> written_over;  ///< `_seq_no` of the version that it replaces; nothing: it is created
+    std::optional<BulkOutcome> last;            ///< of the last attempt: only looked up once more
   };
   using Batch = std::vector<Pending>;
 
@@ -100,13 +112,26 @@ class Loader {
   std::string link_to(const PictureFile& file) const;
   std::size_t longest_link(const LoadItem& item) const;
   std::string attributes_of(const LoadItem& item, const std::vector<std::string>& hashes, bool has_hash_id) const;
+  /// Whether pictures, and whether vectors are to be looked up.
+  bool compares_pictures(const Pending& pending) const;
+  bool looks_for_vectors(const Pending& pending) const { return options_.resume || pending.is_sent; }
+  std::vector<std::string> fields_to_leave_out(const Batch& window) const;
   void look_up_and_add(Batch window);
-  void add_or_skip(Pending pending, const StoredDocument& stored);
+  void not_looked_up(Pending pending, const Error& error);
+  void add_or_skip(Pending pending, StoredDocument stored);
+  /// Takes the vectors that were only looked up out of `stored`. True if one of the document's pictures has none.
+  bool lacks_vectors(const Pending& pending, StoredDocument& stored) const;
+  bool has_other_pictures(const Pending& pending, const StoredDocument& stored) const;
+  bool is_written_already(const Pending& pending, const StoredDocument& stored) const;
+  void drop_old_vectors(const Pending& pending, StoredDocument& stored);
   void add(Pending pending);
   void flush();
   void send(Batch batch);
   void on_answer(Batch batch, Clock::time_point sent, const Result<http::Response>& answer);
   void settle(Pending pending, const BulkOutcome& outcome);
+  void count_indexed(const Pending& pending);
+  void fail(const Pending& pending, const BulkOutcome& outcome);
+  std::string with_name_of_input(const Pending& pending, const std::string& reason) const;
   void give_up(const std::string& name, int status, int attempts, const std::string& reason);
   void put_back(Clock::time_point due, Batch batch);
   void send_due_retries(std::size_t most_waiting_bytes);
@@ -137,7 +162,9 @@ class Loader {
   int in_flight_ = 0;
   BulkSize bulk_size_;
   std::multimap<Clock::time_point, Batch> retries_;
-  std::size_t retry_bytes_ = 0;  // of these
+  std::size_t retry_bytes_ = 0;                                           // of these
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> copies_;  // files of the same bytes, by the first
+  std::unordered_set<std::uint32_t> failed_;                              // first ones that failed
   Tally tally_;
   StageTimes times_;
 };

@@ -1,6 +1,7 @@
 // sightline-ingest: loads folders of pictures into Elasticsearch.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <iostream>
@@ -101,7 +102,8 @@ void add_load_options(CLI::App& app, Command& command) {
                  "the same bytes in two places are two documents. column:NAME: the value of that column")
       ->capture_default_str();
   CLI::Option* const resume = app.add_flag(
-      "--resume", load.resume, "Send only documents that the index lacks, or has with other attributes than the table");
+      "--resume", load.resume,
+      "Send only documents that the index lacks, or has with other attributes than the table or without its vectors");
   app.add_flag("--replace", load.replace,
                "Replace documents: fields from an earlier load that this one does not have are removed")
       ->excludes(resume);
@@ -109,7 +111,8 @@ void add_load_options(CLI::App& app, Command& command) {
                  "Prefix of the pictures' URLs, such as https://files.example/photos/. Each document gets image_url: "
                  "the prefix and the percent-encoded path below the folder. For pipelines that do not store the "
                  "pictures (register_endpoints.sh --drop-image-data)");
-  app.add_option("--report", command.report, "File for failures and other notes, created only if there are any")
+  app.add_option("--report", command.report,
+                 "File for failures and other notes, kept only if there are any. One load at a time writes it")
       ->capture_default_str();
   app.add_option("--bulk-bytes", load.max_bulk_bytes, "Maximum size of one bulk body, in bytes")
       ->capture_default_str()
@@ -202,6 +205,13 @@ Result<PlanOptions> plan_options(const Command& command) {
   const std::set<std::string> columns(options.file_columns.begin(), options.file_columns.end());
   if (columns.size() < options.file_columns.size())
     return Error{ErrorCode::invalid_argument, "--file-column names a column twice"};
+  const std::string first_field = data_field(options.file_columns, 0);
+  for (std::size_t column = 1; options.one_per_row && column < options.file_columns.size(); ++column) {
+    if (const std::string& name = options.file_columns[column]; data_field(options.file_columns, column) == first_field)
+      return Error{ErrorCode::invalid_argument, "--file-column " + name + ": its pictures would be in " + first_field +
+                                                    ", as those of the first column, " + options.file_columns.front() +
+                                                    "; give --file-column " + name + " first, or rename the column"};
+  }
   if (command.attributes_file.empty() && (options.one_per_row || options.id == PlanOptions::Id::column))
     return Error{ErrorCode::invalid_argument,
                  std::string(options.one_per_row ? "--one-document-per row" : "--id column:NAME") +
@@ -289,6 +299,7 @@ Status prepare(const Command& command, Preparation& ready) {
   if (!plan.ok()) return plan.error();
   const auto table = attribute_options(command, *plan);
   if (!table.ok()) return table.error();
+  if (const Status opened = ready.report.open(); !opened.ok()) return opened.error();
   auto found = plan->is_from_list ? find_listed(command, ready.report) : find_all(command.folders);
   if (!found.ok()) return found.error();
   ready.found = std::move(*found);
@@ -325,8 +336,7 @@ void print_types(const std::vector<Attributes::Field>& fields) {
 
 /// Makes the fields that the mapping lacks: base64 in a field of text would be indexed word by word. Says which
 /// values the mapping's fields will not take.
-void prepare_mapping(Cluster& cluster, const Command& command, Preparation& ready) {
-  const auto mapping = cluster.mapping(command.load.lookup_index);
+void prepare_mapping(Cluster& cluster, const Result<std::string>& mapping, const Command& command, Preparation& ready) {
   if (!mapping.ok())
     return note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
   const std::vector<std::string> binary_fields = picture_fields(command);
@@ -360,8 +370,17 @@ std::string counted(std::size_t number, const std::string& one) {
   return std::to_string(number) + " " + one + (number == 1 ? "" : "s");
 }
 
+/// What is wrong if the index that the load began with is no longer behind its name; nothing if it is.
+std::string trouble_with_index(Cluster& cluster, const Cluster::IndexState& begun, const std::string& name) {
+  const auto now = cluster.index_state(name);
+  if (!now.ok() || std::find(now->ids.begin(), now->ids.end(), begun.id) != now->ids.end()) return {};
+  return "index " + name + " was deleted during the load" + (now->exists ? " and another one has its name now" : "") +
+         ": documents are missing, and the mapping may be another; create the index again "
+         "(scripts/register_endpoints.sh) and load again";
+}
+
 /// Loads what is ready, and says what became of it.
-int load(Cluster& cluster, const Command& command, Preparation& ready) {
+int load(Cluster& cluster, const Cluster::IndexState& index, const Command& command, Preparation& ready) {
   const auto on_signal = [](int) {
     if (stop.exchange(true)) _exit(k_interrupted);  // asked twice: do not wait for what is in flight
   };
@@ -380,13 +399,15 @@ int load(Cluster& cluster, const Command& command, Preparation& ready) {
   if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok()) note(refreshed.error().message);
   print_counts(std::cout, tally, ready.report.failures());
   if (const std::string speed = speed_line(tally, loader.times(), elapsed); !speed.empty()) std::cout << speed << "\n";
-  ready.report.print(std::cout);
   if (!ready.report.finish())
-    std::cerr << "sightline-ingest: cannot write the report " << command.report << " (--report)\n";
+    std::cerr << "sightline-ingest: cannot write the whole report " << command.report << " (--report)\n";
+  ready.report.print(std::cout);
   if (const auto count = cluster.count(command.load.index); count.ok()) {
     std::cout << command.load.index << " holds " << counted(*count, "document") << "\n";
   }
   if (stop) return refuse(k_interrupted, "interrupted; --resume continues from here");
+  if (const std::string trouble = trouble_with_index(cluster, index, command.load.index); !trouble.empty())
+    return refuse(k_some_failed, trouble);
   return ready.report.failures() == 0 ? k_all_indexed : k_some_failed;
 }
 
@@ -416,26 +437,67 @@ Status decide_hashes(const Preparation& ready, bool drops_pictures, Command& com
   return {};
 }
 
-/// What the pipeline does to the documents' fields, for the loader; notes what a person should know of it. Errors: those
+/// What the pipelines of scripts/register_endpoints.sh write.
+constexpr std::array k_usual_fields{"image_embedding", "model_id", "model_fingerprint"};
+
+/// The pipelines that run over a bulk with `first`, and then the index's final one.
+std::vector<std::string> pipelines_that_run(const std::string& first, const Cluster::IndexState& index) {
+  std::vector<std::string> names{first, index.final_pipeline};
+  std::erase_if(names, [](const std::string& name) { return name.empty() || name == "_none"; });
+  return names;
+}
+
+/// Which vectors the pipeline makes of pictures, and which others may be of a document's earlier picture: those of the
+/// mapping and what the index's own pipelines write.
+void decide_vectors(Cluster& cluster, const Cluster::IndexState& index, const Result<std::string>& mapping,
+                    const std::vector<std::string>& pictures, Loader::Options& load) {
+  const auto is_inferred = [&](const std::string& field) {
+    return std::find(load.inferred_fields.begin(), load.inferred_fields.end(), field) != load.inferred_fields.end();
+  };
+  std::set<std::string> old;
+  for (const std::string& field : mapping.ok() ? vector_fields(*mapping) : std::vector<std::string>()) {
+    const bool is_of_picture = std::any_of(load.inferences.begin(), load.inferences.end(), [&](const auto& inference) {
+      return inference.output == field &&
+             std::find(pictures.begin(), pictures.end(), inference.input) != pictures.end();
+    });
+    if (is_of_picture) load.expected_vectors.push_back(field);
+    old.insert(field);
+  }
+  if (load.inferred_fields.empty()) old.insert(k_usual_fields.begin(), k_usual_fields.end());
+  if (const auto own = cluster.pipeline_fields(pipelines_that_run(index.default_pipeline, index)); own.ok())
+    old.insert(own->inferred.begin(), own->inferred.end());
+  std::erase_if(old, is_inferred);
+  load.old_vectors.assign(old.begin(), old.end());
+}
+
+/// What the pipelines do to the documents' fields, for the loader; notes what a person should know of it. Errors: those
 /// of decide_hashes.
-Status inspect_pipeline(Cluster& cluster, const std::string& pipeline, const Preparation& ready, Command& command) {
+Status inspect_pipelines(Cluster& cluster, const Cluster::IndexState& index, const Result<std::string>& mapping,
+                         const Preparation& ready, Command& command) {
   Loader::Options& load = command.load;
-  if (pipeline.empty()) {
+  const bool is_given = !load.pipeline.empty();
+  // Named in each bulk: an index that is deleted and created by the next write has no default pipeline.
+  if (!is_given) load.pipeline = index.default_pipeline;
+  const std::vector<std::string> pipelines = pipelines_that_run(load.pipeline, index);
+  if (pipelines.empty() && !is_given) {
     note("index " + load.index +
          " has no default pipeline and --pipeline is not given: the pictures will not be embedded");
-    return decide_hashes(ready, false, command);
   }
-  auto fields = cluster.pipeline_fields(pipeline);
+  auto fields = cluster.pipeline_fields(pipelines);
   const std::vector<std::string> pictures = picture_fields(command);
   const bool drops_pictures =
       fields.ok() && std::any_of(pictures.begin(), pictures.end(), [&](const auto& field) {
         return std::find(fields->removed.begin(), fields->removed.end(), field) != fields->removed.end();
       });
-  // Else what the pipelines of scripts/register_endpoints.sh write.
-  load.inferred_fields = fields.ok() ? std::move(fields->inferred)
-                                     : std::vector<std::string>{"image_embedding", "model_id", "model_fingerprint"};
+  if (fields.ok()) {
+    load.inferred_fields = std::move(fields->inferred);
+    load.inferences = std::move(fields->inferences);
+  } else {
+    load.inferred_fields.assign(k_usual_fields.begin(), k_usual_fields.end());
+  }
+  decide_vectors(cluster, index, mapping, pictures, load);
   if (drops_pictures && load.url_prefix.empty() && !has_column(ready, "image_url")) {
-    note("pipeline " + pipeline +
+    note("pipeline " + pipelines.front() +
          " removes the pictures, and --image-url is not given: the documents will have no picture to show");
   }
   return decide_hashes(ready, drops_pictures, command);
@@ -468,12 +530,12 @@ int run(int argc, char** argv) {
     return refuse(k_no_cluster,
                   "no index " + command.load.index + "; scripts/register_endpoints.sh creates those of the models");
   command.load.lookup_index = index->read_from;
-  const std::string& pipeline = command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline;
-  if (const Status inspected = inspect_pipeline(**cluster, pipeline, ready, command); !inspected.ok())
+  const auto mapping = (*cluster)->mapping(index->read_from);
+  if (const Status inspected = inspect_pipelines(**cluster, *index, mapping, ready, command); !inspected.ok())
     return refuse(k_bad_usage, inspected.error().message);
   if (ready.attributes && !command.quiet) print_types(ready.attributes->fields());
-  prepare_mapping(**cluster, command, ready);
-  return load(**cluster, command, ready);
+  prepare_mapping(**cluster, mapping, command, ready);
+  return load(**cluster, *index, command, ready);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct Note {
     turned_picture,   ///< its EXIF orientation asks for a turn
     listed_twice,     ///< a list of files names it more than once
     listed_outside,   ///< a list names what is not below the folder: not loaded
+    old_vector,       ///< vectors of a document's earlier picture were removed
     listed_other,     ///< a list names a file that is no picture by its name, or a folder: not loaded
   };
   Kind kind;

@@ -186,6 +186,14 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {
     if (got == 0) return unreadable(path, "it became shorter while it was read");
     have += static_cast<std::size_t>(got);
   }
+  struct stat after {};
+  if (::fstat(file.number, &after) != 0) return unreadable(path, std::strerror(errno));
+  const auto is_same_time = [](const timespec& a, const timespec& b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+  };
+  if (after.st_size != status.st_size || !is_same_time(after.st_mtim, status.st_mtim) ||
+      !is_same_time(after.st_ctim, status.st_ctim))
+    return unreadable(path, "it changed while it was read");
   return content;
 }
 

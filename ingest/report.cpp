@@ -2,8 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <ostream>
 #include <string_view>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 #include "ingest/file_names.h"
@@ -19,7 +25,7 @@ struct Heading {
   const char* one;
   const char* many;
 };
-constexpr std::array<Heading, 12> k_headings{{
+constexpr std::array<Heading, 13> k_headings{{
     {Note::Kind::row_without_file, "1 name in the attributes matches no file",
      " names in the attributes match no file"},
     {Note::Kind::row_without_picture, "1 row lacks some of its pictures", " rows lack some of their pictures"},
@@ -28,6 +34,8 @@ constexpr std::array<Heading, 12> k_headings{{
     {Note::Kind::same_bytes, "1 file has the bytes of another but other attributes",
      " files have the bytes of others but other attributes"},
     {Note::Kind::other_name, "1 document had another file name before", " documents had another file name before"},
+    {Note::Kind::old_vector, "1 document lost the vectors of its earlier picture",
+     " documents lost the vectors of their earlier pictures"},
     {Note::Kind::misfit, "1 field does not fit the index's mapping", " fields do not fit the index's mapping"},
     {Note::Kind::linked_folder, "1 folder behind a symbolic link was not entered",
      " folders behind symbolic links were not entered"},
@@ -94,6 +102,40 @@ void Report::add(const Note& note) {
     shown.lines.push_back(heading_says_all(note.kind) ? note.name : note.name + ": " + note.reason);
 }
 
+Report::~Report() {
+  if (lock_ < 0) return;
+  std::error_code ignored;
+  if (is_created_ && !is_begun_) std::filesystem::remove(file_, ignored);
+  ::close(lock_);
+}
+
+Status Report::open() {
+  const auto refused = [&](const std::string& why) {
+    return Error{ErrorCode::invalid_argument,
+                 "the report " + file_.string() + " cannot be written: " + why + "; give another file with --report"};
+  };
+  const std::lock_guard lock(mutex_);
+  while (lock_ < 0) {
+    std::error_code error;
+    const bool is_there = std::filesystem::exists(file_, error);
+    // Not blocking: a named pipe without a reader must not hold the load.
+    lock_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+    if (lock_ < 0) return refused(std::strerror(errno));
+    struct stat opened {
+    }, there{};
+    if (::fstat(lock_, &opened) != 0) return refused(std::strerror(errno));
+    if (!S_ISREG(opened.st_mode)) break;  // /dev/null, a terminal: for many at once
+    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      ::close(std::exchange(lock_, -1));
+      return refused("another load writes it");
+    }
+    is_created_ = !is_there;
+    // Another load may have removed the file between these calls.
+    if (::stat(file_.c_str(), &there) != 0 || there.st_ino != opened.st_ino) ::close(std::exchange(lock_, -1));
+  }
+  return {};
+}
+
 bool Report::is_empty() const {
   const std::lock_guard lock(mutex_);
   return !is_begun_;
@@ -102,6 +144,11 @@ bool Report::is_empty() const {
 std::size_t Report::failures() const {
   const std::lock_guard lock(mutex_);
   return failures_.count;
+}
+
+bool Report::is_written() const {
+  const std::lock_guard lock(mutex_);
+  return is_begun_ && out_;
 }
 
 bool Report::finish() {
@@ -120,7 +167,7 @@ void Report::print(std::ostream& out) const {
       print_lines(out, shown.lines, shown.count);
     }
   }
-  if (!is_empty()) out << "all of these with their reasons: " << file_.string() << "\n";
+  if (is_written()) out << "all of these with their reasons: " << file_.string() << "\n";
 }
 
 void print_counts(std::ostream& out, const Tally& tally, std::size_t failed) {

@@ -548,3 +548,92 @@ def test_one_pass_makes_the_vectors_of_two_of_three_models(server, demo_pictures
     for field in ("clip_embedding", "jina_embedding", "clip_fingerprint", "jina_fingerprint", "title"):
         assert server.es("POST", "/listings/_count", {"query": {"exists": {"field": field}}})[1]["count"] == 3, field
     assert "cohere_embedding" not in server.es("GET", "/listings")[1]["listings"]["mappings"]["properties"]
+
+
+def stored(server, name):
+    """The source of a document with its vectors."""
+    return server.es("GET", f"/clip-images/_doc/{name}?_source_exclude_vectors=false")[1].get("_source")
+
+
+def vector_of(server, picture):
+    url = "data:image/jpeg;base64," + base64.b64encode(picture.read_bytes()).decode()
+    status, answer = server.es("POST", "/_inference/text_embedding/clip-ingest", {"input": [url]})
+    assert status == 200, answer
+    return answer["text_embedding"][0]["embedding"]
+
+
+def is_close(a, b):
+    return max(abs(x - y) for x, y in zip(a, b, strict=True)) < 1e-5
+
+
+@pytest.mark.parametrize("without", ["--pipeline _none", "no default pipeline"])
+def test_no_vector_of_an_earlier_picture_stays_and_resume_makes_the_new_one(registered, demo_pictures, tmp_path, without):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg", "b.jpg"])
+    assert load(registered, folder, "--id", "path")[0] == 0
+    assert is_close(stored(registered, "a.jpg")["image_embedding"], vector_of(registered, demo_pictures[0]))
+    shutil.copyfile(demo_pictures[5], folder / "a.jpg")
+    options = ["--pipeline", "_none"]
+    if without == "no default pipeline":
+        options = []
+        assert registered.es("PUT", "/clip-images/_settings", {"index.default_pipeline": None})[0] == 200
+    status, out, err = load(registered, folder, "--id", "path", *options)
+    assert status == 0 and "1 document lost the vectors of its earlier picture" in out, out + err
+    document = stored(registered, "a.jpg")
+    assert base64.b64decode(document["image_data"]) == demo_pictures[5].read_bytes()
+    assert not {"image_embedding", "model_id", "model_fingerprint"} & set(document)
+    assert is_close(stored(registered, "b.jpg")["image_embedding"], vector_of(registered, demo_pictures[1]))
+    status, out, err = load(registered, folder, "--id", "path", "--pipeline", "clip-images", "--resume")
+    assert status == 0 and "1 indexed (1 of them updated), 1 already there" in out, out + err
+    assert is_close(stored(registered, "a.jpg")["image_embedding"], vector_of(registered, demo_pictures[5]))
+
+
+def test_a_final_pipeline_embeds_and_its_vectors_are_made_again(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    assert registered.es("PUT", "/clip-images/_settings", {"index": {"default_pipeline": None, "final_pipeline": "clip-images"}})[0] == 200
+    status, out, err = load(registered, folder, "--id", "path")
+    assert status == 0 and "not be embedded" not in err, out + err
+    if "sent through the Sightline gateway" in stored(registered, "a.jpg"):
+        return  # the stand-in cluster runs no guard, which removes the mark
+    shutil.copyfile(demo_pictures[5], folder / "a.jpg")
+    status, out, err = load(registered, folder, "--id", "path", "--resume")
+    assert status == 0 and "1 of them updated" in out and "lost" not in out, out + err
+    assert is_close(stored(registered, "a.jpg")["image_embedding"], vector_of(registered, demo_pictures[5]))
+
+
+def test_an_index_that_is_deleted_during_the_load_is_told(registered, tmp_path, demo_pictures):
+    command = [BIN / "sightline-ingest", demo_pictures[0].parent, "--index", "clip-images", "--env-file", "/dev/null", "--quiet",
+               "--bulk-documents", "4", "--attempts", "1", "--report", tmp_path / "failures.csv"]
+    loader = subprocess.Popen([str(part) for part in command], env=registered.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while registered.es("POST", "/clip-images/_refresh")[0] == 200 and registered.es("GET", "/clip-images/_count")[1]["count"] < 8:
+        assert loader.poll() is None, loader.stderr.read()
+    assert registered.es("DELETE", "/clip-images")[0] == 200
+    err = loader.communicate(timeout=300)[1]
+    assert loader.returncode == 1 and "index clip-images was deleted during the load" in err, err
+
+
+def test_a_load_that_cannot_be_meant_is_refused_before_it_begins(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg", "b.jpg"])
+    table = table_of(tmp_path, "frontal,image\na.jpg,b.jpg\n")
+    columns = ["--attributes", table, "--one-document-per", "row", "--file-column"]
+    status, out, err = load(registered, folder, *columns, "frontal", "--file-column", "image")
+    assert status == 2 and "--file-column image: its pictures would be in image_data" in err and "first, or rename" in err, err
+    assert load(registered, folder, *columns, "image", "--file-column", "frontal")[0] == 0
+    done = registered.ingest(folder, "--index", "clip-images", "--report", tmp_path / "absent" / "r.csv")
+    assert done.returncode == 2 and "cannot be written" in done.stderr and "--report" in done.stderr
+    assert not (tmp_path / "report.csv").exists()
+
+
+def test_the_file_of_a_rows_bad_picture_is_named(registered, houses, tmp_path):
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for name, picture in zip(("1_frontal.jpg", "1_kitchen.jpg"), sorted(houses.iterdir())):
+        shutil.copyfile(picture, folder / name)
+    (folder / "1_bedroom.jpg").write_bytes(b"broken")
+    columns = ["frontal", "kitchen", "bedroom"]
+    table = table_of(tmp_path, ",".join(columns) + "\n" + ",".join(f"1_{column}.jpg" for column in columns) + "\n")
+    fields = {"image_data": "image_embedding", "kitchen_data": "kitchen_embedding", "bedroom_data": "bedroom_embedding"}
+    assert registered.es("PUT", "/_ingest/pipeline/houses", {"processors": [{"inference": {"model_id": "clip-ingest", "ignore_missing": True, "input_output": [
+        {"input_field": field, "output_field": vector} for field, vector in fields.items()]}}]})[0] == 200
+    options = [part for column in columns for part in ("--file-column", column)]
+    status, out, err = load(registered, folder, "--attributes", table, "--one-document-per", "row", "--pipeline", "houses", *options)
+    assert status == 1 and report_of(folder)["1_frontal.jpg"]["reason"].startswith("input 2 (1_bedroom.jpg): "), out + err

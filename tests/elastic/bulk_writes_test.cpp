@@ -75,6 +75,14 @@ TEST_CASE("a bulk that needs nothing here goes to the cluster as it came, readab
   CHECK(bench.upstream.count() == 1);  // when the endpoint was made
 }
 
+TEST_CASE("a bulk without its last newline is refused for that, whatever escapes it holds") {
+  ClusterBench bench;
+  const auto refused = bench.post("/a/_bulk", "{\"index\":{}}\n{\"t\":\"caf\\u00e9\"}");
+  CHECK(refused.status == 400);
+  CHECK(refused.body.find("must be terminated by a newline") != std::string::npos);
+  CHECK(bench.bulks("/a/_bulk").empty());
+}
+
 TEST_CASE("an index's pipelines are read once for a whole bulk") {
   ClusterBench bench;
   bench.store.index_settings["pics"] = R"({"default_pipeline":"theirs"})";

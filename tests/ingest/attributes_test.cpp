@@ -88,6 +88,10 @@ TEST_CASE("tables of spreadsheets are read: separators, marks, line ends, blanks
   CHECK(members_of_rows(attributes_of("c.tsv", "file\tcity\n1.jpg\tLyon\n")) == Texts{R"("city":"Lyon")"});
   CHECK(members_of_rows(attributes_of("d.csv", "sep=;\r\nfile;a,b\r\n1.jpg;x\r\n")) == Texts{R"("a,b":"x")"});
   CHECK(members_of_rows(attributes_of("e.csv", "file, city ,,\n1.jpg,Lyon,,\n,,,\n")) == Texts{R"("city":"Lyon")", ""});
+  // Carriage returns alone, also where a comma in a later row would be taken for the separator.
+  CHECK(members_of_rows(attributes_of("g.csv", "file;city\r1.jpg;Lyon, a, b\r2.jpg;\"a\rb\"\r")) ==
+        Texts{R"("city":"Lyon, a, b")", R"("city":"a\rb")"});
+  CHECK(attributes_of("h.csv", "file,a\r\r1.jpg,x\r").rows()[0].line == 3);
   Attributes::Options options;
   options.separator = '#';
   CHECK(members_of_rows(attributes_of("f.csv", "file#a;b;c\n1.jpg#x\n", options)) == Texts{R"("a;b;c":"x")"});

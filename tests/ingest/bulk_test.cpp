@@ -85,6 +85,15 @@ TEST_CASE("each item of an answer is stored, to be sent again, or failed with it
   CHECK((*outcomes)[3].kind == BulkOutcome::Kind::conflict);
 }
 
+TEST_CASE("a document that the pipeline drops is not stored") {
+  const auto answer = read_bulk_answer(
+      R"({"errors":false,"items":[{"index":{"_id":"1","_version":-3,"result":"noop","_seq_no":-2,"status":200}}]})",
+      {"1"});
+  REQUIRE(answer.ok());
+  CHECK(answer->outcomes[0].kind == BulkOutcome::Kind::failed);
+  CHECK(answer->outcomes[0].reason == "the pipeline dropped the document (processor drop)");
+}
+
 TEST_CASE("an answer that does not list every document is no success") {
   CHECK_FALSE(read_bulk_answer(R"({"errors":false,"items":[]})", {"1"}).ok());
   CHECK_FALSE(read_bulk_answer("<html>", {"1"}).ok());

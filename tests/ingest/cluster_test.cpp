@@ -27,7 +27,7 @@ Cluster::PipelineFields fields_of(const std::map<std::string, std::string>& pipe
   settings.url = "http://127.0.0.1:" + std::to_string((*server)->port());
   const auto cluster = Cluster::connect(settings);
   REQUIRE(cluster.ok());
-  const auto fields = (*cluster)->pipeline_fields(pipeline);
+  const auto fields = (*cluster)->pipeline_fields({pipeline});
   REQUIRE(fields.ok());
   (*server)->stop();
   return *fields;
@@ -55,6 +55,19 @@ TEST_CASE("what a pipeline's inference processors write is found, also in pipeli
   CHECK(inferred({{"p", R"({"pipeline":{"name":"q"}})"},
                   {"q", R"({"inference":{"model_id":"m","input_output":{"input_field":"i","output_field":"v"}}})"}},
                  "p") == Fields{"v", "model_id"});
+}
+
+TEST_CASE("each input of an inference processor is known with the field that its vector ends up in") {
+  const auto fields =
+      fields_of({{"p", R"({"inference":{"model_id":"m","input_output":[{"input_field":"i","output_field":"new.v"},
+                                                             {"input_field":"k","output_field":"kv"}]}},
+                {"rename":{"field":"new.v","target_field":"v"}},
+                {"inference":{"model_id":"m","input_output":{"input_field":"i","output_field":"w"}}})"}},
+                "p");
+  std::string found;
+  for (const auto& inference : fields.inferences)
+    found += std::to_string(inference.processor) + inference.input + ">" + inference.output + " ";
+  CHECK(found == "0i>v 0k>kv 1i>w ");
 }
 
 TEST_CASE("so is what a vector is renamed to, and what was made beside it") {

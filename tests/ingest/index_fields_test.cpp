@@ -90,3 +90,10 @@ TEST_CASE("demo models are named from the mapping's _meta") {
       "b":{"model":"jina-clip","demo":true},"a":{"model":"clip","demo":true},"c":{"model":"clip","demo":true},
       "d":{"model":"cohere"},"e":{"model":"large","demo":false}}}})") == std::vector<std::string>{"clip", "jina-clip"});
 }
+
+TEST_CASE("the fields for vectors are found at every depth") {
+  CHECK(vector_fields(R"({"properties":{"v":{"type":"dense_vector"},"t":{"type":"text"},
+      "o":{"properties":{"w":{"type":"dense_vector"}}},"a":{"type":"nested","properties":{"x":{"type":"dense_vector"}}}}})") ==
+        std::vector<std::string>{"a.x", "o.w", "v"});
+  CHECK(vector_fields("{}").empty());
+}

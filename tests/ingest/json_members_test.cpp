@@ -59,3 +59,11 @@ TEST_CASE("members are the same in any order, numbers digit by digit") {
   CHECK_FALSE(same_members(R"("a":1)", R"("a":1,"b":null)"));
   CHECK(same_members("", ""));
 }
+
+TEST_CASE("fields are left out wherever they stand, and named if they were there") {
+  const Pruned pruned = without_fields(R"("a":1.50,"b":{"c":[1],"d":2},"e":[{"f":1,"g":2},3],"h.i":4,"j":null,"b.x":5)",
+                                       {"b.c", "e.f", "h.i", "j", "k", "b.x"});
+  CHECK(pruned.members == R"("a":1.50,"b":{"d":2},"e":[{"g":2},3])");
+  CHECK(pruned.removed == std::set<std::string>{"b.c", "b.x", "e.f", "h.i"});
+  CHECK(without_fields("", {"a"}).members.empty());
+}

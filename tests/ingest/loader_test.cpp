@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <utility>
 
+#include "ingest/json_members.h"
 #include "server/http/server.h"
 #include "tests/base/temporary_folder.h"
 #include "tests/ingest/found.h"
@@ -40,6 +41,8 @@ class ScriptedCluster {
   std::map<std::string, std::string> bad;     ///< image_name -> reason of a 400
   std::size_t max_documents = 1000;           ///< a bulk of more is answered 413
   int failures_of_all = 0;                    ///< bulks to be answered 503
+  int lost_answers = 0;                       ///< bulks to be written and answered 504
+  std::string embeds;                         ///< the vector field that the pipeline writes, of the picture
   std::vector<std::size_t> bulk_sizes;
 
  private:
@@ -63,6 +66,10 @@ class ScriptedCluster {
       items +=
           (items.empty() ? "" : ",") + write(acted.MemberBegin()->name.GetString(), acted.MemberBegin()->value, source);
     }
+    if (lost_answers > 0) {
+      --lost_answers;
+      return {504, {}, "text/plain", "no answer in time"};
+    }
     response.body = "{\"errors\":true,\"took\":1,\"items\":[" + items + "]}";
     return response;
   }
@@ -83,10 +90,27 @@ class ScriptedCluster {
     } else if (conflict) {
       result = R"("status":409,"error":{"type":"version_conflict_engine_exception","reason":"conflict"})";
     } else {
-      stored[id] = source;
+      stored[id] = embeds.empty() ? source : embedded(source, parsed["image_data"].GetString());
       ++versions[id];
     }
     return "{\"" + operation + "\":{\"_id\":\"" + id + "\"," + result + "}}";
+  }
+
+  /// With a vector that tells which picture it is of.
+  std::string embedded(const std::string& source, const std::string& picture) const {
+    const std::string others = without_fields(inside(source), {embeds, "model_id"}).members;
+    return "{" + others + ",\"" + embeds + "\":[\"of " + picture + "\"],\"model_id\":\"m\"}";
+  }
+
+  static std::string inside(const std::string& object) { return object.substr(1, object.size() - 2); }
+
+  /// `_source` as the query asks for it.
+  static std::string shown(const std::string& source, const std::string& query) {
+    std::string names = query.substr(std::string("_source_excludes=").size());
+    std::istringstream in(names.substr(0, names.find('&')));
+    std::vector<std::string> left_out;
+    for (std::string name; std::getline(in, name, ',');) left_out.push_back(name);
+    return "{" + without_fields(inside(source), left_out).members + "}";
   }
 
   http::Response look_up(const http::Request& request) {
@@ -110,7 +134,7 @@ class ScriptedCluster {
           found == stored.end()
               ? std::string("\"found\":false}")
               : "\"found\":true,\"_primary_term\":1,\"_seq_no\":" + std::to_string(versions[found->first]) +
-                    ",\"_source\":" + found->second + "}";
+                    ",\"_source\":" + shown(found->second, request.query) + "}";
     }
     response.body = "{\"docs\":[" + response.body + "]}";
     return response;
@@ -575,4 +599,185 @@ TEST_CASE("the time of a load goes to its stages, and what was read is counted")
   fixture.options.retry.first_wait = std::chrono::milliseconds(30);
   fixture.load();
   CHECK(fixture.loader->times().of(StageTimes::Stage::retrying).count() > 0);
+}
+
+namespace {
+
+/// Makes the pipeline embed, and the loader aware of it.
+void embed(Fixture& fixture, const std::string& field = "image_embedding") {
+  fixture.elasticsearch.embeds = field;
+  fixture.options.inferred_fields = {field, "model_id"};
+  fixture.options.expected_vectors = {field};
+  fixture.options.inferences = {{"image_data", field, 0}};
+  fixture.options.old_vectors.clear();
+}
+
+/// Makes it another pipeline, which embeds nothing.
+void embed_nothing(Fixture& fixture) {
+  fixture.elasticsearch.embeds.clear();
+  fixture.options.inferred_fields.clear();
+  fixture.options.expected_vectors.clear();
+  fixture.options.inferences.clear();
+  fixture.options.old_vectors = {"image_embedding", "model_id"};
+}
+
+}  // namespace
+
+TEST_CASE("a vector of the earlier picture does not stay beside a new one, and resume makes the new one's") {
+  Fixture fixture;
+  fixture.plan_options.id = PlanOptions::Id::path;
+  fixture.folder.write("a.jpg", "first");
+  fixture.folder.write("b.jpg", "same");
+  embed(fixture);
+  CHECK(fixture.load().indexed == 2);
+  embed_nothing(fixture);
+  fixture.folder.write("a.jpg", "second");
+  CHECK(fixture.load().updated == 2);
+  CHECK(fixture.elasticsearch.stored["a.jpg"].find("image_embedding") == std::string::npos);
+  CHECK(fixture.elasticsearch.stored["a.jpg"].find("model_id") == std::string::npos);
+  CHECK(fixture.elasticsearch.stored["b.jpg"].find("image_embedding") != std::string::npos);
+  REQUIRE(fixture.sink.notes.size() == 1);
+  CHECK(fixture.sink.notes[0].kind == Note::Kind::old_vector);
+  CHECK(fixture.sink.notes[0].name == "a.jpg");
+  CHECK(fixture.sink.notes[0].reason.find("image_embedding, model_id") != std::string::npos);
+  embed(fixture);
+  fixture.options.resume = true;
+  const Tally tally = fixture.load();
+  CHECK(tally.updated == 1);
+  CHECK(tally.skipped == 1);
+  CHECK(fixture.elasticsearch.stored["a.jpg"].find("image_embedding") != std::string::npos);
+}
+
+TEST_CASE("vectors of other models are kept with the same picture, and not with another one, also told by its hash") {
+  for (const bool writes_hashes : {false, true}) {
+    Fixture fixture;
+    fixture.plan_options.id = PlanOptions::Id::path;
+    fixture.options.writes_hashes = writes_hashes;
+    fixture.folder.write("a.jpg", "first");
+    embed(fixture, "jina_embedding");
+    fixture.load();
+    embed(fixture);
+    fixture.options.old_vectors = {"jina_embedding"};
+    fixture.load();
+    CHECK(fixture.elasticsearch.stored["a.jpg"].find("jina_embedding") != std::string::npos);
+    CHECK(fixture.sink.notes.empty());
+    fixture.folder.write("a.jpg", "second");
+    fixture.load();
+    CHECK(fixture.elasticsearch.stored["a.jpg"].find("jina_embedding") == std::string::npos);
+    CHECK(fixture.elasticsearch.stored["a.jpg"].find("image_embedding") != std::string::npos);
+    CHECK(fixture.sink.notes.size() == 1);
+  }
+}
+
+TEST_CASE("with resume a document without its vector is sent, and one without a picture for it is not") {
+  Fixture fixture;
+  fixture.write(3);
+  embed_nothing(fixture);
+  CHECK(fixture.load().indexed == 3);
+  embed(fixture);
+  fixture.options.resume = true;
+  CHECK(fixture.load().updated == 3);
+  CHECK(fixture.load().skipped == 3);
+  fixture.options.expected_vectors.emplace_back("kitchen_embedding");
+  fixture.options.inferences.push_back({"kitchen_data", "kitchen_embedding", 0});
+  CHECK(fixture.load().skipped == 3);
+}
+
+TEST_CASE("copies of a picture that fails are failures, whenever they are found") {
+  Fixture fixture;
+  for (const char* name : {"100.jpg", "101.jpg", "102.jpg"}) fixture.folder.write(name, "broken");
+  fixture.elasticsearch.bad["100.jpg"] = "input 0: not a picture";
+  Tally tally = fixture.load();
+  CHECK(tally.failed == 3);
+  CHECK(tally.duplicates == 0);
+  REQUIRE(fixture.sink.failures.size() == 3);
+  CHECK(fixture.sink.failures[1].name == "101.jpg");
+  CHECK(fixture.sink.failures[1].reason == "it has the same bytes as 100.jpg, which failed");
+  for (int i = 0; i < 200; ++i) fixture.folder.write("p" + std::to_string(i) + ".jpg", std::to_string(i));
+  fixture.folder.write("z.jpg", "broken");
+  fixture.options.max_in_flight = 1;
+  tally = fixture.load();
+  CHECK(tally.failed == 4);
+  CHECK(tally.indexed == 200);
+  CHECK(tally.done() == tally.total);
+}
+
+TEST_CASE("a document whose answer is lost is found to be stored, and not sent again") {
+  Fixture fixture;
+  fixture.write(3);
+  embed(fixture);
+  fixture.elasticsearch.lost_answers = 1;
+  Tally tally = fixture.load();
+  CHECK(tally.indexed == 3);
+  CHECK(tally.updated == 0);
+  CHECK(fixture.elasticsearch.bulk_sizes.size() == 1);
+  fixture.elasticsearch.lost_answers = 1;
+  tally = fixture.load();  // over what is there
+  CHECK(tally.updated == 3);
+  CHECK(fixture.elasticsearch.bulk_sizes.size() == 2);
+  fixture.elasticsearch.lost_answers = 1;
+  fixture.options.retry.max_attempts = 1;
+  CHECK(fixture.load().indexed == 3);
+  CHECK(fixture.sink.failures.empty());
+}
+
+TEST_CASE("a bulk that did not arrive is not taken for written, although the index holds the same") {
+  Fixture fixture;
+  fixture.write(3);
+  embed(fixture);
+  fixture.load();
+  fixture.elasticsearch.failures_of_all = 1;
+  CHECK(fixture.load().updated == 3);
+  for (const auto& [id, version] : fixture.elasticsearch.versions) CHECK(version == 2);
+}
+
+TEST_CASE("what another writer makes of a document at the last attempt is a failure, and what this load wrote is not") {
+  Fixture fixture;
+  fixture.write(1);
+  fixture.load();
+  fixture.options.retry.max_attempts = 1;
+  const std::string id = fixture.elasticsearch.stored.begin()->first;
+  fixture.elasticsearch.before_bulk = [&] {
+    fixture.elasticsearch.stored[id].insert(1, "\"by\":\"another\",");
+    ++fixture.elasticsearch.versions[id];
+  };
+  CHECK(fixture.load().failed == 1);
+  CHECK(fixture.sink.failures[0].status == 409);
+  CHECK(fixture.sink.failures[0].attempts == 1);
+}
+
+TEST_CASE("a stored document that cannot be read fails alone") {
+  Fixture fixture;
+  fixture.write(20);
+  fixture.load();
+  const std::string id = fixture.elasticsearch.stored.begin()->first;
+  std::string deep = "1";
+  for (int i = 0; i < 998; ++i) deep = "{\"a\":" + deep + "}";
+  fixture.elasticsearch.stored[id] = R"({"image_name":"x","d":)" + deep + "}";
+  const Tally tally = fixture.load();
+  CHECK(tally.indexed == 19);
+  REQUIRE(fixture.sink.failures.size() == 1);
+  CHECK(fixture.sink.failures[0].reason.starts_with("what the index holds under this _id cannot be read: "));
+}
+
+TEST_CASE("a refused input of a row is named by its file") {
+  Fixture fixture;
+  for (const char* name : {"1f.jpg", "1k.jpg", "2f.jpg"}) fixture.folder.write(name, name);
+  Attributes::Options reading;
+  reading.file_columns = fixture.plan_options.file_columns = {"front", "kitchen", "bath"};
+  reading.keep_file_columns = fixture.plan_options.one_per_row = true;
+  fixture.folder.write("1b.jpg", "bath");
+  auto read = Attributes::read(fixture.tables.write("a.csv", "front,kitchen,bath\n1f.jpg,1k.jpg,1b.jpg\n"), reading);
+  REQUIRE(read.ok());
+  fixture.attributes = std::move(*read);
+  fixture.options.inferences = {{"image_data", "a", 0}, {"kitchen_data", "b", 0}, {"bath_data", "c", 0}};
+  fixture.elasticsearch.bad["1f.jpg"] = "input 2: not a picture";
+  fixture.load();
+  REQUIRE(fixture.sink.failures.size() == 1);
+  CHECK(fixture.sink.failures[0].reason == "input 2 (1b.jpg): not a picture");
+  fixture.options.inferences.back().processor = 1;  // its own input 0: which one failed is not told
+  fixture.elasticsearch.bad["1f.jpg"] = "input 0: not a picture";
+  fixture.load();
+  REQUIRE(fixture.sink.failures.size() == 1);
+  CHECK(fixture.sink.failures[0].reason == "input 0 (one of 1b.jpg, 1f.jpg, 1k.jpg): not a picture");
 }

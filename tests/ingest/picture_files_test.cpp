@@ -1,10 +1,13 @@
 #include "ingest/picture_files.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <doctest/doctest.h>
+#include <fstream>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <thread>
 #include <unistd.h>
 
 #include "tests/base/temporary_folder.h"
@@ -139,4 +142,24 @@ TEST_CASE("a name that is not UTF-8 becomes readable") {
   REQUIRE(found->pictures.size() == 1);
   CHECK(found->pictures[0].name() == "caf\\xE9.jpg");
   CHECK(read_file(found->pictures[0].path(), 5).value() == "x");
+}
+
+TEST_CASE("a file that changes while it is read is not taken for a picture") {
+  constexpr std::size_t k_bytes = 32u << 20;
+  const TemporaryFolder folder;
+  const auto file = folder.write("a.jpg", std::string(k_bytes, 'x'));
+  CHECK(read_file(file, 2 * k_bytes).value().size() == k_bytes);
+  std::atomic<bool> is_done = false;
+  std::thread writer([&] {
+    std::ofstream out(file, std::ios::binary | std::ios::app);
+    while (!is_done) out.put('y').flush();
+  });
+  std::string seen;
+  for (int i = 0; i < 1000 && seen.empty(); ++i) {  // the writer may not have run meanwhile
+    const auto read = read_file(file, 2 * k_bytes);
+    if (!read.ok()) seen = read.error().message;
+  }
+  is_done = true;
+  writer.join();
+  CHECK(seen.ends_with("it changed while it was read"));
 }

@@ -79,3 +79,43 @@ TEST_CASE("of many failures the first are shown and all are in the file") {
   REQUIRE(table.ok());
   CHECK(table->rows.size() == 100);
 }
+
+TEST_CASE("a report that cannot be written is refused before the load, and not named as written") {
+  const TemporaryFolder folder;
+  Report nowhere(folder.path() / "absent" / "r.csv");
+  const Status refused = nowhere.open();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(
+      refused.error().message.ends_with("r.csv cannot be written: No such file or directory; give another file with "
+                                        "--report"));
+  CHECK_FALSE(Report(folder.path()).open().ok());
+  nowhere.add(Failure{"a.jpg", 0, 0, "x"});
+  CHECK_FALSE(nowhere.finish());
+  std::ostringstream out;
+  nowhere.print(out);
+  CHECK(out.str() == "  a.jpg: x\n");
+}
+
+TEST_CASE("one load at a time writes a report, and a report of nothing leaves no file and no other content") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "r.csv";
+  {
+    Report first(file), second(file);
+    CHECK(first.open().ok());
+    const Status refused = second.open();
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message.find("another load writes it; give another file with --report") != std::string::npos);
+  }
+  CHECK_FALSE(std::filesystem::exists(file));
+  folder.write("r.csv", "of an earlier load");
+  { CHECK(Report(file).open().ok()); }
+  CHECK(std::filesystem::file_size(file) == 18);
+  Report report(file);
+  CHECK(report.open().ok());
+  report.add(Failure{"a.jpg", 0, 0, "x"});
+  CHECK(report.finish());
+  CHECK(read_csv(file)->rows.size() == 1);
+  Report device("/dev/null"), shared("/dev/null");
+  CHECK(device.open().ok());
+  CHECK(shared.open().ok());
+}

@@ -95,7 +95,7 @@ TEST_CASE("a pair is described by both folders") {
   const ModelInfo& info = (*loaded)->info();
   CHECK(info.architecture == "clip+distilbert");
   CHECK(info.license == "pictures: mit; texts: apache-2.0");
-  CHECK(info.description == "pictures: A small CLIP.; texts: A small multilingual text tower for tests.");
+  CHECK(info.description == "pictures: A small CLIP; texts: A small multilingual text tower for tests");
   CHECK(info.folder == pictures.path().string());
   CHECK(info.text_folder == fixture(k_texts).string());
   CHECK(info.dims == 32);

@@ -89,7 +89,8 @@ Outcome Writes::bulk(http::Request request, const std::string& index) {
       // The store reads the rest by its own lights, and says of a well-formed action all that is wrong in the
       // bulk.
       if (!may_name_definitions(request.body)) return request;
-      const bool is_read = item.error().type == "action_request_validation_exception";
+      const bool is_cut = !request.body.ends_with('\n');  // refused whole, whatever the rest says
+      const bool is_read = is_cut || item.error().type == "action_request_validation_exception";
       return (is_read ? item.error() : restricted_index()).response();
     }
     if (!*item) break;
