@@ -52,12 +52,14 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   write.source = item.source_line;
   if (item.if_seq_no) write.if_seq_no = sequence_number("if_seq_no", *item.if_seq_no);
   if (item.if_primary_term) write.if_primary_term = sequence_number("if_primary_term", *item.if_primary_term);
+  write.retries = item.retry_on_conflict && sequence_number("retry_on_conflict", *item.retry_on_conflict) > 0;
   check_sequence_numbers(write);
   write.wants_source = item.source ? shows_source("_source", *item.source) : parameters.wants_source;
   if (write.action == remove || write.action == update) {
     if (write.id.empty()) refuse_invalid("id is missing");
     return line;
   }
+  if (item.pipeline && item.pipeline->empty()) refuse_invalid("pipeline cannot be an empty string");
   // Pipelines run before requests come here. A line that still names a pipeline names one that does not exist.
   const std::string pipeline = item.pipeline.value_or(parameters.pipeline);
   line.ingest = !pipeline.empty() && pipeline != k_no_pipeline;
@@ -67,14 +69,16 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   return line;
 }
 
-std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, bool forced_refresh) {
+std::string item_json(const StoreCore& store, const BulkLine& line, const Answer<WriteResult>& result,
+                      bool forced_refresh) {
   json::Builder out;
   out.object().object(line.action);
   if (result) {
     write_result(out, *result, forced_refresh, result->copies);
     out.member("status", result->status());
   } else {
-    out.member("_index", shortened(line.write.index)).member("_id", shortened(line.write.id));
+    const auto index = answer_of([&] { return store.find_for_write(line.write.index)->name(); });
+    out.member("_index", index ? *index : shortened(line.write.index)).member("_id", shortened(line.write.id));
     out.member("status", result.error().status).member("error", json::Raw{result.error().item_json()});
   }
   return out.text();
@@ -158,7 +162,7 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
       const Answer<WriteResult> result = line.refusal ? Answer<WriteResult>(*line.refusal) : std::move(*next++);
       errors = errors || !result;
       if (!items.empty()) items += ',';
-      items += item_json(line, result, parameters.forced_refresh);
+      items += item_json(store, line, result, parameters.forced_refresh);
       check_answer_size(items, store.limits());
     }
   }

@@ -123,15 +123,20 @@ std::optional<std::int64_t> to_milliseconds(const Parts& parts, bool round_up) {
 std::optional<std::int64_t> read_epoch(std::string_view text, std::int64_t unit, bool round_up) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end == text.data()) return std::nullopt;
-  if (end != text.data() + text.size()) {  // a decimal part is dropped: a double in the source has one
-    if (*end != '.' || std::any_of(end + 1, text.data() + text.size(), [](char c) { return c < '0' || c > '9'; })) {
-      return std::nullopt;
-    }
-  }
   constexpr std::int64_t k_farthest = std::int64_t{1} << 52;
-  if (value > k_farthest || value < -k_farthest) return std::nullopt;
-  return value * unit + (round_up ? unit - 1 : 0);
+  if (error != std::errc() || value > k_farthest || value < -k_farthest) return std::nullopt;
+  const char* behind = text.data() + text.size();
+  if (end == behind) return value * unit + (round_up ? unit - 1 : 0);
+  if (*end != '.') return std::nullopt;
+  std::int64_t place = unit, rest = 0;  // milliseconds
+  bool less = false;                    // a part of a millisecond: dates round down
+  for (const char* digit = end + 1; digit != behind; ++digit) {
+    if (*digit < '0' || *digit > '9') return std::nullopt;
+    place /= 10;
+    rest += place * (*digit - '0');
+    less = less || (place == 0 && *digit != '0');
+  }
+  return value * unit + (text.front() == '-' ? -rest - (less ? 1 : 0) : rest);
 }
 
 }  // namespace
@@ -166,12 +171,17 @@ std::optional<std::int64_t> parse_date(std::string_view text, std::string_view f
 std::string format_date(std::int64_t milliseconds, std::string_view format) {
   const std::string_view first = alternatives(format).front();
   if (first == "epoch_millis") return std::to_string(milliseconds);
+  if (first == "epoch_second") {
+    if (milliseconds % k_second == 0) return std::to_string(milliseconds / k_second);
+    std::array<char, 64> text{};
+    const double seconds = static_cast<double>(milliseconds) / k_second;
+    return {text.data(), std::to_chars(text.data(), text.end(), seconds, std::chars_format::fixed).ptr};
+  }
   std::int64_t days = milliseconds / k_day, rest = milliseconds % k_day;
   if (rest < 0) {
     rest += k_day;
     --days;
   }
-  if (first == "epoch_second") return std::to_string((milliseconds - rest % k_second) / k_second);
   const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days}}};
   const bool slashes = first.starts_with("yyyy/");
   const char between = slashes ? '/' : '-';

@@ -3,11 +3,9 @@
 
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/document_writer.h"
-#include "server/elastic/embedded/index_names.h"
 #include "server/elastic/embedded/search/search_body.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
-#include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
@@ -23,6 +21,7 @@ struct WriteParameters : RefreshParameters {
   std::optional<std::int64_t> if_seq_no, if_primary_term;
   bool create = false;        ///< op_type
   bool wants_source = false;  ///< of an update
+  bool retries = false;       ///< of an update
 };
 
 /// One write and its answer.
@@ -35,7 +34,8 @@ Response write_document(StoreCore& store, const Request& request, const PathPara
                             request.body,
                             parameters.if_seq_no,
                             parameters.if_primary_term,
-                            parameters.wants_source};
+                            parameters.wants_source,
+                            parameters.retries};
   if (request.body.empty() && (Of == Action::index || Of == Action::create))
     refuse({400, "parse_exception", "request body is required"});
   if (const auto problem = rest::id_problem(write.id); problem && Of != Action::remove) refuse_invalid(*problem);
@@ -167,12 +167,9 @@ const rest::MemberTable<MultiGetReading> k_multi_get_body{
 std::vector<Wanted> read_multi_get(const Request& request, const std::string& index, const SourceParameters& parameters,
                                    const Limits& limits) {
   if (request.body.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
-  const auto tape = accepted(rest::JsonTape::parse(request.body));
-  const JsonView root(tape, 0);
-  if (!root.is_object()) refuse(parsing_exception(root, "expected an object with [docs] or [ids]"));
   const auto filter = std::make_shared<const SourceFilter>(source_with(parameters, {}, limits.max_patterns));
   MultiGetReading reading{index, filter, limits};
-  k_multi_get_body.read(root, reading);
+  read_object(request.body, rest::k_parsing_error, [&](const JsonView& root) { k_multi_get_body.read(root, reading); });
   if (reading.wanted.empty()) refuse_invalid("no documents to get");
   return std::move(reading.wanted);
 }
@@ -233,7 +230,11 @@ const WriteRows k_index_rows{rest::parameter::only_some(
 WriteRows update_rows() {
   using namespace rest::parameter;
   return {{"_source", "true or false", into<&WriteParameters::wants_source, shows_source>},
-          no_effect("retry_on_conflict", "number", check_integer, "updates are done one after the other")};
+          {"retry_on_conflict", "number",
+           [](std::string_view name, const std::string& text, WriteParameters& out) {
+             out.retries = integer(name, text) > 0;
+           },
+           "not together with if_seq_no; updates are done one after the other"}};
 }
 
 const rest::ParameterTable<WriteParameters> k_put_parameters{

@@ -1,7 +1,6 @@
 #include "server/elastic/embedded/document_parser.h"
 
 #include <algorithm>
-#include <set>
 #include <unordered_map>
 
 #include "base/cancellation.h"
@@ -9,6 +8,7 @@
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/search/vector_math.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -144,11 +144,7 @@ class DocumentParser {
       fail(key, "Limit of mapping depth [" + std::to_string(k_deepest_mapping) +
                     "] has been exceeded due to a field name of [" + std::to_string(dots + 1) + "] levels");
     }
-    static const std::set<std::string, std::less<>> metadata = {
-        "_id",           "_source",  "_routing",     "_index",     "_version",     "_seq_no",
-        "_primary_term", "_ignored", "_field_names", "_doc_count", "_nested_path", "_data_stream_timestamp",
-        "_tier"};
-    if (!place.prefix.empty() || !metadata.contains(name)) return;
+    if (!place.prefix.empty() || !rest::is_metadata_field(name)) return;
     fail(key, "Field [" + name + "] is a metadata field and cannot be added inside a document");
   }
 
@@ -265,7 +261,7 @@ class DocumentParser {
       field = with_dims(*field, size);
       mapping_.change(field->path, [&](Mapping& mapping) { mapping.replace(field); });
     }
-    // Vectors that are stored but not indexed only have to be finite.
+    // Vectors that are stored but not indexed only need a finite magnitude.
     const auto similarity = field->indexed ? field->similarity : VectorSimilarity::l2_norm;
     if (const std::string fault = unfit_for(similarity, vector); !fault.empty()) fail_field(*field, array, fault);
     if (cut_vectors_) vectors_.push_back({object, key, field->path, vector});

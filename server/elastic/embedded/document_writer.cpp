@@ -65,6 +65,14 @@ std::optional<std::int64_t> sequence_number(std::string_view name, const std::st
 void check_sequence_numbers(const DocumentWrite& write) {
   if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
     refuse_invalid("if_seq_no and if_primary_term must be given together");
+  if (!write.if_seq_no) return;
+  if (write.action == DocumentWrite::Action::create)
+    refuse_invalid("create operations do not support compare and set. use index instead");
+  if (write.action != DocumentWrite::Action::update) return;
+  if (write.retries) refuse_invalid("compare and write operations can not be retried");
+  const UpdateBody body = parse_update_body(write.source);
+  if (body.doc_as_upsert) refuse_invalid("compare and write operations can not be used with upsert");
+  if (!body.upsert.empty()) refuse_invalid("upsert requests don't support `if_seq_no` and `if_primary_term`");
 }
 
 bool shows_source(std::string_view name, std::string_view text) {
@@ -75,13 +83,7 @@ bool shows_source(std::string_view name, std::string_view text) {
 
 UpdateBody parse_update_body(std::string_view body) {
   UpdateBody update;
-  if (!body.empty()) {
-    const auto tape = accepted(JsonTape::parse(body));
-    const JsonView root(tape, 0);
-    if (!root.is_object())
-      refuse({400, std::string(k_content_error), position_text(root) + " [UpdateRequest] must be an object"});
-    k_body.read(root, update);
-  }
+  if (!body.empty()) read_object(body, k_content_error, [&](const JsonView& root) { k_body.read(root, update); });
   if (update.doc.empty()) refuse_invalid("script or doc is missing");
   return update;
 }

@@ -24,6 +24,7 @@ struct DocumentWrite {
   std::string_view source;  ///< the document; for an update its body: `{"doc":{..}}`
   std::optional<std::int64_t> if_seq_no, if_primary_term;
   bool wants_source = false;  ///< of an update: return the new source
+  bool retries = false;       ///< of an update: retry_on_conflict is above zero
 };
 
 struct WriteResult {
@@ -49,7 +50,7 @@ struct UpdateBody {
 UpdateBody parse_update_body(std::string_view body);
 /// `if_seq_no` or `if_primary_term`. Refuses texts that are not numbers, and negative numbers.
 std::optional<std::int64_t> sequence_number(std::string_view name, const std::string& text);
-/// Refuses a write that has only one of the two.
+/// Refuses a write that has only one of the two, or both where they are not supported. Throws as parse_update_body.
 void check_sequence_numbers(const DocumentWrite& write);
 /// The `_source` of an update, in its body, its URL or the line of a bulk. Refuses all values but true and false.
 bool shows_source(std::string_view name, std::string_view text);

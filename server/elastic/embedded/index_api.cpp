@@ -5,9 +5,7 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/index_names.h"
 #include "server/elastic/rest/json_filter.h"
-#include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
@@ -16,6 +14,8 @@ namespace {
 using http::Request;
 using http::Response;
 using namespace rest;  // NOLINT: the tables below are made of its words
+
+constexpr std::string_view k_parse_error = "parse_exception";
 
 /// The body, which is required. A definition takes several times its size in memory while it is read.
 const std::string& definition_body(const Request& request, const StoreCore& store) {
@@ -65,25 +65,17 @@ void read_aliases(const JsonView&, const JsonView& value, CreationReading& readi
 
 const MemberTable<CreationReading> k_creation{"index creation body",
                                               "create index",
-                                              "parse_exception",
+                                              k_parse_error,
                                               {{"settings", k_object, read_settings},
                                                {"mappings", k_object, read_mappings},
                                                {"aliases", k_object, read_aliases}}};
-
-/// Calls `read` with a body that must be an object.
-template <class Read>
-void read_object(std::string_view body, const Read& read) {
-  const auto tape = accepted(JsonTape::parse(body));
-  const JsonView root(tape, 0);
-  if (!root.is_object()) refuse({400, "parse_exception", "the body must be an object"});
-  read(root);
-}
 
 Response create_index(StoreCore& store, const Request& request, const PathParameters& path, const NoParameters&) {
   const std::string& name = path.get("index");
   CreationReading reading{store.limits()};
   if (!request.body.empty())
-    read_object(definition_body(request, store), [&](const JsonView& body) { k_creation.read(body, reading); });
+    read_object(definition_body(request, store), k_parse_error,
+                [&](const JsonView& body) { k_creation.read(body, reading); });
   store.create_index(name, std::move(reading.creation));
   json::Builder out;
   out.object().member("acknowledged", true).member("shards_acknowledged", true).member("index", name);
@@ -132,7 +124,7 @@ Response put_mapping(StoreCore& store, const Request& request, const PathParamet
 Response put_settings(StoreCore& store, const Request& request, const PathParameters& path,
                       const IndicesParameters& parameters) {
   IndexSettings changes;
-  read_object(definition_body(request, store), [&](const JsonView& body) {
+  read_object(definition_body(request, store), k_parse_error, [&](const JsonView& body) {
     const auto inner = body.size() == 1 ? body.member("settings") : std::nullopt;
     changes = parse_settings(inner.value_or(body), store.limits());
   });
@@ -191,32 +183,6 @@ Response get_alias(StoreCore& store, const Request&, const PathParameters& path,
   return json_answer(out.text(), 404);
 }
 
-Response aliases_changed(StoreCore& store, const std::vector<AliasChange>& changes) {
-  store.change_aliases(changes);
-  return json_answer("{\"acknowledged\":true,\"errors\":false}");
-}
-
-Response put_alias(StoreCore& store, const Request& request, const PathParameters& path, const NoParameters&) {
-  Alias alias;
-  if (!request.body.empty())
-    read_object(definition_body(request, store), [&](const JsonView& body) { k_alias.read(body, alias); });
-  std::vector<AliasChange> changes;
-  for (const IndexPtr& index : named_indices(store, {}, path)) changes.push_back({index, path.get("name"), alias});
-  return aliases_changed(store, changes);
-}
-
-Response delete_alias(StoreCore& store, const Request&, const PathParameters& path, const NoParameters&) {
-  const std::vector<std::string> patterns = alias_patterns(store, path);
-  const std::vector<IndexPtr> indices = named_indices(store, {}, path);
-  std::vector<AliasChange> changes;
-  for (const IndexPtr& index : indices) {
-    for (const auto& [name, alias] : chosen_aliases(*index, patterns)) changes.push_back({index, name, std::nullopt});
-  }
-  if (changes.empty() && !indices.empty())
-    changes.push_back({indices.front(), path.get("name"), std::nullopt});  // reports the missing alias
-  return aliases_changed(store, changes);
-}
-
 // The members of the body of POST /_aliases
 
 /// The members of one action.
@@ -227,6 +193,10 @@ struct ActionReading {
 
 template <std::vector<std::string> ActionReading::*List>
 void read_names(const JsonView& key, const JsonView& value, ActionReading& reading) {
+  if (!(reading.*List).empty()) {
+    refuse(illegal_argument(List == &ActionReading::aliases ? "Only one of [alias] and [aliases] is supported"
+                                                            : "Only one of [index] and [indices] is supported"));
+  }
   value.each_or_self([&](const JsonView& item) { (reading.*List).push_back(read_filled_text(item, key.text())); });
 }
 
@@ -249,25 +219,43 @@ const MemberTable<ActionReading> k_remove{
     "`_aliases` action `remove`", "alias_action", k_argument_error, {action_rows()}};
 
 struct AliasChanges {
-  const StoreCore& store;
+  StoreCore& store;
   std::vector<AliasChange> changes = {};
 
   void add(const ActionReading& action, const std::optional<Alias>& alias) {
     if (action.aliases.empty() || action.expressions.empty())
       refuse_invalid("an alias action needs [alias] or [aliases], and [index] or [indices]");
-    const std::size_t most = store.limits().max_alias_changes;
+    IndexPtr first;
+    const std::size_t before = changes.size();
     for (const std::string& expression : action.expressions) {
       for (const IndexPtr& index : store.find_all(expression, {})) {
-        for (const std::string& name : action.aliases) {
-          check_cancelled();
-          if (changes.size() == most) {
-            refuse(illegal_argument("a request may change [" + std::to_string(most) +
-                                    "] aliases; send fewer, or raise --elasticsearch-max-alias-changes"));
-          }
-          changes.push_back({index, name, alias});
-        }
+        if (index->has_alias(expression))
+          refuse(illegal_argument("[" + expression + "] matches an alias, name its indices instead"));
+        if (!first) first = index;
+        for (const std::string& name : alias ? action.aliases : matching(*index, action.aliases))
+          add(index, name, alias);
       }
     }
+    if (!alias && first && changes.size() == before) add(first, action.aliases.front(), alias);  // reports it missing
+  }
+  Response made() const {
+    store.change_aliases(changes);
+    return json_answer("{\"acknowledged\":true,\"errors\":false}");
+  }
+
+ private:
+  static std::vector<std::string> matching(const StoredIndex& index, const std::vector<std::string>& patterns) {
+    std::vector<std::string> names;
+    for (const auto& [name, alias] : chosen_aliases(index, patterns)) names.push_back(name);
+    return names;
+  }
+  void add(const IndexPtr& index, const std::string& name, const std::optional<Alias>& alias) {
+    check_cancelled();
+    if (const std::size_t most = store.limits().max_alias_changes; changes.size() == most) {
+      refuse(illegal_argument("a request may change [" + std::to_string(most) +
+                              "] aliases; send fewer, or raise --elasticsearch-max-alias-changes"));
+    }
+    changes.push_back({index, name, alias});
   }
 };
 
@@ -300,9 +288,27 @@ const MemberTable<AliasChanges> k_aliases_body{
 
 Response change_aliases(StoreCore& store, const Request& request, const PathParameters&, const NoParameters&) {
   AliasChanges changes{store};
-  read_object(definition_body(request, store), [&](const JsonView& body) { k_aliases_body.read(body, changes); });
+  read_object(definition_body(request, store), k_parse_error,
+              [&](const JsonView& body) { k_aliases_body.read(body, changes); });
   if (changes.changes.empty()) refuse(illegal_argument("No action specified"));
-  return aliases_changed(store, changes.changes);
+  return changes.made();
+}
+
+Response put_alias(StoreCore& store, const Request& request, const PathParameters& path, const NoParameters&) {
+  ActionReading action{{path.get("name")}, {path.get("index")}};
+  if (!request.body.empty()) {
+    read_object(definition_body(request, store), k_parse_error,
+                [&](const JsonView& body) { k_alias.read(body, action.alias); });
+  }
+  AliasChanges changes{store};
+  changes.add(action, action.alias);
+  return changes.made();
+}
+
+Response delete_alias(StoreCore& store, const Request&, const PathParameters& path, const NoParameters&) {
+  AliasChanges changes{store};
+  changes.add({alias_patterns(store, path), {path.get("index")}}, std::nullopt);
+  return changes.made();
 }
 
 // The tables of parameters

@@ -6,6 +6,7 @@
 #include "base/json/builder.h"
 #include "base/split.h"
 #include "server/elastic/embedded/failures.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -98,7 +99,8 @@ std::size_t count_objects(const MappingNode& node) {
                           "] has been exceeded due to object field [" + std::string(path.substr(0, end)) + "]"));
 }
 
-void check_name_length(std::string_view name, const MappingLimits& limits) {
+void check_name(std::string_view name, const MappingLimits& limits) {
+  if (name.find_first_not_of(' ') == name.npos) refuse(illegal_argument("a field name cannot be blank"));
   const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
   if (name.size() <= limits.field_name_length ||
       static_cast<std::size_t>(std::count_if(name.begin(), name.end(), begins_character)) <= limits.field_name_length)
@@ -113,11 +115,13 @@ void check_names(const MappingNode& node, const std::string& path, std::size_t l
   if (node.field) {
     for (const FieldPtr& sub_field : node.field->fields) {
       const std::string& whole = sub_field->path;
-      check_name_length(std::string_view(whole).substr(whole.rfind('.') + 1), limits);
+      check_name(std::string_view(whole).substr(whole.rfind('.') + 1), limits);
     }
   }
   for (const auto& [name, child] : node.children) {
-    check_name_length(name, limits);
+    check_name(name, limits);
+    if (path.empty() && rest::is_metadata_field(name))
+      refuse(illegal_argument("Field [" + name + "] is a metadata field and cannot be defined in a mapping"));
     check_names(child, path.empty() ? name : path + "." + name, levels + 1, limits);
   }
 }
@@ -137,6 +141,13 @@ const char* to_string(FieldType type) {
                                             "short",   "byte", "double",  "float",       "half_float",
                                             "boolean", "date", "binary",  "dense_vector"};
   return k_names[static_cast<int>(type)];
+}
+
+std::optional<FieldType> field_type_from(std::string_view name) {
+  for (int type = 0; type <= static_cast<int>(FieldType::dense_vector); ++type) {
+    if (name == to_string(static_cast<FieldType>(type))) return static_cast<FieldType>(type);
+  }
+  return std::nullopt;
 }
 
 bool is_whole_number(FieldType type) {
@@ -195,7 +206,7 @@ void Mapping::check_new(const std::string& path, bool object, std::size_t more, 
   }
   const std::vector<std::string> levels = split(path, '.');
   if (levels.size() + (object ? 1 : 0) > limits.depth) refuse_depth(path, limits);
-  for (const std::string& level : levels) check_name_length(level, limits);
+  for (const std::string& level : levels) check_name(level, limits);
 }
 
 void Mapping::add(FieldPtr field, const MappingLimits& limits, std::size_t known) {

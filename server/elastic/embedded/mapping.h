@@ -35,6 +35,7 @@ enum class FieldType {
 };
 /// The name in a mapping: "long", "dense_vector", ...
 const char* to_string(FieldType type);
+std::optional<FieldType> field_type_from(std::string_view name);
 bool is_whole_number(FieldType type);    ///< long, integer, short, byte
 bool is_decimal_number(FieldType type);  ///< double, float, half_float
 inline bool is_number(FieldType type) {

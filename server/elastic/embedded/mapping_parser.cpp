@@ -184,9 +184,7 @@ const Table& table_of(FieldType type) {
 }
 
 FieldType type_named(const std::string& name, const std::string& path) {
-  for (int type = 0; type <= static_cast<int>(FieldType::dense_vector); ++type) {
-    if (name == to_string(static_cast<FieldType>(type))) return static_cast<FieldType>(type);
-  }
+  if (const auto type = field_type_from(name)) return *type;
   refuse_mapping("The mapper type [" + shortened(name) + "] declared on field [" + path +
                  "] does not exist, or is not supported by " + std::string(k_store_name));
 }

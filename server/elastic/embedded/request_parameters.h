@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "server/elastic/embedded/failures.h"
-#include "server/elastic/embedded/index_names.h"
+#include "server/elastic/embedded/store_core.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/parameter_table.h"
 

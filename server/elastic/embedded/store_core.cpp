@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <fcntl.h>
 #include <functional>
 #include <random>
@@ -11,7 +12,7 @@
 
 #include "base/base64.h"
 #include "base/cancellation.h"
-#include "server/elastic/embedded/index_names.h"
+#include "base/split.h"
 #include "server/elastic/embedded/search/search_contexts.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -19,6 +20,7 @@
 namespace sightline::elastic {
 namespace {
 
+constexpr std::size_t k_longest_name_bytes = 255;
 constexpr std::int64_t k_schema_version = 1;
 constexpr std::int64_t k_application_id = 0x53474C54;  // "SGLT"
 /// Larger files are not checked at start. SQLite still finds broken pages when it reads them.
@@ -48,6 +50,57 @@ std::mt19937_64 seeded_generator() {
 }
 
 }  // namespace
+
+ElasticError invalid_index_name(const std::string& name, const std::string& why) {
+  ElasticError error{400, "invalid_index_name_exception", "Invalid index name [" + name + "], " + why};
+  error.details = {{"index_uuid", "_na_"}, {"index", name}};
+  return error;
+}
+
+ElasticError index_not_found(const std::string& name) {
+  ElasticError error{404, "index_not_found_exception", "no such index [" + name + "]"};
+  error.details = {{"resource.type", "index_or_alias"}, {"resource.id", name}, {"index_uuid", "_na_"}, {"index", name}};
+  return error;
+}
+
+std::optional<std::string> fault_of_name(const std::string& name) {
+  constexpr std::string_view k_forbidden = " \"*,/<>?\\|#:";
+  if (name.empty() || name == "." || name == "..") return "must not be empty, '.' or '..'";
+  if (const auto at = name.find_first_of(k_forbidden); at != std::string::npos)
+    return "must not contain '" + name.substr(at, 1) + "'";
+  if (name[0] == '_' || name[0] == '-' || name[0] == '+') return "must not start with '_', '-', or '+'";
+  if (name.size() > k_longest_name_bytes) {
+    return "index name is too long, (" + std::to_string(name.size()) + " > " + std::to_string(k_longest_name_bytes) +
+           ")";
+  }
+  const bool upper = std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::isupper(c) != 0; });
+  return upper ? std::optional<std::string>("must be lowercase") : std::nullopt;
+}
+
+std::vector<std::string> split_expression(std::string_view expression) {
+  auto parts = split(expression, ',');
+  if (parts.empty()) parts.emplace_back("_all");
+  return parts;
+}
+
+bool is_wildcard(std::string_view part) {
+  return part.empty() || part == "_all" || part.find('*') != std::string_view::npos;
+}
+
+bool part_fits(std::string_view part, std::string_view name) {
+  return part == "_all" || rest::wildcard_match(part, name);
+}
+
+void read_wildcard_states(std::string_view states, IndicesOptions& options) {
+  options.expand_open = options.expand_hidden = false;
+  for (const std::string& part : split_expression(states)) {
+    if (part == "none") options.expand_open = options.expand_hidden = false;
+    if (part == "all" || part == "open") options.expand_open = true;
+    if (part == "all" || part == "hidden") options.expand_hidden = true;
+    if (part != "all" && part != "open" && part != "hidden" && part != "none" && part != "closed")
+      refuse(illegal_argument("No valid expand wildcard value [" + shortened(part) + "]"));
+  }
+}
 
 ElasticError definition_too_large(std::size_t bytes, const Limits& limits) {
   return {413, "content_too_long_exception",
@@ -284,6 +337,28 @@ void StoreCore::check_new_aliases(const Aliases& aliases, const std::string& ind
   }
 }
 
+/// `changed`: the new aliases of some indices, by the names of these.
+void StoreCore::check_write_indices(const std::map<std::string, Aliases>& changed) const {
+  const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
+  for (const auto& [name, aliases] : changed) {
+    for (const auto& [alias, properties] : aliases) {
+      if (!properties.is_write_index.value_or(false)) continue;
+      const auto writes_too = [&, &name = name, &alias = alias](const std::string& other, const Aliases& theirs) {
+        const auto twin = theirs.find(alias);
+        if (other == name || twin == theirs.end() || !twin->second.is_write_index.value_or(false)) return;
+        refuse({500, "illegal_state_exception",
+                "alias [" + alias + "] has more than one write index [" + std::min(name, other) + "," +
+                    std::max(name, other) + "]"});
+      };
+      for (const auto& [other, theirs] : changed) writes_too(other, theirs);
+      for (const auto& [other, index] : indices_) {
+        check_cancelled();
+        if (!changed.contains(other) && index->has_alias(alias)) writes_too(other, index->aliases());
+      }
+    }
+  }
+}
+
 void StoreCore::check_definition(const IndexSettings& settings, const Mapping& mapping, const Aliases& aliases) const {
   if (aliases.size() > limits_.max_aliases) {
     refuse(illegal_argument("an index may have [" + std::to_string(limits_.max_aliases) + "] aliases but would have [" +
@@ -331,6 +406,7 @@ IndexPtr StoreCore::create_index_locked(const std::string& name, IndexCreation c
     check_new_aliases(creation.aliases, name);
     check_shards(shards_of(creation.settings));
   }
+  check_write_indices({{name, creation.aliases}});
   creation.mapping.check(mapping_limits_of(creation.settings));
   check_definition(creation.settings, creation.mapping, creation.aliases);
   StoredIndex::Definition definition;
@@ -425,19 +501,24 @@ void StoreCore::change_settings(const std::vector<IndexPtr>& indices, const Inde
 void StoreCore::change_aliases(const std::vector<AliasChange>& changes) {
   const std::lock_guard<FairMutex> write_lock(write_mutex_);
   std::map<IndexPtr, Aliases> updated;
+  std::map<std::string, Aliases> by_name;
   for (const AliasChange& change : changes) {
     Aliases& aliases = updated.try_emplace(change.index, change.index->aliases()).first->second;
     if (change.alias) {
       const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
       check_new_aliases({{change.name, *change.alias}}, "");
       aliases[change.name] = *change.alias;
-    } else if (aliases.erase(change.name) == 0) {
+    } else if (aliases.erase(change.name) == 0 && !change.index->has_alias(change.name)) {
       ElasticError error{404, "aliases_not_found_exception", "aliases [" + change.name + "] missing"};
       error.details = {{"resource.type", "aliases"}, {"resource.id", change.name}};
       refuse(std::move(error));
     }
   }
-  for (const auto& [index, aliases] : updated) check_definition(index->settings(), *index->mapping(), aliases);
+  for (const auto& [index, aliases] : updated) {
+    check_definition(index->settings(), *index->mapping(), aliases);
+    by_name.emplace(index->name(), aliases);
+  }
+  check_write_indices(by_name);
   in_transaction([&] {
     for (const auto& [index, aliases] : updated) save(*index, "aliases", aliases_json(aliases));
   });

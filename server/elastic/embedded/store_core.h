@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -15,13 +16,39 @@
 
 #include "base/fair_locks.h"
 #include "base/result.h"
-#include "server/elastic/embedded/index_names.h"
 #include "server/elastic/embedded/sqlite.h"
 #include "server/elastic/embedded/store_files.h"
 #include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/limits.h"
 
 namespace sightline::elastic {
+
+// Which names an index may have, and how index expressions are read.
+/// Why an index or alias cannot have this name; nothing if it can.
+std::optional<std::string> fault_of_name(const std::string& name);
+
+/// How an index expression ("l", "a,b", "log-*", "_all", "") is read.
+struct IndicesOptions {
+  bool ignore_unavailable = false;  ///< names without an index are skipped
+  bool allow_no_indices = true;     ///< wildcards may match nothing
+  bool expand_open = true;          ///< wildcards match indices
+  bool expand_hidden = false;       ///< wildcards also match hidden indices
+
+  bool operator==(const IndicesOptions&) const = default;
+};
+
+/// Reads expand_wildcards: a comma list of `open`, `closed`, `hidden`, `none`, `all`. Refuses other words.
+void read_wildcard_states(std::string_view states, IndicesOptions& options);
+
+ElasticError invalid_index_name(const std::string& name, const std::string& why);
+ElasticError index_not_found(const std::string& name);
+
+/// The parts of a comma list.
+std::vector<std::string> split_expression(std::string_view expression);
+/// `*`, `_all`, "" or anything with a `*`.
+bool is_wildcard(std::string_view part);
+/// True if a part matches `name`: by wildcards, or as `_all`.
+bool part_fits(std::string_view part, std::string_view name);
 
 class SearchContexts;
 
@@ -105,6 +132,8 @@ class StoreCore {
   /// The indices of one name or alias. Refuses wildcards and lists.
   std::vector<IndexPtr> find_named(const std::string& name) const;
   void check_new_aliases(const Aliases& aliases, const std::string& index) const;
+  /// Refuses an alias for which two indices are the write index.
+  void check_write_indices(const std::map<std::string, Aliases>& changed) const;
   /// Refuses a definition beyond the limits for one index: number of aliases, size of the whole definition.
   void check_definition(const IndexSettings& settings, const Mapping& mapping, const Aliases& aliases) const;
   /// Refuses `more` shards if all indices together would exceed the limit.

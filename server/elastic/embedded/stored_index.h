@@ -111,7 +111,8 @@ class StoredIndex {
   IndexSettings settings() const { return locked(settings_); }
   Aliases aliases() const { return locked(aliases_); }
   bool has_alias(std::string_view name) const {
-    return any_alias([&](const std::string& alias) { return alias == name; });
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return aliases_.contains(name);
   }
   /// True if `fits(name)` for one of its aliases.
   template <class Fits>

@@ -23,12 +23,14 @@ Fault append_whole_number(FieldValues& values, std::string_view text) {
   const auto [least, most] = range_of(values.type);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
+  const bool is_whole = end == text.data() + text.size();
+  if (!is_whole || error != std::errc()) {
     const auto decimal = parse_double(text);
     if (!decimal) return "a number was expected";
-    const double cut = std::trunc(*decimal);
-    if (!(cut >= -0x1p63 && cut < 0x1p63)) return "it is out of range";
-    value = static_cast<std::int64_t>(cut);
+    // The decimals count here, which are cut off then. No double is between the greatest long and 2^63.
+    if (is_whole || !(*decimal >= static_cast<double>(least) && *decimal <= static_cast<double>(most)))
+      return "it is out of range";
+    value = *decimal >= 0x1p63 ? most : static_cast<std::int64_t>(*decimal);
   }
   if (value < least || value > most) return "it is out of range";
   values.integers.push_back(value);
@@ -39,8 +41,8 @@ Fault append_decimal(FieldValues& values, std::string_view text) {
   const FieldType type = values.type;
   std::optional<double> value = parse_double(text);
   if (!value) return "a number was expected";
-  if (text == "-0") value = 0.0;  // an integer in JSON, which has no negative zero
   if (type == FieldType::float_) value = static_cast<double>(parse_float(text).value_or(0.0F));
+  if (text == "-0") value = 0.0;  // an integer in JSON, which has no negative zero
   if (type == FieldType::half_float) value = round_to_half(*value);
   if (!std::isfinite(*value)) return "it is out of range";
   values.doubles.push_back(*value);

@@ -50,6 +50,7 @@ void take(BulkItem& item, std::string_view name, std::string_view value) {
   if (name == "op_type" && item.operation == "index" && value == "create") item.operation = "create";
   if (name == "if_seq_no") item.if_seq_no = value;
   if (name == "if_primary_term") item.if_primary_term = value;
+  if (name == "retry_on_conflict") item.retry_on_conflict = value;
   if (name == "_source") item.source = value;
   const bool changes_much = name.starts_with("version") || name == "dynamic_templates" || name == "routing";
   if (changes_much || (value == "true" && (name.starts_with("require_") || name == "list_executed_pipelines")))

@@ -18,8 +18,8 @@ struct BulkItem {
   std::string operation;  ///< index, create, update, delete
   std::string index;
   std::optional<std::string> id, routing;
-  std::optional<std::string> pipeline;                            ///< of this line; else of the request
-  std::optional<std::string> if_seq_no, if_primary_term, source;  ///< as written; source: `_source`
+  std::optional<std::string> pipeline;  ///< of this line; else of the request
+  std::optional<std::string> if_seq_no, if_primary_term, retry_on_conflict, source;  ///< as written; source: `_source`
   std::string other;  ///< the last member that changes what is done, and is none of these; else empty
   std::string_view action_line, source_line;  ///< without line ends; no source for delete
 

@@ -1,4 +1,4 @@
-// The `_id` of a document, as Elasticsearch keeps it.
+// The `_id` of a document, as Elasticsearch keeps it, and the names of data about documents.
 #pragma once
 
 #include <cstddef>
@@ -16,5 +16,11 @@ std::string document_id(std::string_view given);
 /// "id [...] is too long, must be no longer than 512 bytes but was: 513", which refuses a write of that id;
 /// nothing if it may be written.
 std::optional<std::string> id_problem(std::string_view id);
+
+/// True for the names that Elasticsearch keeps for data about documents: _id, _index, ...
+bool is_metadata_field(std::string_view name);
+
+/// Throws Refused for such a name: it is not supported in `place`, since no field has that data here.
+void refuse_metadata_field(std::string_view name, const std::string& place);
 
 }  // namespace sightline::elastic::rest

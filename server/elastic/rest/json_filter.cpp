@@ -6,6 +6,7 @@
 #include "base/cancellation.h"
 #include "base/json/document.h"
 #include "base/split.h"
+#include "base/trimmed.h"
 #include "server/elastic/rest/router.h"
 
 namespace sightline::elastic::rest {
@@ -13,9 +14,13 @@ namespace {
 
 using Kind = JsonToken::Kind;
 
-bool any_match(const std::vector<std::string>& patterns, std::string_view path) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [path](const std::string& pattern) { return wildcard_match(pattern, path); });
+/// `key`: the last part of `path`. It may have dots: a pattern then also names what it holds up to one of them.
+bool any_match(const std::vector<std::string>& patterns, std::string_view path, std::string_view key) {
+  const bool dotted = key.find('.') != std::string_view::npos;
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& written) {
+    const std::string pattern(trimmed(written, k_pattern_blanks));
+    return wildcard_match(pattern, path) || (dotted && wildcard_match(pattern + ".*", path));
+  });
 }
 
 /// Appends what a filter leaves of a value, piece by piece; knows whether anything was left.
@@ -31,12 +36,12 @@ class SourceWriter {
       check_cancelled();
       const std::string path =
           prefix.empty() ? std::string(tape_[key].text) : prefix + "." + std::string(tape_[key].text);
-      if (any_match(filter_.excludes, path)) continue;
+      if (any_match(filter_.excludes, path, tape_[key].text)) continue;
       const std::size_t rewind = out.size();
       if (any) out += ',';
       out += tape_.raw(key);
       out += ':';
-      if (write_value(key + 1, included || any_match(filter_.includes, path), path)) {
+      if (write_value(key + 1, included || any_match(filter_.includes, path, tape_[key].text), path)) {
         any = true;
       } else {
         out.resize(rewind);
@@ -67,8 +72,9 @@ class SourceWriter {
 
   bool write_value(std::size_t value, bool included, const std::string& path) {
     if (included && filter_.excludes.empty()) return out += tape_.raw(value), true;
-    if (tape_[value].kind == Kind::object) return write_object(value, included, path) || included;
-    if (tape_[value].kind == Kind::array) return write_array(value, included, path) || included;
+    const bool is_empty = tape_[value].size == 0;  // only what was empty before is shown empty
+    if (tape_[value].kind == Kind::object) return write_object(value, included, path) || (included && is_empty);
+    if (tape_[value].kind == Kind::array) return write_array(value, included, path) || (included && is_empty);
     if (included) out += tape_.raw(value);
     return included;
   }

@@ -86,6 +86,16 @@ std::string position_text(const JsonView& value);
 /// 400 parsing_exception; the reason gets the position in front.
 ElasticError parsing_exception(const JsonView& where, const std::string& reason);
 
+/// Calls `read(root)` with a JSON text that must be an object. Refuses others: `error_type`.
+template <class Read>
+void read_object(std::string_view text, std::string_view error_type, const Read& read) {
+  const auto tape = rest::JsonTape::parse(text);
+  if (!tape) refuse(tape.error());
+  const JsonView root(*tape, 0);
+  if (!root.is_object()) refuse({400, std::string(error_type), "Malformed content, must start with an object"});
+  read(root);
+}
+
 /// Reads of scalars as Elasticsearch's parser makes them: strings that hold a number or boolean are taken.
 /// They refuse (throw Refused) what is none.
 std::int64_t read_integer(const JsonView& value, std::string_view name);

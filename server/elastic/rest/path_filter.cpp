@@ -5,6 +5,7 @@
 
 #include "base/cancellation.h"
 #include "base/split.h"
+#include "base/trimmed.h"
 #include "server/elastic/rest/json_filter.h"
 
 namespace sightline::elastic::rest {
@@ -170,9 +171,10 @@ class PathVisitor {
 
 Answer<PathFilter> PathFilter::parse(std::string_view filter_path, std::size_t max_levels) {
   PathFilter filter;
-  for (const std::string& path : split(filter_path, ',')) {
-    const bool excludes = path[0] == '-';
-    filter.add(std::string_view(path).substr(excludes ? 1 : 0), excludes ? filter.excludes_ : filter.includes_);
+  for (const std::string& part : split(filter_path, ',')) {
+    const std::string_view path = trimmed(part, k_pattern_blanks);
+    const bool excludes = path.starts_with('-');
+    filter.add(path.substr(excludes ? 1 : 0), excludes ? filter.excludes_ : filter.includes_);
     if (filter.levels_.size() > max_levels) {
       return illegal_argument("[filter_path] has more levels in its paths than the limit of [" +
                               std::to_string(max_levels) + "]; name fewer, or raise --elasticsearch-max-patterns");

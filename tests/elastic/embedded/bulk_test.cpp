@@ -46,6 +46,26 @@ TEST_CASE("a bulk does each line on its own and says how each went") {
   CHECK(store.count("b") == "1");
 }
 
+TEST_CASE("a failed line names the index that its alias stands for, and a line that cannot work fails all") {
+  StoreFixture store;
+  store.put("/real", R"({"aliases":{"other":{}}})");
+  store.put("/real/_doc/1", "{}");
+  const Reply failed = store.post("/other/_bulk", "{\"create\":{\"_id\":\"1\"}}\n{}\n");
+  CHECK(failed.at("/items/0/create/status") == "409");
+  CHECK(failed.at("/items/0/create/_index") == "real");
+  const auto refused = [&](const std::string& line, const std::string& body) {
+    const Reply reply = store.post("/real/_bulk", "{\"index\":{\"_id\":\"2\"}}\n{}\n" + line + "\n" + body + "\n");
+    CHECK_MESSAGE(reply.status == 400, line);
+    CHECK_MESSAGE(reply.error_type() == "action_request_validation_exception", line);
+  };
+  refused(R"({"create":{"_id":"3","if_seq_no":1,"if_primary_term":1}})", "{}");
+  refused(R"({"index":{"_id":"1","op_type":"create","if_seq_no":0,"if_primary_term":1}})", "{}");
+  refused(R"({"update":{"_id":"1","if_seq_no":0,"if_primary_term":1,"retry_on_conflict":3}})", R"({"doc":{}})");
+  refused(R"({"update":{"_id":"1","if_seq_no":0,"if_primary_term":1}})", R"({"doc":{},"doc_as_upsert":true})");
+  refused(R"({"index":{"_id":"3","pipeline":""}})", "{}");
+  CHECK(store.get("/real/_doc/2").status == 404);
+}
+
 TEST_CASE("updates in a bulk show their new source where it is asked for") {
   StoreFixture store;
   store.put("/b/_doc/1", R"({"a":1,"b":2})");

@@ -123,6 +123,12 @@ TEST_CASE("values of the wrong type fail with their field and position") {
   says(R"({"l":true})", "a number was expected, found true");
   says(R"({"by":300})", "field [by] of type [byte] in document with id '2': it is out of range, found 300");
   says(R"({"i":3000000000})", "it is out of range");
+  says(R"({"l":-9223372036854775809})", "it is out of range");
+  says(R"({"l":9223372036854775808})", "it is out of range");
+  says(R"({"i":2147483647.5})", "it is out of range");
+  says(R"({"i":-2147483648.9})", "it is out of range");
+  says(R"({"i":-2147483647.9})", "accepted");
+  says(R"({"l":9223372036854775807.0})", "accepted");
   says(R"({"f":1e40})", "it is out of range");
   says(R"({"hf":70000})", "it is out of range");
   says(R"({"b":"yes"})", "true or false was expected");

@@ -69,6 +69,20 @@ TEST_CASE("mistakes in a mapping are refused, and what is wrong is named") {
   CHECK(root.error().reason.starts_with("Failed to parse mapping: "));
 }
 
+TEST_CASE("names of data about documents, and blank ones, are refused in a mapping") {
+  const auto refused = [](const std::string& properties) {
+    const auto mapping = Mapping::parse_text(R"({"properties":)" + properties + "}");
+    REQUIRE(mapping.ok());
+    const auto merged = answer_of([&] { return Mapping().merged_with(*mapping); });
+    return merged ? std::string() : merged.error().reason;
+  };
+  CHECK(refused(R"({"_id":{"type":"keyword"}})") ==
+        "Field [_id] is a metadata field and cannot be defined in a mapping");
+  CHECK(refused(R"({" ":{"type":"keyword"}})") == "a field name cannot be blank");
+  CHECK(refused(R"({"a":{"type":"keyword","fields":{"  ":{"type":"text"}}}})") == "a field name cannot be blank");
+  CHECK(refused(R"({"o":{"properties":{"_id":{"type":"keyword"}}}})").empty());
+}
+
 TEST_CASE("parameters that would change answers are refused rather than passed over") {
   CHECK(refusal(R"({"type":"keyword","copy_to":"g"})") != "accepted");
   CHECK(refusal(R"({"type":"keyword","normalizer":"lowercase"})") != "accepted");
@@ -151,6 +165,18 @@ TEST_CASE("dates are read to the millisecond, and rounded up when asked") {
   CHECK(parse_date("2026/03/01 10:20:30", k_slash_date_format) == 1772360430000);
   CHECK_FALSE(parse_date("2026/03/01 10:20", k_slash_date_format).has_value());
   CHECK(parse_date("1772323200", "strict_date_optional_time||epoch_second") == 1772323200000);
+  CHECK(parse_date("1577836800.5", "epoch_second") == 1577836800500);
+  CHECK(parse_date("1577836800.1239", "epoch_second", true) == 1577836800123);
+  CHECK(parse_date("1", "epoch_second", true) == 1999);
+  CHECK(parse_date("-1.5", "epoch_second") == -1500);
+  CHECK(parse_date("-0.0005", "epoch_second") == -1);
+  CHECK(parse_date("-1.5", "epoch_millis") == -2);
+  CHECK(parse_date("-1.0", "epoch_millis") == -1);
+  CHECK(parse_date("1.5", "epoch_millis") == 1);
+  CHECK_FALSE(parse_date("1.5x", "epoch_second").has_value());
+  CHECK(format_date(1577836800500, "epoch_second") == "1577836800.5");
+  CHECK(format_date(1577836800000, "epoch_second") == "1577836800");
+  CHECK(format_date(-1, "epoch_second") == "-0.001");
   CHECK(parse_date("1969-12-31T23:59:59.999Z") == -1);
   CHECK(format_date(-1) == "1969-12-31T23:59:59.999Z");
   CHECK(format_date(1772323200000) == "2026-03-01T00:00:00.000Z");

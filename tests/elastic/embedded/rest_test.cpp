@@ -149,6 +149,22 @@ TEST_CASE("members of large objects are merged as those of small ones, in time i
   CHECK_FALSE(merge_json("{\"o\":" + base + "}}", "{\"o\":" + base + "}}")->changed);
 }
 
+TEST_CASE("a source filter takes keys with dots for paths, and leaves out what it emptied") {
+  const std::string source =
+      R"({"a.b":1,"a":{"b":2,"c.d":{"e":3}},"o":[{"p":3},{"q":4}],"off":{"q":1},"none":{},"empty":[]})";
+  const auto shown = [&](std::vector<std::string> includes, std::vector<std::string> excludes) {
+    SourceFilter filter;
+    filter.includes = std::move(includes);
+    filter.excludes = std::move(excludes);
+    return filter_source(source, filter);
+  };
+  CHECK(shown({"a"}, {}) == R"({"a.b":1,"a":{"b":2,"c.d":{"e":3}}})");
+  CHECK(shown({"a.c"}, {}) == R"({"a":{"c.d":{"e":3}}})");
+  CHECK(shown({" a.b "}, {}) == R"({"a.b":1,"a":{"b":2}})");
+  CHECK(shown({"a", "o"}, {"a.c", " o.p"}) == R"({"a.b":1,"a":{"b":2},"o":[{"q":4}]})");
+  CHECK(shown({}, {"a", "off.q", "o.*"}) == R"({"none":{},"empty":[]})");
+}
+
 TEST_CASE("filter_path takes names, wildcards and exclusions") {
   const std::string json = R"({"took":1,"hits":{"total":2,"hits":[{"_id":"1","_score":0.5},{"_id":"2"}]}})";
   CHECK(by_path(json, "hits.hits._id,took") == R"({"took":1,"hits":{"hits":[{"_id":"1"},{"_id":"2"}]}})");
@@ -156,6 +172,7 @@ TEST_CASE("filter_path takes names, wildcards and exclusions") {
   CHECK(by_path(json, "**._id") == R"({"hits":{"hits":[{"_id":"1"},{"_id":"2"}]}})");
   CHECK(by_path(json, "-hits.hits") == R"({"took":1,"hits":{"total":2}})");
   CHECK(by_path(json, "hits,-hits.hits") == R"({"hits":{"total":2}})");
+  CHECK(by_path(json, " took , , nothing") == R"({"took":1})");
   CHECK(by_path(json, "nothing") == "{}");
 }
 

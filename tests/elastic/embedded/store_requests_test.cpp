@@ -448,6 +448,7 @@ std::string beside(std::string_view name) {
   if (name == "expand_wildcards") return "allow_no_indices=false&";
   if (name == "if_seq_no") return "if_primary_term=1&";
   if (name == "if_primary_term") return "if_seq_no=70&";
+  if (name == "retry_on_conflict") return "if_seq_no=70&if_primary_term=1&";
   return "";
 }
 

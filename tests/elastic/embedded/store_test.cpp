@@ -131,6 +131,48 @@ TEST_CASE("wildcards find indices but hidden ones, and aliases stand for theirs"
   CHECK(store.get("/_alias/none").body == R"({"error":"alias [none] missing","status":404})");
 }
 
+TEST_CASE("an alias has one write index") {
+  StoreFixture store;
+  store.put("/wa", R"({"aliases":{"w":{"is_write_index":true}}})");
+  store.put("/wb", R"({"aliases":{"w":{}}})");
+  const auto refused = [&](const Reply& reply) {
+    CHECK(reply.status == 500);
+    CHECK(reply.error_type() == "illegal_state_exception");
+    CHECK(reply.reason() == "alias [w] has more than one write index [wa,wb]");
+  };
+  refused(store.put("/wb/_alias/w", R"({"is_write_index":true})"));
+  refused(store.post("/_aliases", R"({"actions":[{"add":{"index":"wb","alias":"w","is_write_index":true}}]})"));
+  CHECK(store.put("/wc", R"({"aliases":{"w":{"is_write_index":true}}})").reason() ==
+        "alias [w] has more than one write index [wa,wc]");
+  CHECK(store.get("/wc").status == 404);
+  CHECK(store.put("/w/_doc/1", "{}").at("/_index") == "wa");
+  const Reply moved = store.post("/_aliases", R"({"actions":[{"add":{"index":"wb","alias":"w","is_write_index":true}},
+                                                             {"add":{"index":"wa","alias":"w"}}]})");
+  CHECK(moved.status == 200);
+  CHECK(store.put("/w/_doc/2", "{}").at("/_index") == "wb");
+}
+
+TEST_CASE("aliases are removed by names and patterns, from indices that are named as such") {
+  StoreFixture store;
+  store.put("/one", R"({"aliases":{"za":{},"zb":{},"w":{}}})");
+  store.put("/two", R"({"aliases":{"w":{}}})");
+  const auto change = [&](const std::string& actions) {
+    return store.post("/_aliases", R"({"actions":[)" + actions + "]}");
+  };
+  CHECK(change(R"({"remove":{"index":"one","alias":"z*"}})").status == 200);
+  CHECK(store.get("/one/_alias").at("/one/aliases") == R"({"w":{}})");
+  CHECK(change(R"({"remove":{"index":"one","alias":"z*"}})").reason() == "aliases [z*] missing");
+  CHECK(change(R"({"add":{"index":"w","alias":"x"}})").reason() == "[w] matches an alias, name its indices instead");
+  CHECK(change(R"({"add":{"index":"one","indices":["two"],"alias":"x"}})").reason() ==
+        "Only one of [index] and [indices] is supported");
+  CHECK(change(R"({"add":{"index":"one","alias":"x","aliases":["y"]}})").reason() ==
+        "Only one of [alias] and [aliases] is supported");
+  CHECK(change(R"({"remove":{"index":"two","alias":"w"}},{"remove":{"index":"two","alias":"w"}})").status == 200);
+  CHECK(change(R"({"remove":{"indices":["one","two"],"alias":"w"}})").status == 200);
+  CHECK(store.get("/_alias/w").status == 404);
+  CHECK(change(R"({"remove":{"index":"one","alias":"w"}})").status == 404);
+}
+
 TEST_CASE("aliases are asked for by names and patterns, and missing names are told") {
   StoreFixture store;
   store.put("/one", R"({"aliases":{"test_a":{},"test_b":{},"other":{}}})");
@@ -269,6 +311,17 @@ TEST_CASE("writes may depend on the sequence number that was read") {
   CHECK(store.remove("/c/_doc/2?if_seq_no=0&if_primary_term=1").reason() ==
         "[2]: version conflict, required seqNo [0], primary term [1]. but no document was found");
   CHECK(store.put("/c/_doc/1?if_seq_no=1", "{}").status == 400);
+  const std::string both = "if_seq_no=0&if_primary_term=1";
+  CHECK(store.put("/c/_doc/1?op_type=create&" + both, "{}").reason() ==
+        "Validation Failed: 1: create operations do not support compare and set. use index instead;");
+  CHECK(store.put("/c/_create/1?" + both, "{}").status == 400);
+  CHECK(store.post("/c/_update/1?retry_on_conflict=2&" + both, R"({"doc":{}})").reason() ==
+        "Validation Failed: 1: compare and write operations can not be retried;");
+  CHECK(store.post("/c/_update/1?retry_on_conflict=0&" + both, R"({"doc":{}})").status == 409);
+  CHECK(store.post("/c/_update/1?" + both, R"({"doc":{},"doc_as_upsert":true})").reason() ==
+        "Validation Failed: 1: compare and write operations can not be used with upsert;");
+  CHECK(store.post("/c/_update/1?" + both, R"({"doc":{},"upsert":{}})").reason() ==
+        "Validation Failed: 1: upsert requests don't support `if_seq_no` and `if_primary_term`;");
   // An update first looks for its document.
   CHECK(store.post("/c/_update/3?if_seq_no=0&if_primary_term=1", R"({"doc":{}})").error_type() ==
         "document_missing_exception");

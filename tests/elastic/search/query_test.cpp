@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "listings.h"
 
 TEST_CASE_FIXTURE(Listings, "words are found with Elasticsearch's scores") {
@@ -45,6 +47,96 @@ TEST_CASE_FIXTURE(Listings, "ranges of numbers keep their ends, decimals round t
   CHECK(found(R"({"terms":{"price":[1,"210000"]}})") == Ids{"3", "7"});
 }
 
+TEST_CASE_FIXTURE(StoreBench, "whole numbers are searched in the range of an integer or a long") {
+  put("/m", R"({"mappings":{"properties":{"b":{"type":"byte"},"l":{"type":"long"}}}})");
+  put("/m/_doc/1", R"({"b":7,"l":7})");
+  const auto status = [&](const std::string& query) { return search(R"({"query":)" + query + "}", "m").status; };
+  CHECK(status(R"({"range":{"b":{"lte":32767}}})") == 200);
+  CHECK(status(R"({"range":{"b":{"lte":2147483648}}})") == 400);
+  CHECK(status(R"({"terms":{"b":[7,9223372036854775807]}})") == 400);
+  CHECK(status(R"({"terms":{"b":[7,1.5,32767]}})") == 200);
+  CHECK(status(R"({"terms":{"l":[7,1e19]}})") == 400);
+  CHECK(search(R"({"query":{"terms":{"l":[7,9223372036854775807]}}})", "m").ids() == Ids{"1"});
+}
+
+TEST_CASE_FIXTURE(StoreBench, "numbers in queries for dates are milliseconds, whatever the format") {
+  put("/m", R"({"mappings":{"properties":{"dt":{"type":"date"},"s":{"type":"date","format":"epoch_second"},
+      "y":{"type":"date","format":"yyyy/MM/dd"}}}})");
+  put("/m/_doc/1", R"({"dt":"2020-01-01","s":1577836800.5,"y":"2020/01/01"})");
+  const auto count = [&](const std::string& query) { return search(R"({"query":)" + query + "}", "m").ids().size(); };
+  CHECK(count(R"({"range":{"dt":{"gte":2021}}})") == 1);
+  CHECK(count(R"({"range":{"dt":{"gte":"2021"}}})") == 0);
+  CHECK(count(R"({"range":{"s":{"gte":"1577836800","lt":"1577836801"}}})") == 1);
+  CHECK(count(R"({"range":{"s":{"lt":"1577836800.5"}}})") == 0);
+  CHECK(count(R"({"range":{"s":{"gte":1577836800}}})") == 1);
+  CHECK(count(R"({"term":{"s":1577836800500}})") == 1);
+  CHECK(count(R"({"term":{"s":1577836800}})") == 0);
+  CHECK(count(R"({"term":{"s":"1577836800.5"}})") == 1);
+  CHECK(count(R"({"terms":{"y":[1577836800000,"2021/01/01"]}})") == 1);
+  const auto mixed = search(R"({"query":{"range":{"y":{"gte":"2020/01/01","lte":1577836800000}}}})", "m");
+  CHECK(mixed.reason() == "failed to parse date field [2020/01/01] with format [epoch_millis]");
+  const auto after = search(R"({"sort":["s"],"search_after":[1577836800499],"fields":["s"]})", "m");
+  CHECK(after.ids() == Ids{"1"});
+  CHECK(after.text.find(R"("s":["1577836800.5"])") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(StoreBench, "a negative zero is less than zero, as in Java") {
+  put("/m", R"({"mappings":{"properties":{"d":{"type":"double"},"f":{"type":"float"}}}})");
+  put("/m/_doc/1", R"({"d":0.0,"f":0.0})");
+  put("/m/_doc/2", R"({"d":-0.0,"f":-0.0})");
+  put("/m/_doc/3", R"({"d":-0,"f":0})");
+  const auto ids = [&](const std::string& query) { return search(R"({"query":)" + query + "}", "m").ids(); };
+  for (const std::string field : {"d", "f"}) {
+    CHECK(ids(R"({"term":{")" + field + R"(":0}})") == Ids{"1", "3"});
+    CHECK(ids(R"({"term":{")" + field + R"(":-0}})") == Ids{"1", "3"});
+    CHECK(ids(R"({"term":{")" + field + R"(":-0.0}})") == Ids{"2"});
+    CHECK(ids(R"({"range":{")" + field + R"(":{"lt":0}}})") == Ids{"2"});
+    CHECK(ids(R"({"range":{")" + field + R"(":{"gte":0}}})") == Ids{"1", "3"});
+    const auto sorted = search(R"({"sort":[")" + field + R"("],"aggs":{"a":{"terms":{"field":")" + field +
+                                   R"("}},"m":{"min":{"field":")" + field + R"("}}}})",
+                               "m");
+    CHECK(sorted.ids() == Ids{"2", "1", "3"});
+    CHECK(sorted.json["aggregations"]["a"]["buckets"].Size() == 2);
+    CHECK(std::signbit(sorted.json["aggregations"]["m"]["value"].GetDouble()));
+    CHECK(search(R"({"sort":[")" + field + R"("],"search_after":[-0.0]})", "m").ids() == Ids{"1", "3"});
+  }
+}
+
+TEST_CASE_FIXTURE(StoreBench, "a field without an index is searched by its doc values, with a constant score") {
+  put("/m", R"({"mappings":{"properties":{"k":{"type":"keyword","index":false},"b":{"type":"boolean","index":false},
+      "i":{"type":"long","index":false},"none":{"type":"keyword","index":false,"doc_values":false}}}})");
+  put("/m/_doc/1", R"({"k":"7","b":true,"i":7})");
+  put("/m/_doc/2", R"({"k":"x"})");
+  for (const char* query : {R"({"match":{"k":"7"}})", R"({"term":{"b":true}})", R"({"multi_match":{"query":"7"}})",
+                            R"({"multi_match":{"query":"7","fields":["k*"]}})"}) {
+    const auto found = search(R"({"query":)" + std::string(query) + "}", "m");
+    CHECK_MESSAGE(found.ids() == Ids{"1"}, query);
+    CHECK_MESSAGE(found.score(0) == 1, query);
+  }
+}
+
+TEST_CASE_FIXTURE(Listings, "of the data about documents, _id and _index are searched; the rest is refused") {
+  put("/other/_doc/1", "{}");
+  put("/other/_alias/others", "");
+  const auto total = [&](const std::string& query) { return search(R"({"query":)" + query + "}", "l,other").total(); };
+  CHECK(total(R"({"term":{"_index":"l"}})") == 7);
+  CHECK(total(R"({"terms":{"_index":["l","o*"]}})") == 8);
+  CHECK(total(R"({"match":{"_index":"others"}})") == 1);
+  CHECK(total(R"({"bool":{"must_not":{"term":{"_index":"l"}}}})") == 1);
+  CHECK(total(R"({"exists":{"field":"_index"}})") == 8);
+  CHECK(total(R"({"term":{"_id":"1"}})") == 2);
+  CHECK(total(R"({"terms":{"_id":["1","2"]}})") == 3);
+  for (const char* body :
+       {R"({"query":{"range":{"_id":{"gte":"1"}}}})", R"({"query":{"prefix":{"_index":"l"}}})",
+        R"({"query":{"term":{"_seq_no":1}}})", R"({"query":{"exists":{"field":"_version"}}})",
+        R"({"query":{"multi_match":{"query":"1","fields":["title","_id"]}}})", R"({"fields":["_id"]})",
+        R"({"aggs":{"a":{"terms":{"field":"_index"}}}})", R"({"aggs":{"a":{"value_count":{"field":"_seq_no"}}}})"}) {
+    const auto refused = search(body);
+    CHECK_MESSAGE(refused.status == 400, body);
+    CHECK_MESSAGE(refused.reason().find("is not supported by") != std::string::npos, refused.text);
+  }
+}
+
 TEST_CASE_FIXTURE(Listings, "dates may leave parts out") {
   CHECK(found(R"({"range":{"listed":{"gte":"2026-03-01"}}})") == Ids{"4", "5", "6", "7"});
   CHECK(found(R"({"range":{"listed":{"lte":"2026-03"}}})") ==
@@ -53,6 +145,16 @@ TEST_CASE_FIXTURE(Listings, "dates may leave parts out") {
   CHECK(found(R"({"range":{"listed":{"gt":"2026-03"}}})") == Ids{"5", "6", "7"});
   CHECK(found(R"({"term":{"listed":"2026-04-02"}})") == Ids{"6", "7"});
   CHECK(found(R"({"range":{"listed":{"gte":1775088000000}}})") == Ids{"6", "7"});
+}
+
+TEST_CASE_FIXTURE(StoreBench, "letters of any case are the same only in ASCII") {
+  put("/m", R"({"mappings":{"properties":{"k":{"type":"keyword"}}}})");
+  put("/m/_doc/1", R"({"k":"\u00c9tage"})");
+  const auto count = [&](const std::string& query) { return search(R"({"query":)" + query + "}", "m").ids().size(); };
+  CHECK(count(R"({"term":{"k":{"value":"\u00c9TAGE","case_insensitive":true}}})") == 1);
+  CHECK(count(R"({"term":{"k":{"value":"\u00e9tage","case_insensitive":true}}})") == 0);
+  CHECK(count(R"({"prefix":{"k":{"value":"\u00c9TA","case_insensitive":true}}})") == 1);
+  CHECK(count(R"({"prefix":{"k":{"value":"\u00e9ta","case_insensitive":true}}})") == 0);
 }
 
 TEST_CASE_FIXTURE(Listings, "bool: must and should score, filter and must_not do not") {
@@ -69,6 +171,10 @@ TEST_CASE_FIXTURE(Listings, "bool: must and should score, filter and must_not do
   CHECK(found(R"({"bool":{"should":{"term":{"city":"Lyon"}},"minimum_should_match":2}})").empty());
   CHECK(found(R"({"bool":{"must_not":{"term":{"city":"Lyon"}}}})") == Ids{"2", "3", "5", "6", "7"});
   CHECK(search(R"({"query":{"bool":{"must_not":{"term":{"city":"Lyon"}}}}})").score(0) == 0);
+  // Without a should clause, its minimum matters only next to a must or a filter.
+  CHECK(found(R"({"bool":{"must_not":{"term":{"city":"Lyon"}},"minimum_should_match":1}})").size() == 5);
+  CHECK(found(R"({"bool":{"filter":{"match_all":{}},"minimum_should_match":1}})").empty());
+  CHECK(found(R"({"bool":{"must":{"match_all":{}},"minimum_should_match":1}})").empty());
   CHECK(search(R"({"query":{"bool":{"boost":2}}})").score(0) == 2);
   CHECK(search(R"({"query":{"bool":{"should":[],"minimum_should_match":1}}})").ids().size() == 7);
   const auto mixed = search(

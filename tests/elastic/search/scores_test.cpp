@@ -69,6 +69,12 @@ TEST_CASE("query vectors that a similarity cannot compare are refused") {
   CHECK(unfit_for(VectorSimilarity::dot_product, half).find("unit-length") != std::string::npos);
   CHECK(unfit_for(VectorSimilarity::dot_product, unit).empty());
   CHECK(unfit_for(VectorSimilarity::l2_norm, zero).empty());
+  const std::vector<float> tiny{1e-30F, 0, 0}, huge{1e30F, 1e30F, 1e30F};
+  CHECK(unfit_for(VectorSimilarity::cosine, tiny).find("zero magnitude") != std::string::npos);
+  CHECK(unfit_for(VectorSimilarity::l2_norm, tiny).empty());
+  for (const auto similarity :
+       {VectorSimilarity::cosine, VectorSimilarity::l2_norm, VectorSimilarity::max_inner_product})
+    CHECK(unfit_for(similarity, huge) == "the magnitude of the vector is too large for a float");
   CHECK_FALSE(unfit_for(VectorSimilarity::l2_norm, infinite).empty());
   CHECK_FALSE(unfit_for(VectorSimilarity::l2_norm, std::vector<float>{NAN}).empty());
 }

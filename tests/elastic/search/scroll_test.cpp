@@ -236,7 +236,7 @@ TEST_CASE_FIXTURE(ScrollBench, "a point in time is paged by search_after, while 
   put("/m", R"({"mappings":{"properties":{"n":{"type":"long"}}}})");
   for (int i = 0; i < 20; ++i) put("/m/_doc/m" + std::to_string(i), "{\"n\":" + std::to_string(i) + "}");
   post("/m/_refresh");
-  for (const char* sort : {"[\"_shard_doc\"]", "[{\"_shard_doc\":\"desc\"}]", "[\"n\"]"}) {
+  for (const char* sort : {"[\"_shard_doc\"]", "[{\"_shard_doc\":\"desc\"}]", "[\"n\"]", "[\"_score\"]"}) {
     CAPTURE(sort);
     seen.clear();
     const std::string id = open_point("l,m");

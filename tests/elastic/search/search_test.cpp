@@ -70,6 +70,28 @@ TEST_CASE_FIXTURE(Listings, "hits are sorted by fields, and search_after goes on
   CHECK(search(R"({"query":{"match":{"title":"pool"}},"sort":[{"_score":"asc"}]})").ids() == Ids{"2", "6"});
 }
 
+TEST_CASE_FIXTURE(StoreBench, "pages by scores and floats go on after the value that was printed") {
+  put("/n", R"({"mappings":{"properties":{"f":{"type":"float"},"h":{"type":"half_float"},"d":{"type":"double"}}}})");
+  for (const char* f : {"0.1", "0.2", "0.3", "0.7"})
+    put("/n/_doc/" + std::string(f), R"({"t":"word","f":)" + std::string(f) + R"(,"h":)" + f + R"(,"d":)" + f + "}");
+  for (const char* field : {"f", "h", "d"}) {
+    Ids ids;
+    std::string after;
+    for (int page = 0; page < 4; ++page) {
+      const auto hit = search(R"({"size":1,"sort":[")" + std::string(field) + "\"]" +
+                                  (after.empty() ? "" : R"(,"search_after":)" + after) + "}",
+                              "n");
+      ids.push_back(hit.ids().at(0));
+      after = sort_values(hit);
+    }
+    CHECK_MESSAGE((ids == Ids{"0.1", "0.2", "0.3", "0.7"}), field);
+  }
+  const std::string scored = R"({"size":1,"query":{"match":{"t":"word"}},"sort":[{"_score":"desc"},{"_doc":"asc"}])";
+  const auto first = search(scored + "}", "n");
+  CHECK(first.json["hits"]["max_score"].GetDouble() == first.score(0));
+  CHECK(search(scored + R"(,"search_after":)" + sort_values(first) + "}", "n").ids() == Ids{"0.2"});
+}
+
 TEST_CASE_FIXTURE(Listings, "documents without the field sort last, or where missing says") {
   put("/l/_doc/8", R"({"title":"no price"})");
   CHECK(search(R"({"sort":[{"price":"asc"}]})").ids().back() == "8");
@@ -78,6 +100,12 @@ TEST_CASE_FIXTURE(Listings, "documents without the field sort last, or where mis
   CHECK(search(R"({"sort":[{"city":"asc"}]})").ids().back() == "8");
   CHECK(search(R"({"sort":[{"city":{"order":"desc","missing":"_first"}}]})").ids().front() == "8");
   CHECK(search(R"({"sort":[{"unknown":{"unmapped_type":"long"}}]})").ids().size() == 8);
+  put("/l/_mapping", R"({"properties":{"i":{"type":"integer"},"b":{"type":"byte"}}})");
+  const auto missing = search(
+      R"({"size":1,"sort":["i",{"b":"desc"},{"u":{"unmapped_type":"double"}},{"k":{"unmapped_type":"keyword"}},
+      {"s":{"unmapped_type":"short","order":"desc"}},{"d":{"unmapped_type":"long"}}]})");
+  CHECK(sort_values(missing) == R"([2147483647,-2147483648,"Infinity",null,-2147483648,9223372036854775807])");
+  CHECK(search(R"({"sort":[{"u":{"unmapped_type":"nope"}}]})").status == 400);
 }
 
 TEST_CASE_FIXTURE(Listings, "pages, totals and the least score") {
@@ -125,6 +153,26 @@ TEST_CASE_FIXTURE(Listings, "figures over the hits") {
   CHECK(figures["price"]["sum"].GetDouble() == 320000.0 + 910000 + 2450000);
   CHECK(figures["mean"]["value"].GetDouble() == doctest::Approx((85.5 + 180 + 340) / 3));
   CHECK(figures["none"]["value"].IsNull());
+}
+
+TEST_CASE_FIXTURE(StoreBench, "figures are exact, and numbers of several types are one") {
+  put("/a", R"({"mappings":{"properties":{"n":{"type":"long"},"k":{"type":"keyword"},"t":{"type":"double"}}}})");
+  put("/b", R"({"mappings":{"properties":{"n":{"type":"double"}}}})");
+  put("/a/_doc/1", R"({"n":[1,1],"k":["b","a","b"],"t":[0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1]})");
+  put("/b/_doc/1", R"({"n":[1,2.5]})");
+  const auto answer = search(
+      R"({"aggs":{"n":{"terms":{"field":"n"}},"k":{"value_count":{"field":"k"}},"c":{"value_count":{"field":"n"}},
+      "t":{"sum":{"field":"t"}}}})",
+      "a,b", "typed_keys=true");
+  const auto& figures = answer.json["aggregations"];
+  REQUIRE(figures.HasMember("dterms#n"));
+  const auto& buckets = figures["dterms#n"]["buckets"];
+  REQUIRE(buckets.Size() == 2);
+  CHECK(buckets[0]["key"].GetDouble() == 1.0);
+  CHECK(buckets[0]["doc_count"].GetInt() == 2);
+  CHECK(figures["value_count#k"]["value"].GetInt() == 2);
+  CHECK(figures["value_count#c"]["value"].GetInt() == 4);
+  CHECK(figures["sum#t"]["value"].GetDouble() == 1.0);
 }
 
 TEST_CASE_FIXTURE(Listings, "typed keys name the type of each aggregation, as Java and .NET clients ask for it") {

@@ -1,6 +1,7 @@
 #include "server/elastic/embedded/search/aggregations.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
@@ -9,7 +10,8 @@
 #include "base/cancellation.h"
 #include "base/json/builder.h"
 #include "server/elastic/embedded/date.h"
-#include "server/elastic/embedded/search/decimal.h"
+#include "server/elastic/rest/decimal.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
@@ -40,6 +42,7 @@ void read_kind(const JsonView&, const JsonView& body, Aggregation& out) {
   out.kind = K;
   (K == Kind::terms ? k_terms : k_metric).read(body, out);
   if (out.field.empty()) refuse(illegal_argument("the aggregation [" + out.name + "] names no [field]"));
+  refuse_metadata_field(out.field, "aggregations");
 }
 
 const MemberTable<Aggregation> k_kinds{"aggregation",
@@ -64,9 +67,15 @@ Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
 
 /// A value of a field. Words and numbers are never compared in one aggregation, because fields with one name have one
 /// kind here.
-using Value = std::variant<std::int64_t, double, std::string_view>;
+struct Value : std::variant<std::int64_t, double, std::string_view> {
+  using variant::variant;
+  friend bool operator<(const Value& a, const Value& b) {
+    const auto *x = std::get_if<double>(&a), *y = std::get_if<double>(&b);
+    return x && y ? is_less(*x, *y) : static_cast<const variant&>(a) < static_cast<const variant&>(b);
+  }
+};
 
-/// Calls `visit(values)` for each hit, with its values of the aggregation's field.
+/// Calls `visit(values)` for each hit, with its values of the aggregation's field: each word once, like doc values.
 template <class Visit>
 void each_hit(const AggregatedShard& one, const Field& field, const Visit& visit) {
   const MemoryIndex& memory = one.shard->memory();
@@ -78,7 +87,9 @@ void each_hit(const AggregatedShard& one, const Field& field, const Visit& visit
     check_cancelled();
     values.clear();
     if (words) {
-      for (const auto term : words->of(doc)) values.emplace_back(std::string_view(words->text(term)));
+      const auto terms = words->of(doc);
+      for (const auto term : std::set(terms.begin(), terms.end()))
+        values.emplace_back(std::string_view(words->text(term)));
     } else if (integers) {
       values.assign(integers->of(doc).begin(), integers->of(doc).end());
     } else if (doubles) {
@@ -90,7 +101,7 @@ void each_hit(const AggregatedShard& one, const Field& field, const Visit& visit
 
 std::string figures_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
   std::size_t count = 0;
-  double sum = 0, min = std::numeric_limits<double>::infinity(), max = -min;
+  double sum = 0, lost = 0, min = std::numeric_limits<double>::infinity(), max = -min;
   for (const AggregatedShard& one : shards) {
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
     if (!field) continue;
@@ -100,9 +111,11 @@ std::string figures_json(const Aggregation& aggregation, const std::vector<Aggre
         if (std::holds_alternative<std::string_view>(value)) continue;  // words only count
         const auto* whole = std::get_if<std::int64_t>(&value);
         const double number = whole ? static_cast<double>(*whole) : std::get<double>(value);
-        sum += number;
-        min = std::min(min, number);
-        max = std::max(max, number);
+        const double corrected = number + lost, next = sum + corrected;  // Kahan's sum, as in Elasticsearch
+        lost = std::isfinite(next) ? corrected - (next - sum) : 0;
+        sum = next;
+        min = std::min(min, number, is_less<double>);
+        max = std::max(max, number, is_less<double>);
       }
     });
   }
@@ -128,6 +141,14 @@ std::string figures_json(const Aggregation& aggregation, const std::vector<Aggre
       .text();
 }
 
+/// True if the field has decimals in an index: then all its numbers are compared as such.
+bool any_decimals(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+  return std::any_of(shards.begin(), shards.end(), [&](const AggregatedShard& one) {
+    const FieldPtr field = one.shard->mapping->find(aggregation.field);
+    return field && is_decimal_number(field->type);
+  });
+}
+
 struct Bucket {
   std::size_t count = 0;
   FieldPtr field = nullptr;
@@ -151,10 +172,12 @@ std::map<Value, Bucket> buckets_of(const Aggregation& aggregation, const std::ve
   for (const AggregatedShard& one : shards) {
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
     if (!field) continue;
+    const bool widened = is_whole_number(field->type) && any_decimals(aggregation, shards);
     std::set<Value> keys;  // each value counts once per document
     each_hit(one, *field, [&](const std::vector<Value>& values) {
       keys.clear();
-      keys.insert(values.begin(), values.end());
+      for (const Value& value : values)
+        keys.insert(widened ? Value(static_cast<double>(std::get<std::int64_t>(value))) : value);
       for (const Value& key : keys) {
         Bucket& bucket = buckets[key];
         if (++bucket.count == 1 && room.collected-- == 0) refuse_buckets(limits);
@@ -217,7 +240,7 @@ std::string type_of(const Aggregation& aggregation, const std::vector<Aggregated
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
     if (!field) continue;
     if (field->type == FieldType::keyword) return "sterms";
-    return is_decimal_number(field->type) ? "dterms" : "lterms";
+    return any_decimals(aggregation, shards) ? "dterms" : "lterms";
   }
   return "sterms";
 }

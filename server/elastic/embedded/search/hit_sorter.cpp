@@ -6,8 +6,9 @@
 #include <optional>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/search/decimal.h"
-#include "server/elastic/embedded/search/literals.h"
+#include "server/elastic/embedded/document.h"
+#include "server/elastic/embedded/search/query_runner.h"
+#include "server/elastic/rest/decimal.h"
 #include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
@@ -31,14 +32,14 @@ int order_of(const SortKey& key, const SortValue& a, const SortValue& b) {
     return a_missing == key.missing_first ? -1 : 1;
   }
   int order = 0;
-  if (a.index() == b.index()) {
+  if (a.index() == b.index() && !std::holds_alternative<double>(a)) {
     order = a < b ? -1 : b < a ? 1 : 0;
   } else {
     // Indices may have different types for a field: numbers compare as numbers, and come before words.
     const bool a_word = std::holds_alternative<std::string_view>(a),
                b_word = std::holds_alternative<std::string_view>(b);
     const double x = as_double(a), y = as_double(b);
-    order = a_word != b_word ? (b_word ? -1 : 1) : x < y ? -1 : y < x ? 1 : 0;
+    order = a_word != b_word ? (b_word ? -1 : 1) : is_less(x, y) ? -1 : is_less(y, x) ? 1 : 0;
   }
   return key.descending ? -order : order;
 }
@@ -59,7 +60,7 @@ class KeySource {
     if (key.kind != SortKey::Kind::field) return;
     const FieldPtr field = shard.mapping->find(key.field);
     if (!field) {
-      if (!key.may_be_unmapped) refuse_query("No mapping found for [" + key.field + "] in order to sort on");
+      if (!key.unmapped_type) refuse_query("No mapping found for [" + key.field + "] in order to sort on");
     } else {
       refuse_without_values(shard, *field);
       const MemoryIndex& memory = shard.memory();
@@ -70,12 +71,14 @@ class KeySource {
     // A missing number is the greatest or the least value, so that it sorts last (or first). A missing word is no
     // value.
     const bool greatest = key.missing_first == key.descending;
-    if (field && is_decimal_number(field->type)) {
+    const FieldType type = field ? field->type : *key.unmapped_type;
+    if (is_decimal_number(type)) {
       constexpr double k_infinity = std::numeric_limits<double>::infinity();
       missing_ = greatest ? k_infinity : -k_infinity;
-    } else if (!field || field->type != FieldType::keyword) {
-      using Limits = std::numeric_limits<std::int64_t>;
-      missing_ = greatest ? Limits::max() : Limits::min();
+    } else if (type != FieldType::keyword) {
+      const bool narrow = is_whole_number(type) && type != FieldType::long_;  // Elasticsearch sorts them as integers
+      const auto [least, most] = range_of(narrow ? FieldType::integer : FieldType::long_);
+      missing_ = greatest ? most : least;
     }
   }
 
@@ -94,8 +97,8 @@ class KeySource {
   template <class T>
   SortValue chosen(std::span<const T> values) const {
     if (values.empty()) return missing_;
-    return key_.descending ? *std::max_element(values.begin(), values.end())
-                           : *std::min_element(values.begin(), values.end());
+    const auto [least, greatest] = std::minmax_element(values.begin(), values.end(), is_less<T>);
+    return key_.descending ? *greatest : *least;
   }
 
   SortValue word(std::span<const KeywordColumn::Term> terms) const {
@@ -128,7 +131,11 @@ SortValue after_value(const ShardView& shard, const SortKey& key, const std::opt
   if (value->text == "Infinity" || value->text == "-Infinity") {
     return std::copysign(std::numeric_limits<double>::infinity(), value->text[0] == '-' ? -1.0 : 1.0);
   }
-  if (decimal_key || (field && is_decimal_number(field->type))) return decimal_number(FieldType::double_, *value);
+  if (decimal_key || (field && is_decimal_number(field->type))) {
+    const double number = decimal_number(FieldType::double_, *value);
+    // Scores, float and half_float were printed as floats: the same float again.
+    return field && field->type == FieldType::double_ ? number : static_cast<double>(static_cast<float>(number));
+  }
   return whole_number(*value).floor;
 }
 

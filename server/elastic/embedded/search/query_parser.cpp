@@ -30,6 +30,8 @@ void take_field(std::string_view query, const JsonView& key, std::string& field)
   }
   field = key.text();
   if (field.empty()) refuse(illegal_argument("field name is null or empty"));
+  const bool of_words = query == "match" || query == "term" || query == "terms";
+  if (!of_words || (field != "_id" && field != "_index")) refuse_metadata_field(field, "[" + std::string(query) + "]");
 }
 
 /// The result of reading one query. `Node` is the kind of query.
@@ -161,6 +163,7 @@ void read_multi_match_fields(const JsonView&, const JsonView& value, Reading<Mul
   value.each_or_self([&](const JsonView& item) {
     reading.context.budget.clause();
     reading.node.fields.push_back(read_boosted_field(item));
+    refuse_metadata_field(reading.node.fields.back().first, "[multi_match]");
   });
 }
 
@@ -241,7 +244,9 @@ const MemberTable<Reading<ExistsQuery>> k_exists{
 Query parse_exists(const JsonView& body, const QueryContext& context) {
   Reading<ExistsQuery> reading{context};
   k_exists.read(body, reading);
-  if (reading.node.field.empty()) refuse(parsing_exception(body, "[exists] must be provided with a [field]"));
+  const std::string& field = reading.node.field;
+  if (field.empty()) refuse(parsing_exception(body, "[exists] must be provided with a [field]"));
+  if (field != "_id" && field != "_index") refuse_metadata_field(field, "[exists]");
   return std::move(reading).finish();
 }
 
@@ -361,7 +366,8 @@ const MemberTable<KnnReading> k_knn{"`knn`",
                                     {{"field", k_text, into_knn<&KnnQuery::field, read_text>},
                                      {"query_vector", k_array, read_vector},
                                      {"query_vector_builder", k_object, refuse_builder, "resolved before the search"},
-                                     {"k", k_numbers, into<&KnnReading::k, read_count>},
+                                     {"k", k_numbers, into<&KnnReading::k, read_count>,
+                                      "also of a query on a `flat` field, where Elasticsearch finds every vector"},
                                      {"num_candidates", k_numbers, into<&KnnReading::num_candidates, read_count>},
                                      {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_float>},
                                      {"filter", k_object | k_array, read_knn_filter},

@@ -52,7 +52,7 @@ ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) c
   // A disjunction of optional clauses needs one of them.
   if (!required && any_should) least = std::max<std::size_t>(least, 1);
   if (!required && !any_should && query.must_not.empty()) return {memory_.live(), boost};
-  if (least > 0 && !any_should) return {nothing()};
+  if (least > 0 && !any_should && required) return {nothing()};
 
   ScoredDocs out{memory_.live()};
   ClauseSum must(ClauseSum::Of::all, scoring), should(ClauseSum::Of::any, scoring, counts);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/elastic/embedded/search/query_parser.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
@@ -64,8 +65,9 @@ bool read_missing(const JsonView& value, std::string_view name) {
   return text == "_first";
 }
 
-bool read_unmapped(const JsonView&, std::string_view) {
-  return true;
+std::optional<FieldType> read_unmapped(const JsonView& value, std::string_view) {
+  if (const auto type = field_type_from(value.text())) return type;
+  refuse(illegal_argument("No mapper found for type [" + shortened(value.text()) + "]"));
 }
 
 const MemberTable<SortKey> k_sort{
@@ -74,7 +76,7 @@ const MemberTable<SortKey> k_sort{
     k_content_error,
     {{"order", k_text, into<&SortKey::descending, read_order>},
      {"missing", k_text, into<&SortKey::missing_first, read_missing>, "`_first` or `_last`"},
-     {"unmapped_type", k_text, into<&SortKey::may_be_unmapped, read_unmapped>}}};
+     {"unmapped_type", k_text, into<&SortKey::unmapped_type, read_unmapped>}}};
 
 void add_key(std::vector<SortKey>& keys, SortKey key, const Limits& limits) {
   keys.push_back(std::move(key));
@@ -134,7 +136,7 @@ std::vector<std::string> read_fields(const JsonView& value, const Limits& limits
   std::vector<std::string> fields;
   value.each_element([&](const JsonView& item) {
     if (!item.is_string()) refuse(parsing_exception(item, "[fields] must hold names or patterns"));
-    fields.emplace_back(item.text());
+    refuse_metadata_field(fields.emplace_back(item.text()), "[fields]");
   });
   return fields;
 }
@@ -264,7 +266,6 @@ const MemberTable<BodyReading> k_body{
      no_effect("timeout", k_text, rest::check_time, "a search runs to its end")}};
 
 void read_body(const JsonView& root, QueryBudget& budget, SearchBody& body) {
-  if (!root.is_object()) refuse(parsing_exception(root, "the body of a search must be an object"));
   QueryContext context{budget};
   if (const auto size = root.member("size"); size && (size->is_number() || size->is_string())) {
     context.size = read_count(*size, "size");
@@ -357,8 +358,10 @@ void check_whole(SearchBody& body, bool tracking_given) {
   }
   if (body.search_after && body.from > 0)
     refuse_invalid("[from] parameter must be set to 0 when [search_after] is used");
-  // A sort by score alone, best first, is the order without `sort`.
-  if (body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score && body.sort[0].descending) body.sort.clear();
+  // A sort by score alone, best first, is the order without `sort`. Pages of a point in time continue by sort values.
+  if (!body.point_in_time && body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score &&
+      body.sort[0].descending)
+    body.sort.clear();
   const auto by_place = [](const SortKey& key) { return key.kind == SortKey::Kind::document; };
   if (body.point_in_time && !body.sort.empty() && std::none_of(body.sort.begin(), body.sort.end(), by_place)) {
     body.sort.push_back({.kind = SortKey::Kind::document, .field = "_shard_doc"});
@@ -390,10 +393,10 @@ SearchBody parse_search(std::string_view text, const SearchParameters& parameter
   QueryBudget budget(limits);
   bool tracking_given = parameters.track_total_hits.has_value();
   if (!text.empty()) {
-    const auto tape = accepted(rest::JsonTape::parse(text));
-    const JsonView root(tape, 0);
-    read_body(root, budget, body);
-    tracking_given = tracking_given || root.member("track_total_hits");
+    read_object(text, k_parsing_error, [&](const JsonView& root) {
+      read_body(root, budget, body);
+      tracking_given = tracking_given || root.member("track_total_hits");
+    });
   }
   read_parameters(parameters, limits, body);
   body.text_bytes = text.size();
@@ -403,13 +406,9 @@ SearchBody parse_search(std::string_view text, const SearchParameters& parameter
 
 QueryPtr parse_query_body(std::string_view text, const Limits& limits) {
   if (text.empty()) return nullptr;
-  const auto tape = rest::JsonTape::parse(text);
-  if (!tape) refuse({400, "parsing_exception", tape.error().reason});
-  const JsonView root(*tape, 0);
-  if (!root.is_object()) refuse(parsing_exception(root, "the body of a count must be an object"));
   QueryBudget budget(limits);
   CountReading reading{{budget}};
-  k_count_body.read(root, reading);
+  read_object(text, k_parsing_error, [&](const JsonView& root) { k_count_body.read(root, reading); });
   return std::move(reading.query);
 }
 

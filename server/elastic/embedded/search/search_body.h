@@ -27,7 +27,7 @@ struct SortKey {
   std::string field;
   bool descending = false;
   bool missing_first = false;
-  bool may_be_unmapped = false;  ///< unmapped_type: an unmapped field counts as missing everywhere
+  std::optional<FieldType> unmapped_type = {};  ///< an unmapped field is one of that type, missing everywhere
 };
 
 /// `track_total_hits`: count up to this many hits.
@@ -60,7 +60,8 @@ struct SearchBody {
   bool breaks_ties = false;    ///< the last key of `sort` was added for a point in time
   std::size_t text_bytes = 0;  ///< length of the body as it was sent
 
-  bool sorts_by_score() const { return sort.empty(); }
+  /// Best first.
+  bool sorts_by_score() const { return sort.empty() || (sort[0].kind == SortKey::Kind::score && sort[0].descending); }
 };
 
 /// The parameters of a search, which override its body.

@@ -4,7 +4,6 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/index_names.h"
 #include "server/elastic/embedded/search/search_body.h"
 #include "server/elastic/embedded/search/search_runner.h"
 #include "server/elastic/rest/member_table.h"
@@ -148,10 +147,7 @@ const MemberTable<ContextRequest> k_close_point_body{
 
 void read_body(const http::Request& request, const MemberTable<ContextRequest>& table, ContextRequest& target) {
   if (request.body.empty()) return;
-  const auto tape = accepted(JsonTape::parse(request.body));
-  const JsonView root(tape, 0);
-  if (!root.is_object()) refuse(illegal_argument("Malformed content, must start with an object"));
-  table.read(root, target);
+  read_object(request.body, k_argument_error, [&](const JsonView& root) { table.read(root, target); });
 }
 
 struct PointParameters : IndicesParameters {

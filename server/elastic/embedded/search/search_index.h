@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "server/elastic/embedded/document.h"
-#include "server/elastic/embedded/search/memory_index.h"
+#include "server/elastic/embedded/search/columns.h"
 #include "server/elastic/embedded/search/vector_graph.h"
 #include "server/elastic/embedded/sqlite.h"
 

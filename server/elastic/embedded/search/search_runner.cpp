@@ -9,11 +9,11 @@
 #include "base/cancellation.h"
 #include "base/json/builder.h"
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/search/decimal.h"
 #include "server/elastic/embedded/search/field_fetcher.h"
 #include "server/elastic/embedded/search/hit_sorter.h"
 #include "server/elastic/embedded/search/query_parser.h"
 #include "server/elastic/embedded/search/query_runner.h"
+#include "server/elastic/rest/decimal.h"
 
 namespace sightline::elastic {
 namespace {

@@ -211,17 +211,4 @@ void each_token(std::string_view text, const TakeToken& take) {
   }
 }
 
-std::string lower_case(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
-  const auto length = static_cast<std::int64_t>(text.size());
-  for (std::int64_t i = 0; i < length;) {
-    UChar32 c;
-    U8_NEXT_OR_FFFD(bytes, i, length, c);
-    json::append_utf8(out, u_tolower(c));
-  }
-  return out;
-}
-
 }  // namespace sightline::elastic

@@ -20,7 +20,4 @@ using TakeToken = std::function<void(std::string&& token)>;
 /// as U+FFFD, which separates words.
 void each_token(std::string_view text, const TakeToken& take);
 
-/// The text with every character lower-cased on its own, as Lucene's filter does (no context, no expansion).
-std::string lower_case(std::string_view text);
-
 }  // namespace sightline::elastic

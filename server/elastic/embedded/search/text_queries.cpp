@@ -1,9 +1,12 @@
 // Queries over words: match, multi_match, prefix, and terms of text and keyword fields.
+#include <algorithm>
 #include <map>
 
+#include "base/ascii_lower.h"
 #include "base/cancellation.h"
 #include "server/elastic/embedded/search/query_runner.h"
 #include "server/elastic/embedded/search/standard_analyzer.h"
+#include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
@@ -47,6 +50,7 @@ ScoredDocs QueryRunner::keyword_term(const Field& field, std::string_view value,
   const auto* documents = column ? column->find(value) : nullptr;
   if (!documents) return out;
   for (const Doc doc : *documents) out.docs.set(doc);
+  if (!field.indexed) return constant(std::move(out.docs), boost);  // doc values have no statistics
   out.docs &= memory_.live();
   const std::size_t live = scoring ? out.docs.count() : 0;
   if (live != 0) out.constant = Bm25Scorer(column->statistics(), live, boost).score_without_length();
@@ -101,9 +105,18 @@ ScoredDocs QueryRunner::match_field(const Field& field, const MatchQuery& query,
 
 ScoredDocs QueryRunner::run(const MatchQuery& query, float boost, bool scoring) const {
   const FieldPtr field = shard_.mapping->find(query.field);
-  if (field) return match_field(*field, query, boost, scoring);
-  if (query.field == "_id") return run(IdsQuery{{query.text.text}}, boost, scoring);
-  return {nothing()};
+  return field ? match_field(*field, query, boost, scoring) : without_field(query.field, {query.text}, boost);
+}
+
+ScoredDocs QueryRunner::without_field(std::string_view name, const std::vector<Literal>& values, float boost) const {
+  const auto is_named = [&](const Literal& value) {
+    const auto fits = [&](std::string_view known) { return rest::wildcard_match(value.text, known); };
+    return fits(shard_.index->name()) || shard_.index->any_alias(fits);
+  };
+  if (name == "_index" && std::any_of(values.begin(), values.end(), is_named)) return {memory_.live(), boost};
+  IdsQuery ids;
+  for (const Literal& value : values) ids.ids.push_back(value.text);
+  return name == "_id" ? run(ids, boost, false) : ScoredDocs{nothing()};
 }
 
 ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scoring) const {
@@ -112,7 +125,8 @@ ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scor
     const bool pattern = name.find('*') != std::string::npos;
     for (const FieldPtr& field : shard_.expand(name)) {
       const bool searchable = field->type != FieldType::dense_vector && field->type != FieldType::binary;
-      if (pattern && (!searchable || !field->indexed)) continue;
+      const bool has_words = field->indexed || (field->doc_values && field->type != FieldType::text);
+      if (pattern && (!searchable || !has_words)) continue;
       check_cancelled();
       shard_.count_clauses(1);
       try {
@@ -134,27 +148,23 @@ ScoredDocs QueryRunner::run(const PrefixQuery& query, float boost, bool) const {
     refuse_query("Can only use prefix queries on keyword and text fields - not on [" + query.field +
                  "] which is of type [" + to_string(field->type) + "]");
   }
-  const std::string prefix = query.case_insensitive ? lower_case(query.value) : query.value;
-  return {with_terms(*field,
-                     [&](std::string_view term) {
-                       return query.case_insensitive ? lower_case(term).starts_with(prefix) : term.starts_with(prefix);
-                     }),
-          boost};
+  const std::string prefix = query.case_insensitive ? ascii_lower(query.value) : query.value;
+  const auto fits = [&](std::string_view term) {
+    return query.case_insensitive ? starts_with_any_case(term, prefix) : term.starts_with(prefix);
+  };
+  return {with_terms(*field, fits), boost};
 }
 
 ScoredDocs QueryRunner::run(const TermQuery& query, float boost, bool scoring) const {
   const FieldPtr field = shard_.mapping->find(query.field);
-  if (!field) {
-    if (query.field == "_id") return run(IdsQuery{{query.value.text}}, boost, scoring);
-    return {nothing()};
-  }
+  if (!field) return without_field(query.field, {query.value}, boost);
   if (!query.case_insensitive) return value_term(*field, query.value, boost, scoring);
   if (field->type != FieldType::text && field->type != FieldType::keyword) {
     refuse_query("[" + query.field + "] field which is of type [" + to_string(field->type) +
                  "], does not support case insensitive term queries");
   }
-  const std::string wanted = lower_case(query.value.text);
-  return {with_terms(*field, [&](std::string_view term) { return lower_case(term) == wanted; }), boost};
+  const std::string wanted = ascii_lower(query.value.text);  // as in Elasticsearch, only ASCII
+  return {with_terms(*field, [&](std::string_view term) { return ascii_lower(term) == wanted; }), boost};
 }
 
 DocSet QueryRunner::term_range(const Field& field, const RangeQuery& query) const {

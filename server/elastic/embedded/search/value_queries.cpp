@@ -1,10 +1,14 @@
 // Queries over numbers, dates and booleans, and whether a field exists.
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/search/literals.h"
+#include "server/elastic/embedded/date.h"
+#include "server/elastic/embedded/document.h"
 #include "server/elastic/embedded/search/query_runner.h"
+#include "server/elastic/rest/decimal.h"
 #include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
@@ -13,6 +17,13 @@ namespace {
 constexpr std::int64_t k_least = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t k_greatest = std::numeric_limits<std::int64_t>::max();
 constexpr double k_infinity = std::numeric_limits<double>::infinity();
+
+double any_number(const Literal& value) {
+  const auto number = value.kind == Literal::Kind::boolean ? std::nullopt : parse_double(value.text);
+  if (!number) refuse_query("For input string: \"" + value.text + "\"");
+  if (value.kind == Literal::Kind::number && value.text == "-0") return 0;  // an integer: it has no negative zero
+  return *number;
+}
 
 /// Documents with at least one `wanted` value in a number column.
 template <class Column, class Wanted>
@@ -64,6 +75,47 @@ std::int64_t at_most(const WholeNumber& bound, bool inclusive, bool& impossible)
 
 }  // namespace
 
+WholeNumber whole_number(const Literal& value) {
+  std::int64_t number = 0;
+  const char* end = value.text.data() + value.text.size();
+  const auto [stop, code] = std::from_chars(value.text.data(), end, number);
+  if (code == std::errc() && stop == end) return {number, false, false};
+  const double decimal = any_number(value);
+  const double floor = std::floor(decimal);
+  if (floor >= 0x1p63) return {std::numeric_limits<std::int64_t>::max(), false, true};
+  if (floor < -0x1p63) return {std::numeric_limits<std::int64_t>::min(), false, true};
+  return {static_cast<std::int64_t>(floor), floor != decimal, false};
+}
+
+WholeNumber whole_bound(FieldType type, const Literal& value) {
+  const WholeNumber number = whole_number(value);
+  // Elasticsearch searches bytes and shorts as integers.
+  const auto [least, most] = range_of(type == FieldType::long_ ? type : FieldType::integer);
+  if (number.beyond || number.floor < least || number.floor > most)
+    refuse_query("Value [" + value.text + "] is out of range for " + to_string(type));
+  return number;
+}
+
+double decimal_number(FieldType type, const Literal& value) {
+  const double number = any_number(value);
+  if (type == FieldType::float_) return static_cast<double>(static_cast<float>(number));
+  return type == FieldType::half_float ? round_to_half(number) : number;
+}
+
+bool boolean_value(const Literal& value) {
+  if (value.text == "true") return true;
+  if (value.text == "false") return false;
+  refuse_query("Can't parse boolean value [" + value.text + "], expected [true] or [false]");
+}
+
+std::int64_t date_value(const Field& field, const Literal& value, bool round_up) {
+  const std::string_view given = field.format.empty() ? k_default_date_format : std::string_view(field.format);
+  const std::string_view format = value.kind == Literal::Kind::number ? "epoch_millis" : given;
+  if (const auto date = parse_date(value.text, format, round_up)) return *date;
+  throw ShardRefused{"parse_exception",
+                     "failed to parse date field [" + value.text + "] with format [" + std::string(format) + "]"};
+}
+
 DocSet QueryRunner::integers_between(const Field& field, std::int64_t least, std::int64_t greatest) const {
   need_values(field);
   return with_values(memory_.integers(field.path), memory_.size(),
@@ -75,8 +127,7 @@ DocSet QueryRunner::integers_of(const Field& field, const std::vector<Literal>& 
   need_values(field);
   std::vector<std::int64_t> wanted;
   for (const Literal& value : values) {
-    const WholeNumber number = whole_number(value);
-    if (!number.fraction && !number.beyond) wanted.push_back(number.floor);
+    if (!whole_number(value).fraction) wanted.push_back(whole_bound(field.type, value).floor);
   }
   std::sort(wanted.begin(), wanted.end());
   return with_values(memory_.integers(field.path), memory_.size(),
@@ -87,14 +138,14 @@ DocSet QueryRunner::doubles_between(const Field& field, double least, bool with_
                                     bool with_greatest) const {
   need_values(field);
   return with_values(memory_.doubles(field.path), memory_.size(), [=](double value) {
-    return (value > least || (with_least && value == least)) &&
-           (value < greatest || (with_greatest && value == greatest));
+    return (is_less(least, value) || (with_least && !is_less(value, least))) &&
+           (is_less(value, greatest) || (with_greatest && !is_less(greatest, value)));
   });
 }
 
 ScoredDocs QueryRunner::boolean_term(const Field& field, bool value, float boost, bool scoring) const {
   ScoredDocs out = constant(integers_between(field, value, value), boost);
-  if (!scoring) return out;
+  if (!scoring || !field.indexed) return out;
   // A boolean is a term like any other: its score depends on how rare it is.
   const IntegerColumn* column = memory_.integers(field.path);
   FieldStatistics statistics;
@@ -142,11 +193,7 @@ ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, flo
 ScoredDocs QueryRunner::run(const TermsQuery& query, float boost, bool) const {
   check_count(shard_, query);
   const FieldPtr field = shard_.mapping->find(query.field);
-  if (!field) {
-    IdsQuery ids;
-    for (const Literal& value : query.values) ids.ids.push_back(value.text);
-    return query.field == "_id" ? run(ids, boost, false) : ScoredDocs{nothing()};
-  }
+  if (!field) return without_field(query.field, query.values, boost);
   DocSet docs = nothing();
   if (field->type == FieldType::keyword && (field->indexed || field->doc_values)) {
     const KeywordColumn* column = memory_.keyword(field->path);
@@ -177,9 +224,12 @@ DocSet QueryRunner::whole_range(const Field& field, const RangeQuery& query, con
 }
 
 DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) const {
+  const auto is_number = [](const auto& bound) { return bound && bound->value.kind == Literal::Kind::number; };
+  const bool numbers = is_number(query.lower) || is_number(query.upper);  // milliseconds, both of them
   return whole_range(field, query, [&](const RangeBound& bound, bool upper) {
+    const Literal value{numbers ? Literal::Kind::number : Literal::Kind::string, bound.value.text};
     // "greater than March" starts after March, and "up to March" ends with it: both round up.
-    return WholeNumber{date_value(field, bound.value, upper == bound.inclusive), false, false};
+    return WholeNumber{date_value(field, value, upper == bound.inclusive), false, false};
   });
 }
 
@@ -232,7 +282,7 @@ ScoredDocs QueryRunner::run(const ExistsQuery& query, float boost, bool) const {
     check_cancelled();
     docs |= existing(*field);
   }
-  if (query.field == "_id" || query.field == "_index" || query.field == "_source") docs = memory_.live();
+  if (query.field == "_id" || query.field == "_index") docs = memory_.live();
   return constant(std::move(docs), boost);
 }
 

@@ -116,7 +116,10 @@ std::string unfit_for(VectorSimilarity similarity, std::span<const float> vector
       return "the vector has a value that is not finite at dim [" + std::to_string(i) + "]";
   }
   const double square = squared_length(vector);
-  if (similarity == VectorSimilarity::cosine && square == 0)
+  // Elasticsearch computes the square as a float.
+  const auto narrow = static_cast<float>(square);
+  if (!std::isfinite(narrow)) return "the magnitude of the vector is too large for a float";
+  if (similarity == VectorSimilarity::cosine && narrow == 0)
     return "The [cosine] similarity does not support vectors with zero magnitude";
   // Elasticsearch's tolerance: a unit vector rounded to float32 passes, a vector that was never normalised does not.
   if (similarity == VectorSimilarity::dot_product && std::fabs(square - 1.0) > 1e-3)

@@ -23,4 +23,10 @@ void append_decimal(std::string& out, Float value) {
   if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
 }
 
+/// As Java compares numbers: -0.0 comes before 0.0.
+template <class Number>
+bool is_less(Number a, Number b) {
+  return a < b || (a == b && std::signbit(a) && !std::signbit(b));
+}
+
 }  // namespace sightline::elastic
