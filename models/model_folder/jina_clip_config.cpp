@@ -23,9 +23,7 @@ enum class Version { one, two };
 Version read_version(ObjectReader& reader) {
   const std::string name = reader.string("hf_model_name_or_path", "jinaai/jina-bert-flash-implementation");
   if (name.find("jina-bert") != std::string::npos) return Version::one;
-  if (name.find("jina-embeddings-v3") != std::string::npos || name.find("xlm-roberta-flash") != std::string::npos) {
-    return Version::two;
-  }
+  if (name.find("jina-embeddings-v3") != std::string::npos) return Version::two;
   reader.refuse("hf_model_name_or_path", ErrorCode::unsupported,
                 "is \"" + name +
                     "\"; the text towers of jina-clip-v1, a jina-bert, and of jina-clip-v2, jina-embeddings-v3, are "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <span>
 #include <sstream>
 #include <string_view>
@@ -33,8 +34,12 @@ void read_front_matter_line(std::string_view line, ModelCard& card) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
   const std::string_view value = unquoted(trimmed(line.substr(colon + 1), " \t\r\n"));
-  if (line.substr(0, colon) == "license") card.license = kept(value, k_max_license_bytes);
-  if (line.substr(0, colon) == "demo") card.demo = value == "true";
+  const std::string_view key = line.substr(0, colon);
+  const bool is_unnamed = card.license.empty() || card.license == "other";
+  // "license: other" has its name in license_name.
+  if ((key == "license" && (is_unnamed || value != "other")) || (key == "license_name" && is_unnamed))
+    card.license = kept(value, k_max_license_bytes);
+  if (key == "demo") card.demo = value == "true";
 }
 
 /// Ends at the first full stop before a space or the end.
@@ -81,10 +86,16 @@ ModelCard read_model_card(const std::filesystem::path& folder) {
 
 bool is_non_commercial(std::string_view license) {
   const std::string name = ascii_lower(license);
-  const std::size_t at = name.find("by-nc");
-  constexpr std::size_t k_size = 5;
-  return at != std::string::npos &&
-         (at + k_size == name.size() || !std::isalnum(static_cast<unsigned char>(name[at + k_size])));
+  // "cc-by-nc-4.0", "CC BY-NC-SA 4.0", "cc_by_nc4"
+  std::string plain;
+  std::copy_if(name.begin(), name.end(), std::back_inserter(plain),
+               [](char c) { return c != '-' && c != '_' && c != ' '; });
+  const std::size_t at = plain.find("ccbync");
+  constexpr std::size_t k_size = 6;
+  if (at == std::string::npos) return false;
+  const std::string_view rest = std::string_view(plain).substr(at + k_size);
+  return rest.empty() || !std::isalpha(static_cast<unsigned char>(rest.front())) || rest.starts_with("sa") ||
+         rest.starts_with("nd");
 }
 
 }  // namespace sightline::models

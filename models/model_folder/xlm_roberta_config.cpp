@@ -70,12 +70,16 @@ void choose_adapter(ObjectReader& reader, const Adapters& adapters, AdapterConfi
             static_cast<std::uint32_t>(found - adapters.tasks.begin()), adapters.rank, adapters.alpha / adapters.rank};
 }
 
-/// The rotary embedding has pairs of a head's two halves.
+/// The rotary embedding has pairs of a head's two halves, and angles for each position, in memory that is taken before any
+/// tensor is read.
 void check_head_width(ObjectReader& reader, const TransformerConfig& sizes) {
-  if (!reader.status() || sizes.width / sizes.heads % 2 == 0) return;
+  constexpr std::uint32_t k_widest = 512;
+  if (!reader.status()) return;
+  const std::uint32_t head = sizes.width / sizes.heads;
+  if (head % 2 == 0 && head <= k_widest) return;
   reader.refuse("num_attention_heads", ErrorCode::corrupt_data,
-                "makes heads of " + std::to_string(sizes.width / sizes.heads) +
-                    " numbers; the rotary embedding needs an even number");
+                "makes heads of " + std::to_string(head) +
+                    " numbers; the rotary embedding needs an even number of at most " + std::to_string(k_widest));
 }
 
 }  // namespace

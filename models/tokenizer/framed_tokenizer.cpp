@@ -79,7 +79,7 @@ Status check_utf8(std::string_view text) {
 std::string_view without_end_whitespace(std::string_view text) {
   while (!text.empty()) {
     std::size_t start = text.size() - 1;
-    while ((static_cast<std::uint8_t>(text[start]) & 0xC0) == 0x80) --start;
+    while (start > 0 && (static_cast<std::uint8_t>(text[start]) & 0xC0) == 0x80) --start;
     std::size_t at = start;
     if (!u_isUWhiteSpace(next_code_point(text, at))) break;
     text = text.substr(0, start);

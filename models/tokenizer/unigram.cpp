@@ -63,7 +63,8 @@ void CharacterMap::find(std::string_view text, OnMatch on_match) const {
     if (!has_leaf(unit)) continue;
     if (node >= units_.size()) return;
     const std::uint32_t at = value_of(units_[node]);
-    if (at >= replacements_.size()) return;
+    // One that begins inside a character would give text that is not UTF-8.
+    if (at >= replacements_.size() || (static_cast<std::uint8_t>(replacements_[at]) & 0xC0) == 0x80) return;
     if (!on_match(Match{std::string_view(replacements_.data() + at), i + 1})) return;  // up to its NUL
   }
 }

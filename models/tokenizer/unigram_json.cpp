@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/base64.h"
+#include "base/string_map.h"
 #include "models/tokenizer/tokenizer_files.h"
 #include "models/tokenizer/unicode.h"
 
@@ -29,7 +30,9 @@ bool tidies_spaces(const Value& step) {
 }
 
 Status read_character_map(const Value& step, SentencePieceFile& file) {
-  Result<std::string> map = base64_decode(text_member(step, "precompiled_charsmap"));
+  const std::string_view encoded = text_member(step, "precompiled_charsmap");
+  if (encoded.empty()) return corrupt("normalizer.precompiled_charsmap is missing");
+  Result<std::string> map = base64_decode(encoded);
   if (!map) return corrupt("normalizer.precompiled_charsmap is not base64");
   file.character_map = *std::move(map);
   return {};
@@ -198,6 +201,24 @@ Status check_unigram(const Value* model) {
   return {};
 }
 
+/// An added token that is also a piece has the piece's id, as in the reference.
+Status check_added_ids(const std::vector<AddedToken>& added, const std::vector<SentencePieceFile::Piece>& pieces) {
+  StringViewMap<std::int32_t> ids;
+  const auto contradiction = [](std::string_view content) {
+    return corrupt("added_tokens has \"" + std::string(content) + "\" with another id than model.vocab");
+  };
+  for (const AddedToken& token : added) {
+    const auto id = static_cast<std::size_t>(token.id);
+    if (id < pieces.size() && pieces[id].text != token.content) return contradiction(token.content);
+    ids.emplace(token.content, token.id);
+  }
+  for (std::size_t id = 0; id < pieces.size(); ++id) {
+    const auto found = ids.find(pieces[id].text);
+    if (found != ids.end() && static_cast<std::size_t>(found->second) != id) return contradiction(found->first);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<SentencePieceFile> read_unigram_json(const Value& root) {
@@ -228,6 +249,7 @@ Result<XlmRobertaFiles> read_xlm_roberta_json(const Value& root) {
   Result<SpecialTokens> specials = read_special_tokens(root);
   if (!specials) return specials.error();
   files.added = std::move(specials->added);
+  if (Status good = check_added_ids(files.added, files.model.pieces); !good) return good.error();
   files.frame = specials->frame;
   return files;
 }

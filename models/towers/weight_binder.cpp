@@ -106,6 +106,7 @@ at::Tensor WeightBinder::take_adapted(const std::string& name, AdaptedKind kind,
   const auto used = [&](const TensorView& view) { return read(view).select(0, adapter.used).to(at::kFloat); };
   at::Tensor weight = read(*original).to(at::kFloat);
   weight.addmm_(used(*left), used(*right), 1, adapter.scale);
+  if (!all_finite(weight)) reject(original->name, "is not finite once its adapter is added");
   return placed(original->name, weight, is_table ? compute_.table_dtype : compute_.dtype);
 }
 

@@ -250,8 +250,18 @@ TEST_CASE("an absent or odd model card is no error") {
   CHECK(read_model_card(folder.path()).description == "Plain words without front matter");
 }
 
+TEST_CASE("a licence that has no name of its own is named by license_name") {
+  for (const char* lines :
+       {"license: other\nlicense_name: cc-by-nc-4.0", "license_name: cc-by-nc-4.0\nlicense: other"}) {
+    const TemporaryFolder folder;
+    folder.write("README.md", "---\n" + std::string(lines) + "\n---\nA model.\n");
+    CHECK(read_model_card(folder.path()).license == "cc-by-nc-4.0");
+  }
+}
+
 TEST_CASE("licences that exclude commercial use are recognised by their names") {
-  for (const char* name : {"cc-by-nc-4.0", "CC BY-NC 4.0", "cc-by-nc-sa-4.0", "CC-BY-NC-ND-4.0", "cc-by-nc"}) {
+  for (const char* name : {"cc-by-nc-4.0", "CC BY-NC 4.0", "cc-by-nc-sa-4.0", "CC-BY-NC-ND-4.0", "cc-by-nc",
+                           "CC BY NC 4.0", "cc-by-nc4.0"}) {
     INFO(name);
     CHECK(is_non_commercial(name));
   }

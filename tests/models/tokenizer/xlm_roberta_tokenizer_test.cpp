@@ -116,7 +116,11 @@ TEST_CASE("a tokenizer.json with a unigram model that is not XLM-RoBERTa's is re
       {R"("lstrip":true,"rstrip":false)", R"("lstrip":true,"rstrip":true)", "rstrip is true"},
       {R"("single":[{"SpecialToken":{"id":"<s>","type_id":0}},)", R"("single":[)", "post_processor.single"},
       {R"(["<mask>",0.0])", R"(["<mask>",null])", "model.vocab["},
-      {R"(["<mask>",0.0])", R"(["<pad>",0.0])", "\"<pad>\" appears twice"},
+      {R"(["th",)", R"(["n",)", "\"n\" appears twice"},
+      {R"(["<mask>",0.0])", R"(["<pad>",0.0])", "added_tokens has \"<mask>\" with another id than model.vocab"},
+      {R"("id":901,)", R"("id":15,)", "added_tokens has \"<mask>\" with another id than model.vocab"},
+      {R"("id":901,)", R"("id":99999,)", "added_tokens has \"<mask>\" with another id than model.vocab"},
+      {R"("precompiled_charsmap":")", R"("other":")", "precompiled_charsmap is missing"},
   };
   for (const auto& [from, to, part] : changes) {
     CAPTURE(to);
