@@ -579,7 +579,8 @@ std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
   ServerOptions options;
   NamedValues models, text_towers, max_tokens, dtypes, labels;
   CLI::App app(
-      "Serves image and text embeddings of CLIP, SigLIP, Chinese-CLIP and jina-clip models through APIs that Elasticsearch can call.",
+      "Serves image and text embeddings of CLIP, SigLIP, Chinese-CLIP and jina-clip models through APIs that "
+      "Elasticsearch can call.",
       "sightline-server");
   app.set_version_flag("--version", "sightline-server " SIGHTLINE_VERSION);
   app.get_formatter()->column_width(44);
