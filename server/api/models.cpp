@@ -40,7 +40,7 @@ std::string model_json(const serving::ModelStatus& status, const InputLimits& li
   out.member_or_null("license", info.license);
   out.member("demo", info.demo).member("dims", info.dims);
   if (!info.matryoshka_dims.empty()) {
-    out.array("dimensions");
+    out.array("matryoshka_dimensions");
     for (const std::uint32_t length : info.matryoshka_dims) out.value(length);
     out.end();
   }

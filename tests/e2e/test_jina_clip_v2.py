@@ -39,12 +39,12 @@ def unit(vector):
 def test_the_licence_is_in_the_log_and_among_the_models(server):
     status, model = call("GET", server.url + "/v1/models/v2")
     assert status == 200
-    assert (model["architecture"], model["license"], model["dims"], model["dimensions"]) == ("jina-clip-v2", "cc-by-nc-4.0", 40, LENGTHS)
+    assert (model["architecture"], model["license"], model["dims"], model["matryoshka_dimensions"]) == ("jina-clip-v2", "cc-by-nc-4.0", 40, LENGTHS)
     assert model["limits"]["tokens"] == 8192 and model["image_size"] == 64
     log = server.log.read_text()
     warnings = [line for line in log.splitlines() if "excludes commercial use" in line]
     assert len(warnings) == 1 and "model [v2]: its licence, cc-by-nc-4.0" in warnings[0], log
-    assert "dimensions" not in call("GET", server.url + "/v1/models/clip")[1]
+    assert "matryoshka_dimensions" not in call("GET", server.url + "/v1/models/clip")[1]
 
 
 def test_texts_and_pictures_have_the_vectors_of_the_reference(server):
