@@ -1,5 +1,6 @@
 #include "models/embedder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -274,6 +275,16 @@ Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const ModelFolder& mo
     return Error{ErrorCode::corrupt_data, folder.string() + ": the tokenizer has " + std::to_string(ids) +
                                               " ids, but vocab_size of " + model.checkpoint.config_file() + " is " +
                                               std::to_string(rows) + "; the files are of different models"};
+  }
+  if (text.frame) {
+    const Result<PreparedText> empty = (*tokenizer)->encode("", text.frame->size(), Truncate::end);
+    if (!empty || !std::equal(empty->ids.begin(), empty->ids.end(), text.frame->begin(), text.frame->end())) {
+      return Error{ErrorCode::corrupt_data, folder.string() + ": the tokenizer does not put the ids " +
+                                                std::to_string(text.frame->front()) + " and " +
+                                                std::to_string(text.frame->back()) +
+                                                " around a text, as this model requires; the files are of different "
+                                                "models"};
+    }
   }
   if (text.padded && !(*tokenizer)->padding()) {
     return Error{ErrorCode::unsupported, folder.string() +

@@ -23,9 +23,11 @@ ModelShape shape(const ClipConfig& config) {
 ModelShape shape(const JinaClipConfig& config) {
   const std::uint32_t words = std::visit([](const auto& text) { return text.vocabulary_size; }, config.text);
   const bool is_2 = config.is_version_2();
+  std::optional<std::array<std::int32_t, 2>> frame;
+  if (is_2) frame = {0, 2};  // XLM-RoBERTa's <s> and </s>
   return {is_2 ? "jina-clip-v2" : "jina-clip",
           config.dims,
-          TextInput{words, k_jina_usual_tokens, k_jina_max_tokens, false},
+          TextInput{words, k_jina_usual_tokens, k_jina_max_tokens, false, frame},
           config.vision.grid.image_size,
           config.matryoshka_dims,
           is_2 ? "cc-by-nc-4.0" : ""};

@@ -1,6 +1,7 @@
 // The configuration of any model family that can be served.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <variant>
@@ -29,6 +30,8 @@ struct TextInput {
   std::uint32_t usual_tokens = 0;  ///< default limit of a text, including BOS and EOS
   std::uint32_t max_tokens = 0;    ///< the highest limit that can be set
   bool padded = false;             ///< every text has max_tokens ids: short texts are padded
+  /// The ids before and behind every text that the tower was made for; absent: any.
+  std::optional<std::array<std::int32_t, 2>> frame{};
 };
 
 /// The towers of a model that are used.

@@ -152,6 +152,13 @@ TEST_CASE("adapters that are missing or of another shape are named") {
   has(sets.fault(), "requires a float [3, ");
 }
 
+TEST_CASE("a tokenizer of another model is refused") {
+  const Copy copy;
+  const std::string other = content_of(fixture("siglip-f32") / "spiece.model");
+  copy.folder.write("spiece.model", other);
+  has(copy.fault(), "does not put the ids 0 and 2 around a text");
+}
+
 TEST_CASE("numbers in an adapter that are not finite are found") {
   Copy copy;
   const std::string name = "text_model.transformer.roberta.embeddings.word_embeddings.parametrizations.weight.0.lora_A";
