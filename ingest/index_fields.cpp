@@ -167,6 +167,14 @@ std::vector<std::string> vector_fields(std::string_view mapping) {
   return {found.begin(), found.end()};
 }
 
+bool leaves_out_of_source(std::string_view mapping) {
+  rapidjson::Document document;
+  if (json::read_document(mapping, document)) return false;
+  const Value& source = json::member(document, "_source");
+  if (!source.IsObject()) return false;
+  return source.HasMember("excludes") || source.HasMember("includes") || source.HasMember("enabled");
+}
+
 std::vector<std::string> demo_models(std::string_view mapping) {
   std::set<std::string> models;
   rapidjson::Document document;

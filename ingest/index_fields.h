@@ -29,6 +29,9 @@ IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Att
 /// The paths of the fields for vectors of numbers (`dense_vector`), also within objects, in order of name.
 std::vector<std::string> vector_fields(std::string_view mapping);
 
+/// Whether `_source` of the mapping may lack fields that a document has: `excludes`, `includes` or `enabled` is set.
+bool leaves_out_of_source(std::string_view mapping);
+
 /// The names of the demo models whose vectors an index holds, as `scripts/register_endpoints.sh` notes them in its
 /// mapping's `_meta`. Each once, sorted.
 std::vector<std::string> demo_models(std::string_view mapping);

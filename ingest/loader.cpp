@@ -236,8 +236,9 @@ bool Loader::is_first_of_its_bytes(std::size_t at, const LoadItem& item, const s
 
 bool Loader::compares_pictures(const Pending& pending) const {
   // Pictures under an id that is not their hash may have changed: without hashes only their bytes tell.
-  const bool bytes_tell = !pending.has_hash_id && !options_.writes_hashes;
-  return bytes_tell && (options_.resume || pending.is_sent || !options_.old_vectors.empty());
+  // Documents that were loaded without hashes have none to compare.
+  if (pending.has_hash_id) return false;
+  return !options_.old_vectors.empty() || (!options_.writes_hashes && (options_.resume || pending.is_sent));
 }
 
 std::vector<std::string> Loader::fields_to_leave_out(const Batch& window) const {
@@ -294,21 +295,24 @@ void Loader::not_looked_up(Pending pending, const Error& error) {
 }
 
 bool Loader::lacks_vectors(const Pending& pending, StoredDocument& stored) const {
-  if (!looks_for_vectors(pending) || options_.expected_vectors.empty()) return false;
+  if (options_.expected_vectors.empty()) return false;
+  // Also of a document that only shares its look-up with those they are looked for: they are made anew.
   Pruned pruned = without_fields(stored.members, options_.expected_vectors);
   stored.members = std::move(pruned.members);
-  return std::any_of(options_.inferences.begin(), options_.inferences.end(), [&](const auto& inference) {
-    return holds(pending.document.picture_fields, inference.input) &&
-           holds(options_.expected_vectors, inference.output) && !pruned.removed.contains(inference.output);
-  });
+  return looks_for_vectors(pending) &&
+         std::any_of(options_.inferences.begin(), options_.inferences.end(), [&](const auto& inference) {
+           return holds(pending.document.picture_fields, inference.input) &&
+                  holds(options_.expected_vectors, inference.output) && !pruned.removed.contains(inference.output);
+         });
 }
 
 bool Loader::has_other_pictures(const Pending& pending, const StoredDocument& stored) const {
   if (!stored.found || pending.has_hash_id) return false;
-  if (!options_.writes_hashes) return pending.document.changes_pictures(stored, /*needs_pictures=*/true);
   std::vector<std::string> hashes;
   for (const std::string& field : pending.document.picture_fields) hashes.push_back(hash_field(field));
-  return pending.document.changes_any_of(hashes, stored);
+  const bool has_hashes = without_fields(stored.members, hashes).removed.size() == hashes.size();
+  if (options_.writes_hashes && has_hashes) return pending.document.changes_any_of(hashes, stored);
+  return pending.document.changes_pictures(stored, /*needs_pictures=*/true);
 }
 
 /// An answer was lost, and the document is there. What another writer made of it meanwhile is no such document: it may
@@ -330,7 +334,7 @@ void Loader::drop_old_vectors(const Pending& pending, StoredDocument& stored) {
     pruned.removed.erase(brought);
   if (pruned.removed.empty() || pending.is_held) return;  // nothing is lost, or it is in the report
   found_.add(Note{Note::Kind::old_vector, pending.document.name,
-                  "its picture may have changed, and this load's pipeline does not write what the earlier one left: " +
+                  "its picture may have changed; removed, because this load's pipeline does not write them: " +
                       listed(pruned.removed) + "; load it with the pipeline that does"});
 }
 

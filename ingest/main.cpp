@@ -374,8 +374,14 @@ std::string counted(std::size_t number, const std::string& one) {
 std::string trouble_with_index(Cluster& cluster, const Cluster::IndexState& begun, const std::string& name) {
   const auto now = cluster.index_state(name);
   if (!now.ok() || std::find(now->ids.begin(), now->ids.end(), begun.id) != now->ids.end()) return {};
-  return "index " + name + " was deleted during the load" + (now->exists ? " and another one has its name now" : "") +
-         ": documents are missing, and the mapping may be another; create the index again "
+  if (now->exists) {
+    return "the name " + name +
+           " no longer leads to the index that the load began with: that was deleted and another one created, or an "
+           "alias was moved; documents may be missing, and the mapping may be another: look at the index, and load "
+           "again";
+  }
+  return "index " + name +
+         " was deleted during the load: documents are missing; create the index again "
          "(scripts/register_endpoints.sh) and load again";
 }
 
@@ -460,7 +466,8 @@ void decide_vectors(Cluster& cluster, const Cluster::IndexState& index, const Re
       return inference.output == field &&
              std::find(pictures.begin(), pictures.end(), inference.input) != pictures.end();
     });
-    if (is_of_picture) load.expected_vectors.push_back(field);
+    // What the index does not give back cannot be missed.
+    if (is_of_picture && !leaves_out_of_source(*mapping)) load.expected_vectors.push_back(field);
     old.insert(field);
   }
   if (load.inferred_fields.empty()) old.insert(k_usual_fields.begin(), k_usual_fields.end());

@@ -115,7 +115,9 @@ Status Report::open() {
                  "the report " + file_.string() + " cannot be written: " + why + "; give another file with --report"};
   };
   const std::lock_guard lock(mutex_);
-  while (lock_ < 0) {
+  constexpr int k_attempts = 100;  // file systems may give a file another number each time
+  for (int attempt = 0; lock_ < 0; ++attempt) {
+    if (attempt == k_attempts) return refused("it is removed or replaced all the time");
     std::error_code error;
     const bool is_there = std::filesystem::exists(file_, error);
     // Not blocking: a named pipe without a reader must not hold the load.
@@ -127,9 +129,9 @@ Status Report::open() {
     if (!S_ISREG(opened.st_mode)) break;  // /dev/null, a terminal: for many at once
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
       ::close(std::exchange(lock_, -1));
-      return refused("another load writes it");
+      return refused("another load is writing it");
     }
-    is_created_ = !is_there;
+    is_created_ = !is_there || opened.st_size == 0;  // an empty one was left by a load that was killed
     // Another load may have removed the file between these calls.
     if (::stat(file_.c_str(), &there) != 0 || there.st_ino != opened.st_ino) ::close(std::exchange(lock_, -1));
   }

@@ -600,7 +600,7 @@ def test_a_final_pipeline_embeds_and_its_vectors_are_made_again(registered, demo
     assert is_close(stored(registered, "a.jpg")["image_embedding"], vector_of(registered, demo_pictures[5]))
 
 
-def test_an_index_that_is_deleted_during_the_load_is_told(registered, tmp_path, demo_pictures):
+def test_an_index_that_is_deleted_during_the_load_is_reported(registered, tmp_path, demo_pictures):
     command = [BIN / "sightline-ingest", demo_pictures[0].parent, "--index", "clip-images", "--env-file", "/dev/null", "--quiet",
                "--bulk-documents", "4", "--attempts", "1", "--report", tmp_path / "failures.csv"]
     loader = subprocess.Popen([str(part) for part in command], env=registered.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -608,7 +608,9 @@ def test_an_index_that_is_deleted_during_the_load_is_told(registered, tmp_path, 
         assert loader.poll() is None, loader.stderr.read()
     assert registered.es("DELETE", "/clip-images")[0] == 200
     err = loader.communicate(timeout=300)[1]
-    assert loader.returncode == 1 and "index clip-images was deleted during the load" in err, err
+    # Whether the next write has created another one depends on the store.
+    told = "index clip-images was deleted during the load" in err or "the name clip-images no longer leads to the index" in err
+    assert loader.returncode == 1 and told, err
 
 
 def test_a_load_that_cannot_be_meant_is_refused_before_it_begins(registered, demo_pictures, tmp_path):

@@ -458,6 +458,11 @@ TEST_CASE("a store that reads as the front does tells itself what is wrong in a 
   }
   const std::string out_of_range = R"({"n":1e999,"docs":[{"_index":".sightline","_id":"endpoint:clip"}]})";
   CHECK(bench.post("/_mget", out_of_range).status == 403);
+  CHECK(bench
+            .post("/_mget",
+                  "{\"docs\":[\n{\"_index\":\".sightline\",\"_id\":\"endpoint:clip\"},\n{\"_index\":\"x\",\"_id\":"
+                  "1e999}\n]}\n")
+            .status == 403);
 }
 
 TEST_CASE("queries that take something from the index of definitions are refused, and words are not") {

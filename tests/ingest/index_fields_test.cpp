@@ -91,6 +91,14 @@ TEST_CASE("demo models are named from the mapping's _meta") {
       "d":{"model":"cohere"},"e":{"model":"large","demo":false}}}})") == std::vector<std::string>{"clip", "jina-clip"});
 }
 
+TEST_CASE("a mapping says whether documents come back whole") {
+  CHECK(leaves_out_of_source(R"({"_source":{"excludes":["image_embedding"]}})"));
+  CHECK(leaves_out_of_source(R"({"_source":{"includes":["a"]}})"));
+  CHECK(leaves_out_of_source(R"({"_source":{"enabled":false}})"));
+  CHECK_FALSE(leaves_out_of_source(R"({"_source":{},"properties":{}})"));
+  CHECK_FALSE(leaves_out_of_source("{}"));
+}
+
 TEST_CASE("the fields for vectors are found at every depth") {
   CHECK(vector_fields(R"({"properties":{"v":{"type":"dense_vector"},"t":{"type":"text"},
       "o":{"properties":{"w":{"type":"dense_vector"}}},"a":{"type":"nested","properties":{"x":{"type":"dense_vector"}}}}})") ==

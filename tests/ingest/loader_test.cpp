@@ -669,6 +669,20 @@ TEST_CASE("vectors of other models are kept with the same picture, and not with 
   }
 }
 
+TEST_CASE("vectors of other models are kept with the same picture when hashes are first written beside it") {
+  Fixture fixture;
+  fixture.plan_options.id = PlanOptions::Id::path;
+  fixture.folder.write("a.jpg", "first");
+  embed(fixture, "jina_embedding");
+  fixture.load();
+  embed(fixture);
+  fixture.options.old_vectors = {"jina_embedding"};
+  fixture.options.writes_hashes = true;
+  fixture.load();
+  CHECK(fixture.elasticsearch.stored["a.jpg"].find("jina_embedding") != std::string::npos);
+  CHECK(fixture.sink.notes.empty());
+}
+
 TEST_CASE("with resume a document without its vector is sent, and one without a picture for it is not") {
   Fixture fixture;
   fixture.write(3);

@@ -138,6 +138,8 @@ bool unreadable_names_definitions(std::string_view text, BodyReader reader) {
 /// Bodies that name indices: one JSON object, or one per line.
 bool body_names_definitions(std::string_view body, bool with_hidden, BodyReader reader) {
   if (const auto whole = rest::parse_json(body)) return names_definitions(*whole, false, with_hidden);
+  // One object whose numbers are out of range, on several lines: none of these can be read alone.
+  if (rest::JsonTape::parse(body)) return may_name_definitions(body);
   while (!body.empty()) {
     const auto line = body.substr(0, body.find('\n'));
     body.remove_prefix(std::min(body.size(), line.size() + 1));

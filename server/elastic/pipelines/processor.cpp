@@ -202,7 +202,7 @@ void keep_only(IngestDocument& document, Value& object, const KeptPaths& kept, c
     }
     ++stays;
   }
-  object.EraseMember(stays, object.MemberEnd());
+  if (stays != object.MemberEnd()) object.EraseMember(stays, object.MemberEnd());
 }
 
 /// The same for the paths that templates make of the document.
