@@ -228,9 +228,12 @@ struct AliasChanges {
     IndexPtr first;
     const std::size_t before = changes.size();
     for (const std::string& expression : action.expressions) {
+      const auto parts = split_expression(expression);
       for (const IndexPtr& index : store.find_all(expression, {})) {
-        if (index->has_alias(expression))
-          refuse(illegal_argument("[" + expression + "] matches an alias, name its indices instead"));
+        for (const std::string& part : parts) {
+          if (index->has_alias(part))
+            refuse(illegal_argument("[" + part + "] matches an alias, name its indices instead"));
+        }
         if (!first) first = index;
         for (const std::string& name : alias ? action.aliases : matching(*index, action.aliases))
           add(index, name, alias);

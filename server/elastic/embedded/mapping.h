@@ -59,14 +59,14 @@ struct VectorIndexOptions {
 struct Field {
   std::string path;  ///< dotted, of a multi-field with its parent: "image_name.keyword"
   FieldType type = FieldType::object;
-  bool indexed = true;                       ///< `index`: searchable
-  bool doc_values = true;                    ///< can be sorted and aggregated; false for text and binary
-  std::optional<std::int64_t> ignore_above;  ///< keyword: longer strings (in UTF-16 units) are not indexed
-  std::string format = {};                   ///< date; empty: strict_date_optional_time||epoch_millis
+  bool indexed = true;                            ///< `index`: searchable
+  bool doc_values = true;                         ///< can be sorted and aggregated; false for text and binary
+  std::optional<std::int64_t> ignore_above = {};  ///< keyword: longer strings (in UTF-16 units) are not indexed
+  std::string format = {};                        ///< date; empty: strict_date_optional_time||epoch_millis
   // dense_vector
   int dims = 0;  ///< 0: unknown until the first document
   VectorSimilarity similarity = VectorSimilarity::cosine;
-  std::optional<VectorIndexOptions> index_options;  ///< absent if not indexed or dims unknown
+  std::optional<VectorIndexOptions> index_options = {};  ///< absent if not indexed or dims unknown
   bool multi_field = false;  ///< under `fields` of another field: its values are not in _source under its path
   std::vector<std::shared_ptr<const Field>> fields = {};        ///< multi-fields, by name
   std::vector<std::pair<std::string, std::string>> shown = {};  ///< name and JSON of parameters that GET shows as given

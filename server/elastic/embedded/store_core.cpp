@@ -337,25 +337,26 @@ void StoreCore::check_new_aliases(const Aliases& aliases, const std::string& ind
   }
 }
 
-/// `changed`: the new aliases of some indices, by the names of these.
-void StoreCore::check_write_indices(const std::map<std::string, Aliases>& changed) const {
-  const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
-  for (const auto& [name, aliases] : changed) {
+/// `changed`: the new aliases of some indices, by the names of these. Only `added` is checked: stores of earlier versions
+/// may have others with several write indices.
+void StoreCore::check_write_indices(const std::map<std::string, Aliases>& changed, const Aliases& added) const {
+  std::map<std::string, std::string> writers;
+  const auto look_at = [&](const std::string& index, const Aliases& aliases) {
     for (const auto& [alias, properties] : aliases) {
-      if (!properties.is_write_index.value_or(false)) continue;
-      const auto writes_too = [&, &name = name, &alias = alias](const std::string& other, const Aliases& theirs) {
-        const auto twin = theirs.find(alias);
-        if (other == name || twin == theirs.end() || !twin->second.is_write_index.value_or(false)) return;
-        refuse({500, "illegal_state_exception",
-                "alias [" + alias + "] has more than one write index [" + std::min(name, other) + "," +
-                    std::max(name, other) + "]"});
-      };
-      for (const auto& [other, theirs] : changed) writes_too(other, theirs);
-      for (const auto& [other, index] : indices_) {
-        check_cancelled();
-        if (!changed.contains(other) && index->has_alias(alias)) writes_too(other, index->aliases());
-      }
+      if (!properties.is_write_index.value_or(false) || !added.contains(alias)) continue;
+      const auto [writer, is_first] = writers.emplace(alias, index);
+      if (is_first) continue;
+      refuse({500, "illegal_state_exception",
+              "alias [" + alias + "] has more than one write index [" + std::min(writer->second, index) + "," +
+                  std::max(writer->second, index) + "]"});
     }
+  };
+  if (added.empty()) return;
+  for (const auto& [name, aliases] : changed) look_at(name, aliases);
+  const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
+  for (const auto& [name, index] : indices_) {
+    check_cancelled();
+    if (!changed.contains(name)) look_at(name, index->aliases());
   }
 }
 
@@ -406,7 +407,7 @@ IndexPtr StoreCore::create_index_locked(const std::string& name, IndexCreation c
     check_new_aliases(creation.aliases, name);
     check_shards(shards_of(creation.settings));
   }
-  check_write_indices({{name, creation.aliases}});
+  check_write_indices({{name, creation.aliases}}, creation.aliases);
   creation.mapping.check(mapping_limits_of(creation.settings));
   check_definition(creation.settings, creation.mapping, creation.aliases);
   StoredIndex::Definition definition;
@@ -502,12 +503,14 @@ void StoreCore::change_aliases(const std::vector<AliasChange>& changes) {
   const std::lock_guard<FairMutex> write_lock(write_mutex_);
   std::map<IndexPtr, Aliases> updated;
   std::map<std::string, Aliases> by_name;
+  Aliases written;
   for (const AliasChange& change : changes) {
     Aliases& aliases = updated.try_emplace(change.index, change.index->aliases()).first->second;
     if (change.alias) {
       const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
       check_new_aliases({{change.name, *change.alias}}, "");
       aliases[change.name] = *change.alias;
+      if (change.alias->is_write_index.value_or(false)) written.emplace(change.name, *change.alias);
     } else if (aliases.erase(change.name) == 0 && !change.index->has_alias(change.name)) {
       ElasticError error{404, "aliases_not_found_exception", "aliases [" + change.name + "] missing"};
       error.details = {{"resource.type", "aliases"}, {"resource.id", change.name}};
@@ -518,7 +521,7 @@ void StoreCore::change_aliases(const std::vector<AliasChange>& changes) {
     check_definition(index->settings(), *index->mapping(), aliases);
     by_name.emplace(index->name(), aliases);
   }
-  check_write_indices(by_name);
+  check_write_indices(by_name, written);
   in_transaction([&] {
     for (const auto& [index, aliases] : updated) save(*index, "aliases", aliases_json(aliases));
   });
@@ -528,8 +531,8 @@ void StoreCore::change_aliases(const std::vector<AliasChange>& changes) {
 std::vector<IndexPtr> StoreCore::find_all(std::string_view expression, const IndicesOptions& options) const {
   const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
   std::vector<IndexPtr> chosen;
-  std::unordered_set<const StoredIndex*> taken;  // the same
-  std::unordered_set<std::string_view> done;     // parts that would change nothing
+  std::unordered_set<const StoredIndex*> taken;         // the same
+  std::unordered_set<std::string_view> done, excluded;  // parts that would change nothing
   const auto take = [&](const IndexPtr& index) {
     if (taken.insert(index.get()).second) chosen.push_back(index);
   };
@@ -537,9 +540,9 @@ std::vector<IndexPtr> StoreCore::find_all(std::string_view expression, const Ind
   const auto parts = split_expression(expression);
   accepted(rest::check_pattern_count("index", parts.size(), limits_.max_patterns));
   for (const std::string& part : parts) {
-    if (!done.insert(part).second) continue;
     const bool excludes = wildcard_seen && part.starts_with('-');
-    if (excludes) done.clear();
+    if (!(excludes ? excluded : done).insert(part).second) continue;
+    (excludes ? done : excluded).clear();
     const std::string name = excludes ? part.substr(1) : part;
     bool any = excludes;
     if (excludes || is_wildcard(name)) {

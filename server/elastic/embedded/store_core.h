@@ -133,7 +133,7 @@ class StoreCore {
   std::vector<IndexPtr> find_named(const std::string& name) const;
   void check_new_aliases(const Aliases& aliases, const std::string& index) const;
   /// Refuses an alias for which two indices are the write index.
-  void check_write_indices(const std::map<std::string, Aliases>& changed) const;
+  void check_write_indices(const std::map<std::string, Aliases>& changed, const Aliases& added) const;
   /// Refuses a definition beyond the limits for one index: number of aliases, size of the whole definition.
   void check_definition(const IndexSettings& settings, const Mapping& mapping, const Aliases& aliases) const;
   /// Refuses `more` shards if all indices together would exceed the limit.

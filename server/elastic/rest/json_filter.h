@@ -17,7 +17,8 @@ bool wildcard_match(std::string_view pattern, std::string_view text);
 constexpr std::string_view k_pattern_blanks = " \t\r\n";
 
 /// Which fields of a `_source` to show. Patterns are dotted paths, `*` stands for any text, dots included; a
-/// path takes all below it, also within keys that have dots. Objects and arrays that lose all they hold go too. No includes: everything. Excludes win.
+/// path takes all below it, also within keys that have dots. Objects and arrays that
+/// become empty are removed. No includes: everything. Excludes win.
 struct SourceFilter {
   bool enabled = true;  ///< false: no `_source` at all
   std::vector<std::string> includes = {};

@@ -163,6 +163,7 @@ TEST_CASE("aliases are removed by names and patterns, from indices that are name
   CHECK(store.get("/one/_alias").at("/one/aliases") == R"({"w":{}})");
   CHECK(change(R"({"remove":{"index":"one","alias":"z*"}})").reason() == "aliases [z*] missing");
   CHECK(change(R"({"add":{"index":"w","alias":"x"}})").reason() == "[w] matches an alias, name its indices instead");
+  CHECK(store.put("/two,w/_alias/x").reason() == "[w] matches an alias, name its indices instead");
   CHECK(change(R"({"add":{"index":"one","indices":["two"],"alias":"x"}})").reason() ==
         "Only one of [index] and [indices] is supported");
   CHECK(change(R"({"add":{"index":"one","alias":"x","aliases":["y"]}})").reason() ==
@@ -221,6 +222,8 @@ TEST_CASE("repeated parts of an index expression change nothing, and exclusions 
   CHECK(found("a*,-a1,a*") == "a1a2");
   CHECK(found("a*,-a*,a1,b1,-a*,b*,-a1") == "b1");
   CHECK(found("*,-*,a2") == "a2");
+  CHECK(store.get("/-a1,a*,-a1/_count?ignore_unavailable=true").at("/_shards/total") ==
+        "1");  // only the second excludes
 }
 
 TEST_CASE("a document that is read while its index is deleted is there or not found") {

@@ -1,5 +1,3 @@
-#include "server/elastic/embedded/search/nearest.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -7,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "server/elastic/embedded/search/vector_graph.h"
 #include "server/elastic/embedded/search/vector_math.h"
 
 using namespace sightline::elastic;

@@ -108,6 +108,21 @@ TEST_CASE_FIXTURE(Listings, "documents without the field sort last, or where mis
   CHECK(search(R"({"sort":[{"u":{"unmapped_type":"nope"}}]})").status == 400);
 }
 
+TEST_CASE_FIXTURE(Listings, "search_after goes on over indices that lack the field") {
+  put("/has", R"({"mappings":{"properties":{"k":{"type":"keyword"},"d":{"type":"date"}}}})");
+  put("/lacks/_doc/2", R"({"n":1})");
+  put("/has/_doc/1", R"({"k":"c","d":"2021-02-01"})");
+  const auto ids = [&](const char* field, const char* type, const char* after) {
+    return search(std::string(R"({"sort":[{")") + field + R"(":{"unmapped_type":")" + type +
+                      R"("}}],"search_after":[)" + after + "]}",
+                  "has,lacks")
+        .ids();
+  };
+  CHECK(ids("k", "keyword", R"("b")") == Ids{"1", "2"});
+  CHECK(ids("k", "keyword", R"("c")") == Ids{"2"});
+  CHECK(ids("d", "date", R"("2021-01-01")") == Ids{"1", "2"});
+}
+
 TEST_CASE_FIXTURE(Listings, "pages, totals and the least score") {
   CHECK(search(R"({"from":2,"size":2})").ids() == Ids{"3", "4"});
   CHECK(search(R"({"from":100})").ids().empty());

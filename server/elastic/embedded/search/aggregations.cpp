@@ -163,16 +163,18 @@ struct Room {
   refuse({400, "too_many_buckets_exception",
           "an answer may have [" + std::to_string(limits.max_buckets) + "] buckets, chosen from [" +
               std::to_string(limits.max_buckets * k_collected_per_bucket) +
-              "]; ask for fewer, or raise --elasticsearch-max-buckets"});
+              "]; request fewer, or raise --elasticsearch-max-buckets"});
 }
 
 std::map<Value, Bucket> buckets_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards,
                                    Room& room, const Limits& limits) {
   std::map<Value, Bucket> buckets;
+  const bool decimals = any_decimals(aggregation, shards);
   for (const AggregatedShard& one : shards) {
+    check_cancelled();
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
     if (!field) continue;
-    const bool widened = is_whole_number(field->type) && any_decimals(aggregation, shards);
+    const bool widened = decimals && is_whole_number(field->type);
     std::set<Value> keys;  // each value counts once per document
     each_hit(one, *field, [&](const std::vector<Value>& values) {
       keys.clear();

@@ -120,7 +120,9 @@ class KeySource {
 SortValue after_value(const ShardView& shard, const SortKey& key, const std::optional<Literal>& value) {
   if (!value) return {};
   const bool decimal_key = key.kind == SortKey::Kind::score;
-  const FieldPtr field = key.kind == SortKey::Kind::field ? shard.mapping->find(key.field) : nullptr;
+  FieldPtr field = key.kind == SortKey::Kind::field ? shard.mapping->find(key.field) : nullptr;
+  if (!field && key.unmapped_type)
+    field = std::make_shared<Field>(Field{.path = key.field, .type = *key.unmapped_type});
   if (field && field->type == FieldType::keyword) return std::string_view(value->text);
   if (field && field->type == FieldType::date && value->kind == Literal::Kind::string) {
     return date_value(*field, *value, false);

@@ -1,9 +1,8 @@
-#include "server/elastic/embedded/search/nearest.h"
-
 #include <algorithm>
 
 #include "base/cancellation.h"
 #include "server/elastic/embedded/search/scored_docs.h"
+#include "server/elastic/embedded/search/vector_graph.h"
 #include "server/elastic/embedded/search/vector_math.h"
 
 namespace sightline::elastic {

@@ -1,7 +1,7 @@
 #include "server/elastic/embedded/search/query_runner.h"
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/search/nearest.h"
+#include "server/elastic/embedded/search/vector_graph.h"
 #include "server/elastic/embedded/search/vector_math.h"
 #include "server/elastic/rest/json_view.h"
 

@@ -264,10 +264,9 @@ class Search {
     }
     each_shard("query", [&](std::size_t i) {
       auto best = best_hits(shards_[i], i, matches_[i], body_, count);
-      const auto before = static_cast<std::ptrdiff_t>(hits_.size());
       hits_.insert(hits_.end(), std::make_move_iterator(best.begin()), std::make_move_iterator(best.end()));
-      std::inplace_merge(hits_.begin(), hits_.begin() + before, hits_.end(),
-                         [&](const Hit& a, const Hit& b) { return comes_before(body_.sort, a, b); });
+      if (hits_.size() <= count && i + 1 < shards_.size()) return;
+      std::sort(hits_.begin(), hits_.end(), [&](const Hit& a, const Hit& b) { return comes_before(body_.sort, a, b); });
       if (hits_.size() > count) hits_.resize(count);
     });
   }

@@ -81,7 +81,7 @@ DocSet QueryRunner::with_terms(const Field& field, Wanted&& wanted) const {
 
 ScoredDocs QueryRunner::match_text(const Field& field, const MatchQuery& query, float boost, bool scoring) const {
   need_index(field);
-  std::map<std::string, int> counts;  // of each word; as in Lucene, one that comes again boosts the first
+  std::map<std::string, int> counts;  // of each word; as in Lucene, a repeated word adds to the weight of the first
   each_token(query.text.text, [&](std::string&& token) {
     shard_.count_clauses(1);
     ++counts[std::move(token)];
@@ -110,6 +110,9 @@ ScoredDocs QueryRunner::run(const MatchQuery& query, float boost, bool scoring) 
 
 ScoredDocs QueryRunner::without_field(std::string_view name, const std::vector<Literal>& values, float boost) const {
   const auto is_named = [&](const Literal& value) {
+    check_cancelled();
+    if (value.text.find('*') == std::string::npos)
+      return value.text == shard_.index->name() || shard_.index->has_alias(value.text);
     const auto fits = [&](std::string_view known) { return rest::wildcard_match(value.text, known); };
     return fits(shard_.index->name()) || shard_.index->any_alias(fits);
   };
