@@ -52,7 +52,8 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   write.source = item.source_line;
   if (item.if_seq_no) write.if_seq_no = sequence_number("if_seq_no", *item.if_seq_no);
   if (item.if_primary_term) write.if_primary_term = sequence_number("if_primary_term", *item.if_primary_term);
-  write.retries = item.retry_on_conflict && sequence_number("retry_on_conflict", *item.retry_on_conflict) > 0;
+  write.retries = write.action == update && item.retry_on_conflict &&
+                  sequence_number("retry_on_conflict", *item.retry_on_conflict) > 0;
   check_sequence_numbers(write);
   write.wants_source = item.source ? shows_source("_source", *item.source) : parameters.wants_source;
   if (write.action == remove || write.action == update) {

@@ -18,8 +18,8 @@ using Kind = JsonToken::Kind;
 bool any_match(const std::vector<std::string>& patterns, std::string_view path, std::string_view key) {
   const bool dotted = key.find('.') != std::string_view::npos;
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& written) {
-    const std::string pattern(trimmed(written, k_pattern_blanks));
-    return wildcard_match(pattern, path) || (dotted && wildcard_match(pattern + ".*", path));
+    const std::string_view pattern = trimmed(written, k_pattern_blanks);
+    return wildcard_match(pattern, path) || (dotted && wildcard_match(std::string(pattern) + ".*", path));
   });
 }
 
