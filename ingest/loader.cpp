@@ -308,10 +308,12 @@ bool Loader::lacks_vectors(const Pending& pending, StoredDocument& stored) const
 
 bool Loader::has_other_pictures(const Pending& pending, const StoredDocument& stored) const {
   if (!stored.found || pending.has_hash_id) return false;
-  std::vector<std::string> hashes;
-  for (const std::string& field : pending.document.picture_fields) hashes.push_back(hash_field(field));
-  const bool has_hashes = without_fields(stored.members, hashes).removed.size() == hashes.size();
-  if (options_.writes_hashes && has_hashes) return pending.document.changes_any_of(hashes, stored);
+  if (options_.writes_hashes) {
+    std::vector<std::string> hashes;
+    for (const std::string& field : pending.document.picture_fields) hashes.push_back(hash_field(field));
+    const bool has_hashes = without_fields(stored.members, hashes).removed.size() == hashes.size();
+    if (has_hashes) return pending.document.changes_any_of(hashes, stored);
+  }
   return pending.document.changes_pictures(stored, /*needs_pictures=*/true);
 }
 

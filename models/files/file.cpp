@@ -24,6 +24,11 @@ bool is_there(const std::filesystem::path& file) {
   return std::filesystem::exists(file, error);
 }
 
+bool is_plain_name(std::string_view name) {
+  return name.size() <= 255 && !name.starts_with('.') &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+}
+
 File::~File() {
   ::close(descriptor_);
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/result.h"
@@ -14,6 +15,10 @@ namespace sightline::models {
 
 /// False also if the folder cannot be searched.
 bool is_there(const std::filesystem::path& file);
+
+/// True if `name`, which comes from outside, names something directly in a folder: no separators, no "..", not hidden.
+/// An empty name is one, too.
+bool is_plain_name(std::string_view name);
 
 /// A regular file that is open for reading.
 ///

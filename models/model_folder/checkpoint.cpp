@@ -76,9 +76,8 @@ Error no_weights(const std::filesystem::path& folder) {
 }
 
 /// A shard must be a file beside the index, because the index comes from outside.
-bool is_plain_file_name(std::string_view name) {
-  return name.ends_with(".safetensors") && name.size() <= 255 && !name.starts_with('.') &&
-         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+bool is_shard_name(std::string_view name) {
+  return name.ends_with(".safetensors") && is_plain_name(name);
 }
 
 /// tensor name -> shard name
@@ -93,7 +92,7 @@ Result<std::map<std::string, std::string>> read_index(const std::filesystem::pat
     std::string tensor(member.name.GetString(), member.name.GetStringLength());
     if (!member.value.IsString()) return bad("weight_map of tensor \"" + tensor + "\" is not a file name");
     std::string shard(member.value.GetString(), member.value.GetStringLength());
-    if (!is_plain_file_name(shard)) {
+    if (!is_shard_name(shard)) {
       return bad("weight_map of tensor \"" + tensor + "\" is \"" + shard +
                  "\"; a shard must be the plain name of a .safetensors file beside the index");
     }

@@ -5,10 +5,10 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "models/files/file.h"
 #include "models/model_folder/name_list.h"
 
 namespace sightline::models {
@@ -255,9 +255,8 @@ Checkpoint without_start(Checkpoint checkpoint) {
 }
 
 Error no_weights(const std::filesystem::path& folder) {
-  std::error_code error;
   for (const char* name : {"open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth", "pytorch_model.bin"}) {
-    if (!std::filesystem::exists(folder / name, error)) continue;
+    if (!is_there(folder / name)) continue;
     return {ErrorCode::unsupported,
             folder.string() + " has its weights only as " + name +
                 ", a pickle, which can run code when loaded and so is refused; convert it once: python3 -c \"import "
@@ -272,9 +271,8 @@ Error no_weights(const std::filesystem::path& folder) {
 }  // namespace
 
 Result<Checkpoint> open_clip_weights(const std::filesystem::path& folder) {
-  std::error_code error;
   for (const char* name : k_files) {
-    if (!std::filesystem::exists(folder / name, error)) continue;
+    if (!is_there(folder / name)) continue;
     Result<Checkpoint> weights = Checkpoint::open_file(folder, name);
     if (!weights) return weights.error();
     weights->set_config_file(k_open_clip_config_file);

@@ -1,9 +1,9 @@
 #include "models/model_folder/preprocessor_config.h"
 
 #include <cstdio>
-#include <system_error>
 #include <utility>
 
+#include "models/files/file.h"
 #include "models/files/json_file.h"
 
 namespace sightline::models {
@@ -224,8 +224,7 @@ std::string extent_text(std::uint32_t width, std::uint32_t height) {
 Result<PreprocessConfig> read_preprocessor_config(const std::filesystem::path& folder, std::uint32_t image_size) {
   const std::filesystem::path file = folder / "preprocessor_config.json";
   const std::filesystem::path combined = folder / "processor_config.json";
-  std::error_code error;
-  if (!std::filesystem::exists(file, error) && std::filesystem::exists(combined, error)) {
+  if (!is_there(file) && is_there(combined)) {
     const Result<JsonFile> json = JsonFile::read(combined);
     if (!json) return json.error();
     const rapidjson::Value* object = given_member(json->root(), "image_processor");

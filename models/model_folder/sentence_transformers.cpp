@@ -46,12 +46,6 @@ std::optional<ModuleKind> module_kind(std::string_view type) {
   return std::nullopt;
 }
 
-/// A module's folder must be directly in the model's folder, because modules.json comes from outside.
-bool is_plain_folder_name(std::string_view name) {
-  return name.size() <= 255 && !name.starts_with('.') &&
-         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
-}
-
 Error incomplete(const std::filesystem::path& folder, const std::string& file) {
   return {ErrorCode::not_found, (folder / file).string() + " is missing, but " + k_modules_file +
                                     " names its folder: the download was not finished. Download the whole repository "
@@ -72,7 +66,7 @@ Result<Module> read_module(const JsonFile& json, rapidjson::SizeType index) {
     module.kind = *kind;
   }
   const bool has_files = module.kind == ModuleKind::pooling || module.kind == ModuleKind::dense;
-  if (!is_plain_folder_name(module.path) || (has_files && module.path.empty())) {
+  if (!is_plain_name(module.path) || (has_files && module.path.empty())) {
     reader.refuse("path", ErrorCode::corrupt_data, "is \"" + module.path + "\", not a folder beside modules.json");
   }
   if (!reader.status()) return reader.status().error();

@@ -8,7 +8,8 @@ namespace sightline::models {
 namespace {
 
 /// Combining marks that Unicode 16.0 and 17.0 added, for ICU with older tables (Debian 12's are of 15.0). Those above
-/// U+FFFF are missing: their clusters have at least 6 bytes.
+/// U+FFFF are missing, so a cluster ends before them there: one of up to 5 bytes may then be mapped as a whole, which the
+/// reference maps by code points, because it is longer there.
 bool is_new_mark(UChar32 c) {
   return c == 0x897 || (c >= 0x1ACF && c <= 0x1ADD) || (c >= 0x1AE0 && c <= 0x1AEB);
 }

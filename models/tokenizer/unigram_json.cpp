@@ -65,6 +65,14 @@ bool is_metaspace(const Value& step) {
          (scheme.empty() ? bool_member(step, "add_prefix_space", true) : scheme == "always" || scheme == "first");
 }
 
+/// The step behind a split at whitespace; null if the pre-tokenizer is anything but two such steps.
+const Value* step_after_split(const Value& pre_tokenizer) {
+  const Value* steps = given_member(pre_tokenizer, "pretokenizers");
+  const bool is_split = type_of(&pre_tokenizer) == "\"Sequence\"" && steps != nullptr && steps->IsArray() &&
+                        steps->Size() == 2 && type_of(&(*steps)[0]) == "\"WhitespaceSplit\"";
+  return is_split ? &(*steps)[1] : nullptr;
+}
+
 /// Metaspace, perhaps after a split at whitespace, which then changes nothing.
 Status check_pre_tokenizer(const Value& root) {
   const Value* pre_tokenizer = given_member(root, "pre_tokenizer");
@@ -74,11 +82,9 @@ Status check_pre_tokenizer(const Value& root) {
   };
   if (pre_tokenizer == nullptr) return wrong();
   if (is_metaspace(*pre_tokenizer)) return {};
-  const Value* steps = given_member(*pre_tokenizer, "pretokenizers");
-  const bool is_split = type_of(pre_tokenizer) == "\"Sequence\"" && steps != nullptr && steps->IsArray() &&
-                        steps->Size() == 2 && type_of(&(*steps)[0]) == "\"WhitespaceSplit\"" &&
-                        is_metaspace((*steps)[1]) && text_member((*steps)[1], "prepend_scheme") != "first";
-  return is_split ? Status() : Status(wrong());
+  const Value* step = step_after_split(*pre_tokenizer);
+  const bool good = step != nullptr && is_metaspace(*step) && text_member(*step, "prepend_scheme") != "first";
+  return good ? Status() : Status(wrong());
 }
 
 /// [text, score]
@@ -173,10 +179,8 @@ bool marks_words(const Value& step) {
 Status read_xlm_roberta_pre_tokenizer(const Value& root, XlmRobertaFiles& files) {
   const Value* pre_tokenizer = given_member(root, "pre_tokenizer");
   if (pre_tokenizer != nullptr && marks_words(*pre_tokenizer)) return {};
-  const Value* steps = pre_tokenizer == nullptr ? nullptr : given_member(*pre_tokenizer, "pretokenizers");
-  files.splits_at_whitespace = type_of(pre_tokenizer) == "\"Sequence\"" && steps != nullptr && steps->IsArray() &&
-                               steps->Size() == 2 && type_of(&(*steps)[0]) == "\"WhitespaceSplit\"" &&
-                               marks_words((*steps)[1]);
+  const Value* step = pre_tokenizer == nullptr ? nullptr : step_after_split(*pre_tokenizer);
+  files.splits_at_whitespace = step != nullptr && marks_words(*step);
   if (files.splits_at_whitespace) return {};
   return unsupported_tokenizer("pre_tokenizer is " + type_of(pre_tokenizer) +
                                ", not a Metaspace with a mark before every word, alone or after a WhitespaceSplit");

@@ -94,22 +94,13 @@ class BertTextTower final : public TextTower {
     x.add_(positions_.index_select(0, batch.places));
     if (token_types_.defined()) x.add_(token_types_.select(0, 0));
     x = norm_(x);
-    x = config_.pooling == BertTextConfig::Pooling::mean ? means(x, batch.sequences, steps)
-                                                         : first_tokens(x, batch.sequences, steps);
+    x = config_.pooling == BertTextConfig::Pooling::mean
+            ? token_means(transformer_.run(x, batch.sequences, {}, steps), batch.sequences)
+            : first_tokens(x, batch.sequences, steps);
     return head_.defined() ? head_(x, compute_) : x;
   }
 
  private:
-  /// [sequences, width], in float32, as required for a sum of many rows.
-  at::Tensor means(const at::Tensor& x, std::span<const Sequence> sequences, const Steps& steps) const {
-    const at::Tensor tokens = transformer_.run(x, sequences, {}, steps);
-    std::vector<at::Tensor> rows;
-    for (const Sequence& text : sequences) {
-      rows.push_back(tokens.narrow(0, text.begin, text.length).mean(0, false, at::kFloat));
-    }
-    return at::stack(rows);
-  }
-
   at::Tensor first_tokens(const at::Tensor& x, std::span<const Sequence> sequences, const Steps& steps) const {
     std::vector<std::int64_t> pooled;
     for (const Sequence& text : sequences) pooled.push_back(text.begin);

@@ -138,24 +138,10 @@ class JinaTextTower final : public TextTower {
                         .masked_fill_(padding, -std::numeric_limits<float>::infinity());
     }
     x = parts_.transformer.run(x, batch.sequences, bias, steps);
-    return means(x, batch.sequences, has_padding ? padding : at::Tensor());
+    return token_means(x, batch.sequences, has_padding ? padding : at::Tensor());
   }
 
  private:
-  /// [sequences, width], in float32, as required for a sum of many rows.
-  static at::Tensor means(const at::Tensor& x, std::span<const Sequence> sequences, const at::Tensor& padding) {
-    std::vector<at::Tensor> rows;
-    for (const Sequence& text : sequences) {
-      at::Tensor tokens = x.narrow(0, text.begin, text.length);
-      if (padding.defined()) {
-        const at::Tensor kept = padding.narrow(0, text.begin, text.length).logical_not().nonzero().squeeze(1);
-        tokens = tokens.index_select(0, kept);
-      }
-      rows.push_back(tokens.mean(0, false, at::kFloat));
-    }
-    return at::stack(rows);
-  }
-
   Parts parts_;
   Compute compute_;
 };

@@ -15,4 +15,17 @@ TokenBatch::TokenBatch(std::span<const Ids> texts, const Compute& compute) {
   places = at::tensor(all_places, at::kLong).to(compute.device);
 }
 
+at::Tensor token_means(const at::Tensor& x, std::span<const Sequence> sequences, const at::Tensor& padding) {
+  std::vector<at::Tensor> rows;
+  for (const Sequence& text : sequences) {
+    at::Tensor tokens = x.narrow(0, text.begin, text.length);
+    if (padding.defined()) {
+      const at::Tensor kept = padding.narrow(0, text.begin, text.length).logical_not().nonzero().squeeze(1);
+      tokens = tokens.index_select(0, kept);
+    }
+    rows.push_back(tokens.mean(0, false, at::kFloat));
+  }
+  return at::stack(rows);
+}
+
 }  // namespace sightline::models

@@ -17,4 +17,8 @@ struct TokenBatch {
   at::Tensor ids, places;           ///< [tokens]: each token's id, and its position in its text
 };
 
+/// The mean of each text's tokens in `x` [tokens, width]: [texts, width], in float32, as required for a sum of many rows.
+/// Tokens for which `padding` [tokens] is true do not count; undefined: all count.
+at::Tensor token_means(const at::Tensor& x, std::span<const Sequence> sequences, const at::Tensor& padding = {});
+
 }  // namespace sightline::models

@@ -104,7 +104,8 @@ TEST_CASE("one load at a time writes a report, and a report of nothing leaves no
     CHECK(first.open().ok());
     const Status refused = second.open();
     REQUIRE_FALSE(refused.ok());
-    CHECK(refused.error().message.find("another load is writing it; give another file with --report") != std::string::npos);
+    CHECK(refused.error().message.find("another load is writing it; give another file with --report") !=
+          std::string::npos);
   }
   CHECK_FALSE(std::filesystem::exists(file));
   folder.write("r.csv", "of an earlier load");

@@ -59,29 +59,13 @@ TEST_CASE("strings and picture files embed as the reference embeds them, in any 
     const ExpectedVectors expected = expected_vectors(model);
     const auto embedder = load(fixture(model));
     REQUIRE(embedder->warm_up().ok());
-    std::vector<Prepared> batch;
-    std::vector<std::vector<float>> units;
+    ExpectedBatch batch;
     REQUIRE(expected.images.size() >= 5);
     for (std::size_t i = 0; i < expected.texts.size(); ++i) {
-      auto text = embedder->prepare_text(expected.texts[i].text, Truncate::end);
-      REQUIRE(text.ok());
-      CHECK(text->ids == expected.texts[i].ids);
-      batch.emplace_back(*text);
-      units.push_back(expected.texts[i].unit);
-      if (i >= expected.images.size()) continue;
-      const std::string file = content_of(fixture("pictures") / expected.images[i].file);
-      auto image = embedder->prepare_image(file);
-      REQUIRE(image.ok());
-      batch.emplace_back(*image);
-      units.push_back(expected.images[i].unit);
+      CHECK(batch.add(*embedder, expected.texts[i]).ids == expected.texts[i].ids);
+      if (i < expected.images.size()) batch.add(*embedder, expected.images[i]);
     }
-    const auto results = embedder->embed(batch);
-    REQUIRE(results.size() == batch.size());
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      INFO(i);
-      REQUIRE(results[i].ok());
-      CHECK(max_difference(*results[i], units[i]) < 1e-5);
-    }
+    batch.check(*embedder);
   }
 }
 

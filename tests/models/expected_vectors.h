@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <doctest/doctest.h>
 #include <rapidjson/document.h>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "models/embedder.h"
 #include "tests/models/model_folder.h"
 
 namespace sightline::models::testing {
@@ -71,5 +74,36 @@ inline std::vector<float> unit_of(std::span<const float> raw) {
   for (const float value : raw) unit.push_back(static_cast<float>(value / std::sqrt(squares)));
   return unit;
 }
+
+/// Inputs of one batch, and the vectors that they must have.
+struct ExpectedBatch {
+  std::vector<Prepared> inputs;
+  std::vector<std::vector<float>> units;
+
+  /// Prepares the text and adds it.
+  PreparedText add(Embedder& model, const ExpectedText& text) {
+    auto prepared = model.prepare_text(text.text, Truncate::end);
+    REQUIRE(prepared.ok());
+    inputs.emplace_back(*prepared);
+    units.push_back(text.unit);
+    return *std::move(prepared);
+  }
+  void add(Embedder& model, const ExpectedImage& image) {
+    const auto prepared = model.prepare_image(content_of(fixture("pictures") / image.file));
+    REQUIRE(prepared.ok());
+    inputs.emplace_back(*prepared);
+    units.push_back(image.unit);
+  }
+  /// Embeds all together.
+  void check(Embedder& model) const {
+    const auto vectors = model.embed(inputs);
+    REQUIRE(vectors.size() == inputs.size());
+    for (std::size_t i = 0; i < vectors.size(); ++i) {
+      CAPTURE(i);
+      REQUIRE(vectors[i].ok());
+      CHECK(max_difference(*vectors[i], units[i]) < 1e-5);
+    }
+  }
+};
 
 }  // namespace sightline::models::testing

@@ -1,17 +1,15 @@
 // A small jina-clip-v2 with random weights: its adapter, its lengths, and checkpoints that are not its own
 // (tests/fixtures/make_jina_clip_v2.py). Vectors are compared in embedder_test.cpp and towers_test.cpp.
 #include <doctest/doctest.h>
-#include <map>
 #include <rapidjson/document.h>
 #include <string>
 #include <vector>
 
 #include "base/sha256.h"
 #include "models/embedder.h"
-#include "models/model_folder/safetensors_writer.h"
 #include "tests/base/has_text.h"
 #include "tests/models/expected_vectors.h"
-#include "tests/models/model_folder.h"
+#include "tests/models/folder_copy.h"
 
 using namespace sightline;
 using namespace sightline::models;
@@ -29,33 +27,11 @@ Result<std::unique_ptr<Embedder>> load(const std::filesystem::path& folder) {
   return Embedder::load(options);
 }
 
-/// A copy whose tensors and files a test may change.
-struct Copy {
-  TemporaryFolder folder;
-  std::map<std::string, std::pair<TensorSpec, std::string>> tensors;
-
-  explicit Copy(const char* model = k_model) {
-    for (const char* file : {"config.json", "preprocessor_config.json", "tokenizer.json"}) {
-      folder.write(file, content_of(fixture(model) / file));
-    }
-    const auto views = read_safetensors(fixture(model) / "model.safetensors");
-    REQUIRE(views.ok());
-    for (const TensorView& view : *views) tensors[view.name] = {{view.name, view.dtype, view.shape}, *view.bytes()};
-  }
-
-  void edit(const char* file, std::string_view from, std::string_view to) const {
-    folder.write(file, replaced(content_of(folder.path() / file), from, to));
-  }
+struct Copy : TensorCopy {
+  explicit Copy(const char* model = k_model) : TensorCopy(model) {}
 
   Result<std::unique_ptr<Embedder>> loaded() const {
-    std::vector<TensorSpec> specs;
-    std::string data;
-    for (const auto& [name, tensor] : tensors) {
-      specs.push_back(tensor.first);
-      specs.back().name = name;
-      data += tensor.second;
-    }
-    folder.write("model.safetensors", safetensors_header(specs) + data);
+    write();
     return load(folder.path());
   }
 
@@ -123,13 +99,13 @@ TEST_CASE("jina-clip-v2's adapter, its scale and its task change the vectors") {
   CHECK(max_difference(without, text.unit) > 0.02);
   const Copy same;
   CHECK(max_difference(vector_of(same.loaded(), text.text), text.unit) < 1e-5);
-  same.edit("config.json", "\"lora_alpha\": 6", "\"lora_alpha\": 0");
+  same.folder.edit("config.json", "\"lora_alpha\": 6", "\"lora_alpha\": 0");
   CHECK(max_difference(vector_of(same.loaded(), text.text), without) < 1e-6);
-  same.edit("config.json", "\"lora_alpha\": 0", "\"lora_alpha\": 5");
+  same.folder.edit("config.json", "\"lora_alpha\": 0", "\"lora_alpha\": 5");
   CHECK(max_difference(vector_of(same.loaded(), text.text), text.unit) > 1e-3);
   const Copy other;
-  other.edit("config.json", "\"default_lora_task\": \"retrieval.query\"",
-             "\"default_lora_task\": \"retrieval.passage\"");
+  other.folder.edit("config.json", "\"default_lora_task\": \"retrieval.query\"",
+                    "\"default_lora_task\": \"retrieval.passage\"");
   const auto passage = vector_of(other.loaded(), text.text);
   CHECK(max_difference(passage, text.unit) > 0.02);
   CHECK(max_difference(passage, without) > 0.02);
@@ -145,10 +121,10 @@ TEST_CASE("adapters that are missing or of another shape are named") {
   has(message, "of another shape (1): " + k_layer + "mlp.fc1.parametrizations.weight.0.lora_B is F16 [2, 4, 96]");
   has(message, "[2, 96, 4]");
   const Copy ranks;
-  ranks.edit("config.json", "\"lora_rank\": 4", "\"lora_rank\": 5");
+  ranks.folder.edit("config.json", "\"lora_rank\": 4", "\"lora_rank\": 5");
   has(ranks.fault(), "0.lora_A is F16 [2, ");
   const Copy sets;
-  sets.edit("config.json", "\"retrieval.passage\",\n", "\"retrieval.passage\", \"separation\",\n");
+  sets.folder.edit("config.json", "\"retrieval.passage\",\n", "\"retrieval.passage\", \"separation\",\n");
   has(sets.fault(), "requires a float [3, ");
 }
 

@@ -80,16 +80,6 @@ struct EditableFolder {
   }
 };
 
-void check_vectors(const Embedder& model, const std::vector<Result<std::vector<float>>>& results,
-                   const std::vector<std::vector<float>>& expected) {
-  REQUIRE(results.size() == expected.size());
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    INFO(model.info().folder, " ", i);
-    REQUIRE(results[i].ok());
-    CHECK(max_difference(*results[i], expected[i]) < 1e-5);
-  }
-}
-
 /// Ids with OpenCLIP's padding.
 std::vector<std::int32_t> padded(const PreparedText& text, std::size_t size, std::int32_t id) {
   std::vector<std::int32_t> ids = text.ids;
@@ -166,23 +156,13 @@ TEST_CASE("folders of OpenCLIP embed as OpenCLIP embeds them, with flat names an
     CHECK(model.info().max_tokens == 24);
     CHECK(model.info().image_size == 64);
     REQUIRE(model.warm_up().ok());
-    std::vector<Prepared> batch;
-    std::vector<std::vector<float>> units;
+    ExpectedBatch batch;
     for (const ExpectedText& text : expected.texts) {
       INFO(text.text);
-      const auto prepared = model.prepare_text(text.text, Truncate::end);
-      REQUIRE(prepared.ok());
-      CHECK(padded(*prepared, 24, 0) == text.ids);
-      batch.emplace_back(*prepared);
-      units.push_back(text.unit);
+      CHECK(padded(batch.add(model, text), 24, 0) == text.ids);
     }
-    for (const ExpectedImage& image : expected.images) {
-      const auto prepared = model.prepare_image(content_of(fixture("pictures") / image.file));
-      REQUIRE(prepared.ok());
-      batch.emplace_back(*prepared);
-      units.push_back(image.unit);
-    }
-    check_vectors(model, model.embed(batch), units);
+    for (const ExpectedImage& image : expected.images) batch.add(model, image);
+    batch.check(model);
   }
 }
 

@@ -66,25 +66,13 @@ TEST_CASE("a pair has the texts' vectors of one folder and the pictures' of the 
   REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
   Embedder& model = **loaded;
   REQUIRE(model.warm_up().ok());
-  std::vector<Prepared> batch;
-  std::vector<std::vector<float>> units;
+  ExpectedBatch batch;
   const ExpectedVectors texts = expected_vectors(k_texts), pictures = expected_vectors(k_clip);
   for (std::size_t i = 0; i < 20; ++i) {  // alternately
-    const auto text = model.prepare_text(texts.texts[10 * i].text, Truncate::end);
-    REQUIRE(text.ok());
-    batch.emplace_back(*text);
-    units.push_back(texts.texts[10 * i].unit);
-    if (i >= pictures.images.size()) continue;
-    const auto picture = model.prepare_image(content_of(fixture("pictures") / pictures.images[i].file));
-    REQUIRE(picture.ok());
-    batch.emplace_back(*picture);
-    units.push_back(pictures.images[i].unit);
+    batch.add(model, texts.texts[10 * i]);
+    if (i < pictures.images.size()) batch.add(model, pictures.images[i]);
   }
-  const auto vectors = model.embed(batch);
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    REQUIRE(vectors[i].ok());
-    CHECK(max_difference(*vectors[i], units[i]) < 1e-5);
-  }
+  batch.check(model);
 }
 
 TEST_CASE("a pair is described by both folders") {

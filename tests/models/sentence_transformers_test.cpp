@@ -57,20 +57,16 @@ void check_fixture(const char* name, const char* architecture, std::uint32_t usu
   CHECK(model.info().has_text);
   CHECK_FALSE(model.info().has_image);
   REQUIRE(model.warm_up().ok());
-  std::vector<Prepared> batch;
+  ExpectedBatch batch;
   for (const ExpectedText& text : expected.texts) {
     CAPTURE(text.text);
-    const auto prepared = model.prepare_text(text.text, Truncate::end);
-    REQUIRE(prepared.ok());
-    CHECK(prepared->ids == text.ids);
-    batch.emplace_back(*prepared);
+    CHECK(batch.add(model, text).ids == text.ids);
   }
-  const auto vectors = model.embed(batch);
+  batch.check(model);
+  const auto vectors = model.embed(batch.inputs);
   for (std::size_t i = 0; i < vectors.size(); ++i) {
     CAPTURE(expected.texts[i].text);
-    REQUIRE(vectors[i].ok());
-    CHECK(max_difference(*vectors[i], expected.texts[i].unit) < 1e-5);
-    CHECK(max_difference(*model.embed({&batch[i], 1}).front(), *vectors[i]) < 1e-6);  // whatever the neighbours
+    CHECK(max_difference(*model.embed({&batch.inputs[i], 1}).front(), *vectors[i]) < 1e-6);  // whatever the neighbours
   }
 }
 

@@ -12,6 +12,7 @@
 #include "models/towers/blas_check.h"
 #include "tests/base/has_text.h"
 #include "tests/models/expected_vectors.h"
+#include "tests/models/folder_copy.h"
 #include "tests/models/model_folder.h"
 
 using namespace sightline;
@@ -41,32 +42,8 @@ std::vector<float> row(const Result<std::vector<float>>& rows, std::size_t index
   return {rows->begin() + index * dims, rows->begin() + (index + 1) * dims};
 }
 
-/// A copy of a shipped model whose tensors a test may drop, rename or reshape before it is written.
-struct EditableModel {
-  TemporaryFolder folder;
-  std::map<std::string, std::pair<TensorSpec, std::string>> tensors;
-
-  explicit EditableModel(const char* model) {
-    for (const char* file : {"config.json", "preprocessor_config.json", "tokenizer.json"}) {
-      folder.write(file, content_of(fixture(model) / file));
-    }
-    const auto views = read_safetensors(fixture(model) / "model.safetensors");
-    REQUIRE(views.ok());
-    for (const TensorView& view : *views) {
-      tensors[view.name] = {{view.name, view.dtype, view.shape}, *view.bytes()};
-    }
-  }
-
-  void write() const {
-    std::vector<TensorSpec> specs;
-    std::string data;
-    for (const auto& [name, tensor] : tensors) {
-      specs.push_back(tensor.first);
-      specs.back().name = name;
-      data += tensor.second;
-    }
-    folder.write("model.safetensors", safetensors_header(specs) + data);
-  }
+struct EditableModel : TensorCopy {
+  using TensorCopy::TensorCopy;
 
   std::string fault() const {
     write();

@@ -113,20 +113,7 @@ TEST_CASE("SigLIP's and SigLIP2's texts may be cut at either end, or not at all"
 }
 
 TEST_CASE("SigLIP's and SigLIP2's long texts are worked on in slices that change no id") {
-  for (const auto& tokenizer : {load(siglip_folder()), gemma()}) {
-    const std::size_t one = ids_of(*tokenizer, "pool").size(), two = ids_of(*tokenizer, "pool pool").size();
-    std::string text = "pool";
-    for (int i = 0; i < 20'000; ++i) text += " pool";
-    const auto start = tokenizer->encode(text, 64, Truncate::start);
-    REQUIRE(start.ok());
-    CHECK(start->full_length == one + 20'000 * (two - one));
-    const auto end = tokenizer->encode(text, 64, Truncate::end);
-    REQUIRE(end.ok());
-    CHECK(end->ids.size() == 64);
-    CHECK(end->truncated());
-    const std::string endless(3u << 20, 'x');
-    CHECK(tokenizer->encode(endless, 64, Truncate::end).error().code == ErrorCode::too_large);
-  }
+  for (const auto& tokenizer : {load(siglip_folder()), gemma()}) check_long_texts(*tokenizer);
 }
 
 TEST_CASE("a spiece.model that is broken or another model's is refused by file") {

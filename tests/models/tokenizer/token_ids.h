@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <rapidjson/document.h>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,22 @@ inline Ids ids_of(const Tokenizer& tokenizer, std::string_view text, std::size_t
   const auto prepared = tokenizer.encode(text, max_tokens, truncate);
   REQUIRE_MESSAGE(prepared.ok(), prepared.error().message);
   return prepared->ids;
+}
+
+/// Long texts, which are worked on in slices, have the ids of short ones, and endless words are refused.
+inline void check_long_texts(const Tokenizer& tokenizer) {
+  const std::size_t one = ids_of(tokenizer, "pool").size(), two = ids_of(tokenizer, "pool pool").size();
+  std::string text = "pool";
+  for (int i = 0; i < 20'000; ++i) text += " pool";
+  const auto start = tokenizer.encode(text, 64, Truncate::start);
+  REQUIRE(start.ok());
+  CHECK(start->full_length == one + 20'000 * (two - one));
+  const auto end = tokenizer.encode(text, 64, Truncate::end);
+  REQUIRE(end.ok());
+  CHECK(end->ids.size() == 64);
+  CHECK(end->truncated());
+  const std::string endless(3u << 20, 'x');
+  CHECK(tokenizer.encode(endless, 64, Truncate::end).error().code == ErrorCode::too_large);
 }
 
 inline Ids to_ids(const rapidjson::Value& array) {

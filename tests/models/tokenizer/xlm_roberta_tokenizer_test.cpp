@@ -85,20 +85,7 @@ TEST_CASE("XLM-RoBERTa's texts may be cut at either end, or not at all") {
 }
 
 TEST_CASE("XLM-RoBERTa's long texts are worked on in slices that change no id") {
-  for (const std::string& json : {published_pipeline(), later_pipeline()}) {
-    const auto tokenizer = load(json);
-    const std::size_t one = ids_of(*tokenizer, "pool").size(), two = ids_of(*tokenizer, "pool pool").size();
-    std::string text = "pool";
-    for (int i = 0; i < 20'000; ++i) text += " pool";
-    const auto start = tokenizer->encode(text, 64, Truncate::start);
-    REQUIRE(start.ok());
-    CHECK(start->full_length == one + 20'000 * (two - one));
-    const auto end = tokenizer->encode(text, 64, Truncate::end);
-    REQUIRE(end.ok());
-    CHECK(end->ids.size() == 64);
-    const std::string endless(3u << 20, 'x');
-    CHECK(tokenizer->encode(endless, 64, Truncate::end).error().code == ErrorCode::too_large);
-  }
+  for (const std::string& json : {published_pipeline(), later_pipeline()}) check_long_texts(*load(json));
 }
 
 TEST_CASE("a tokenizer.json with a unigram model that is not XLM-RoBERTa's is refused by place") {
