@@ -20,13 +20,18 @@ bool is_blank(char c) {
   return k_blanks.find(c) != k_npos;
 }
 
+/// Looks at the end alone, so that this may be called for each comma of a text.
+std::string_view without_last_blanks(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(k_blanks) + 1);  // npos + 1 is 0
+}
+
 /// True if `header`, without its scheme, ends in a parameter `base64`.
 bool ends_in_base64(std::string_view header) {
-  header = trimmed(header, k_blanks);
+  header = without_last_blanks(header);
   if (header.size() < k_base64.size() ||
       !starts_with_any_case(header.substr(header.size() - k_base64.size()), k_base64))
     return false;
-  header = trimmed(header.substr(0, header.size() - k_base64.size()), k_blanks);
+  header = without_last_blanks(header.substr(0, header.size() - k_base64.size()));
   return header.empty() || header.back() == ';';
 }
 

@@ -2,13 +2,18 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <string_view>
+#include <utility>
 
+#include "base/readable_file.h"
 #include "base/trimmed.h"
 
 namespace sightline {
 namespace {
 
 constexpr std::string_view k_blanks = " \t\r";
+constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
+constexpr std::string_view k_port = "${ES_LOCAL_PORT}";
 
 std::string unquoted(std::string_view value) {
   const bool quoted =
@@ -20,10 +25,18 @@ std::string unquoted(std::string_view value) {
 
 Result<std::map<std::string, std::string>> read_env_file(const std::filesystem::path& file) {
   std::map<std::string, std::string> values;
+  std::error_code unknown;
+  if (file == k_default_env_file && !std::filesystem::exists(file, unknown) && !unknown) return values;
+  if (const std::string trouble = trouble_reading(file); !trouble.empty()) {
+    return Error{ErrorCode::invalid_argument,
+                 "the settings file " + file.string() + " (--env-file) cannot be read: " + trouble};
+  }
   std::ifstream in(file);
   std::string text;
   for (int number = 1; std::getline(in, text); ++number) {
-    std::string_view line = trimmed(text, k_blanks);
+    std::string_view line = text;
+    if (number == 1 && line.starts_with(k_byte_order_mark)) line.remove_prefix(k_byte_order_mark.size());
+    line = trimmed(line, k_blanks);
     if (line.empty() || line[0] == '#') continue;
     if (line.starts_with("export ")) line = trimmed(line.substr(7), k_blanks);
     const auto equals = line.find('=');
@@ -31,8 +44,10 @@ Result<std::map<std::string, std::string>> read_env_file(const std::filesystem::
       return Error{ErrorCode::invalid_argument, file.string() + ", line " + std::to_string(number) +
                                                     ": expected KEY=VALUE or a comment beginning with #"};
     }
-    values[std::string(trimmed(line.substr(0, equals), k_blanks))] =
-        unquoted(trimmed(line.substr(equals + 1), k_blanks));
+    std::string value = unquoted(trimmed(line.substr(equals + 1), k_blanks));
+    if (const auto port = value.find(k_port); port != std::string::npos)
+      value.replace(port, k_port.size(), setting(values, "ES_LOCAL_PORT"));
+    values[std::string(trimmed(line.substr(0, equals), k_blanks))] = std::move(value);
   }
   return values;
 }

@@ -9,9 +9,13 @@
 
 namespace sightline {
 
-/// Reads KEY=VALUE lines. Blank lines and lines beginning with # are skipped, `export ` before a key is
-/// allowed, single or double quotes around a value are removed. A missing file is an empty map. Errors:
-/// invalid_argument naming file and line of a line that is none of these.
+/// The file that is read where no other is given; it need not exist.
+inline constexpr const char* k_default_env_file = ".env";
+
+/// Reads KEY=VALUE lines. Blank lines and lines beginning with # are skipped, `export ` before a key is allowed, single
+/// or double quotes around a value are removed, and `${ES_LOCAL_PORT}` in it, as start-local writes it, becomes that
+/// setting. A missing `k_default_env_file` is an empty map. Errors: invalid_argument naming the file that cannot be
+/// read, or file and line of a line that is none of these.
 Result<std::map<std::string, std::string>> read_env_file(const std::filesystem::path& file);
 
 /// The value of the process environment, else of `file_values`; empty if neither has one.

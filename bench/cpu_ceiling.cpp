@@ -9,6 +9,9 @@
 //                                 that it prefers. DTYPE is float32, bfloat16, or int8 (activations of
 //                                 unsigned bytes, weights of signed ones, sums of 32 bits):
 //                                 {"gflops" (median), "best_gflops", "implementation"}
+//   blas M K N SECONDS            the same product in float32 by the BLAS that libtorch uses, which gets the weights as a
+//                                 checkpoint stores them, [N, K], and adds no bias: {"gflops", "best_gflops",
+//                                 "implementation"}
 //   read SECONDS                  reading 1 GiB of memory in order, all threads together:
 //                                 {"gb_per_s" (median), "best_gb_per_s"}
 //
@@ -19,6 +22,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <dlfcn.h>
 #include <iostream>
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -119,21 +123,91 @@ class Product {
   std::string implementation_;
 };
 
-std::string measure_product(std::istream& words) {
-  std::string dtype;
+/// The Fortran interface of BLAS: C = alpha op(A) op(B) + beta C, all in columns.
+using Sgemm = void (*)(const char* of_a, const char* of_b, const int* m, const int* n, const int* k, const float* alpha,
+                       const float* a, const int* lda, const float* b, const int* ldb, const float* beta, float* c,
+                       const int* ldc);
+
+/// A function of the library that libtorch links, which `dlopen` finds by its name. Null: there is none.
+template <class Function>
+Function blas_function(const char* name) {
+  static void* const library = dlopen("libblas.so.3", RTLD_NOW);
+  return library ? reinterpret_cast<Function>(dlsym(library, name)) : nullptr;
+}
+
+/// One product of a linear layer with its own memory.
+class BlasProduct {
+ public:
+  BlasProduct(int m, int k, int n)
+      : sgemm_(blas_function<Sgemm>("sgemm_")),
+        m_(m),
+        k_(k),
+        n_(n),
+        activations_(filled(m, k)),
+        weights_(filled(n, k)),
+        result_(filled(m, n)) {
+    if (!sgemm_) throw std::runtime_error("there is no libblas.so.3 with sgemm_");
+  }
+
+  void run() {
+    const float one = 1, zero = 0;  // rows of one side are columns of the other, so the operands change places
+    sgemm_("T", "N", &n_, &m_, &k_, &one, weights_.data(), &k_, activations_.data(), &k_, &zero, result_.data(), &n_);
+  }
+
+  /// E.g. "OpenBLAS 0.3.21 ... SkylakeX MAX_THREADS=64".
+  static std::string implementation() {
+    const auto config = blas_function<const char* (*)()>("openblas_get_config");
+    return config ? config() : "libblas.so.3";
+  }
+
+ private:
+  static std::vector<float> filled(std::int64_t rows, std::int64_t columns) {
+    std::vector<float> values(rows * columns);
+    std::memset(values.data(), k_filling, values.size() * sizeof(float));
+    return values;
+  }
+
+  Sgemm sgemm_;
+  int m_, k_, n_;
+  std::vector<float> activations_, weights_, result_;
+};
+
+struct Shape {
   std::int64_t m = 0, k = 0, n = 0;
   double seconds = 0;
+};
+
+Shape read_shape(std::istream& words, const char* form) {
+  Shape shape;
   constexpr std::int64_t k_most = 1 << 20;
-  if (!(words >> dtype >> m >> k >> n >> seconds) || std::min({m, k, n}) < 1 || std::max({m, k, n}) > k_most)
-    throw std::runtime_error("product takes DTYPE M K N SECONDS");
-  Product product(dtype, m, k, n);
-  const std::vector<double> times = time_runs(seconds, [&] { product.run(); });
-  const double operations = 2e-9 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n);
+  if (!(words >> shape.m >> shape.k >> shape.n >> shape.seconds) || std::min({shape.m, shape.k, shape.n}) < 1 ||
+      std::max({shape.m, shape.k, shape.n}) > k_most)
+    throw std::runtime_error(form);
+  return shape;
+}
+
+std::string answer_of(const Shape& shape, const std::vector<double>& times, const std::string& implementation) {
+  const double operations =
+      2e-9 * static_cast<double>(shape.m) * static_cast<double>(shape.k) * static_cast<double>(shape.n);
   return RoundAnswer()
       .add("gflops", operations / median(times))
       .add("best_gflops", operations / times.front())
-      .add("implementation", product.implementation())
+      .add("implementation", implementation)
       .line();
+}
+
+std::string measure_product(std::istream& words) {
+  std::string dtype;
+  words >> dtype;
+  const Shape shape = read_shape(words, "product takes DTYPE M K N SECONDS");
+  Product product(dtype, shape.m, shape.k, shape.n);
+  return answer_of(shape, time_runs(shape.seconds, [&] { product.run(); }), product.implementation());
+}
+
+std::string measure_blas(std::istream& words) {
+  const Shape shape = read_shape(words, "blas takes M K N SECONDS");
+  BlasProduct product(static_cast<int>(shape.m), static_cast<int>(shape.k), static_cast<int>(shape.n));
+  return answer_of(shape, time_runs(shape.seconds, [&] { product.run(); }), BlasProduct::implementation());
 }
 
 std::string measure_reading(std::istream& words) {
@@ -158,8 +232,10 @@ std::string run_command(const std::string& line) {
   std::string what;
   words >> what;
   if (what == "product") return measure_product(words);
+  if (what == "blas") return measure_blas(words);
   if (what == "read") return measure_reading(words);
-  throw std::runtime_error("\"" + line + "\" is neither \"product DTYPE M K N SECONDS\" nor \"read SECONDS\"");
+  throw std::runtime_error(
+      "\"" + line + "\" is none of \"product DTYPE M K N SECONDS\", \"blas M K N SECONDS\" and \"read SECONDS\"");
 }
 
 int run(int argc, char** argv) {

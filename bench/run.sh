@@ -5,7 +5,7 @@
 #                [--minutes N] [--no-ceiling] [--elasticsearch URL] [--work FOLDER] [--out FOLDER] [--add] [--docs]
 #                [--no-build]
 #
-#   --only PART,...      of b32, l14, b16, siglip2, jina (the models), pictures, http, knn (default: all)
+#   --only PART,...      of b32, l14, b16, siglip2, jina (the models), products, pictures, http, knn (default: all)
 #   --programs NAME,...  of sightline, transformers, onnxruntime, openvino (default: all)
 #   --dtypes NAME,...    of float32, bfloat16, int8 (default: all)
 #   --rounds N           turns of each program in each measurement (default: 5)

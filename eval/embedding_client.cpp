@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
+#include "base/url_credentials.h"
 #include "server/http/outbound_calls.h"
 
 namespace sightline::eval {
@@ -249,7 +250,17 @@ Result<std::unique_ptr<EmbeddingClient>> EmbeddingClient::connect(const Options&
   http_options.ca_file = options.ca_file;
   auto client = http::Client::create(http_options);
   if (!client.ok()) return client.error();
-  return std::unique_ptr<EmbeddingClient>(new EmbeddingClient(options, std::move(*client)));
+  auto [url, user, password] = split_credentials(options.url);  // so that no message shows them
+  while (url.ends_with('/')) url.pop_back();
+  Options named = options;
+  named.url = std::move(url);
+  std::unique_ptr<EmbeddingClient> made(new EmbeddingClient(std::move(named), std::move(*client)));
+  if (!options.api_key.empty()) {
+    made->authorization_ = "Bearer " + options.api_key;
+  } else if (!user.empty()) {
+    made->authorization_ = "Basic " + base64_encode(user.append(":").append(password));
+  }
+  return made;
 }
 
 http::ClientRequest EmbeddingClient::request(http::Method method, const std::string& path) const {
@@ -258,7 +269,7 @@ http::ClientRequest EmbeddingClient::request(http::Method method, const std::str
   request.url = options_.url + path;
   request.timeout = options_.timeout;
   if (method == http::Method::post) request.headers.add("Content-Type", "application/json");
-  if (!options_.api_key.empty()) request.headers.add("Authorization", "Bearer " + options_.api_key);
+  if (!authorization_.empty()) request.headers.add("Authorization", authorization_);
   return request;
 }
 

@@ -54,7 +54,7 @@ struct EmbedOutcome {
 class EmbeddingClient {
  public:
   struct Options {
-    std::string url;                            ///< without a trailing '/'
+    std::string url;                            ///< a user and a password in it are used if there is no `api_key`
     std::string api_key;                        ///< sent as a Bearer token; empty: none
     std::string ca_file;                        ///< PEM of a private certificate authority
     std::size_t max_texts = 64;                 ///< in one request
@@ -88,9 +88,10 @@ class EmbeddingClient {
       : options_(std::move(options)), client_(std::move(client)) {}
   http::ClientRequest request(http::Method method, const std::string& path) const;
 
-  const Options options_;
+  const Options options_;  ///< its URL without credentials and a trailing '/'
   const std::unique_ptr<Timer> timer_ = start_timer();
   const std::unique_ptr<http::Client> client_;
+  std::string authorization_;  ///< value of the header; empty: none
 };
 
 /// Body of a request for the vectors of `inputs` (texts, or base64 of pictures).

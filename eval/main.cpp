@@ -1,12 +1,17 @@
 // sightline-eval: measures how well models retrieve, side by side.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <set>
+#include <string_view>
 #include <unistd.h>
 
 #include "base/env_file.h"
@@ -57,7 +62,7 @@ class ProgressLine {
 };
 
 struct Options {
-  std::string table, pictures, sets, server, json, html, env_file = ".env", ca_file, elasticsearch, save_as;
+  std::string table, pictures, sets, server, json, html, env_file = k_default_env_file, ca_file, elasticsearch, save_as;
   bool save = false;
   std::vector<std::string> models;
   EmbeddingClient::Options client;
@@ -238,6 +243,26 @@ Result<std::unique_ptr<ingest::Cluster>> open_cluster(const Options& options) {
   return cluster;
 }
 
+/// Whether the report can be written to `name`, before hours of embedding. It replaces an earlier report, which begins
+/// with `beginning`, and no other file. Errors: invalid_argument.
+Status check_writable(const std::string& name, std::string_view beginning, const char* option) {
+  if (name.empty()) return {};
+  const auto refused = [&](const std::string& why) {
+    return Error{ErrorCode::invalid_argument, "cannot write " + name + " (" + option + "): " + why};
+  };
+  std::error_code unknown;
+  const bool is_there = std::filesystem::exists(name, unknown);
+  if (is_there && std::filesystem::is_regular_file(name, unknown) && std::filesystem::file_size(name, unknown) > 0) {
+    std::string begin(beginning.size(), '\0');
+    std::ifstream(name, std::ios::binary).read(begin.data(), std::ssize(begin));
+    if (begin != beginning) return refused("it holds something else than an earlier report; give another file");
+  }
+  errno = 0;
+  if (!std::ofstream(name, std::ios::binary | std::ios::app)) return refused(std::strerror(errno));
+  if (!is_there) std::filesystem::remove(name, unknown);
+  return {};
+}
+
 bool write_file(const std::string& name, const std::string& content) {
   std::ofstream out(name, std::ios::binary);
   out << content;
@@ -294,17 +319,17 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::Range(1, 64));
   app.add_option("--texts", options.client.max_texts, "Texts per request")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
   app.add_option("--pictures-per-request", options.client.max_pictures, "Pictures per request")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
   app.add_option("--attempts", options.client.retry.max_attempts,
                  "Attempts per request before the measurement is aborted")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
   app.add_option("--max-picture-bytes", options.max_picture_bytes, "Larger files are reported, not sent")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
   app.add_option("--ca-file", options.ca_file,
                  "PEM file of the CA of an https server's certificate (default: SIGHTLINE_CA_FILE)");
   app.add_option("--env-file", options.env_file, "Settings file")->capture_default_str();
@@ -342,7 +367,6 @@ int run(int argc, char** argv) {
   if (!settings.ok()) return refuse(k_bad_usage, settings.error().message);
   options.client.url = options.server.empty() ? setting(*settings, "SIGHTLINE_URL") : options.server;
   if (options.client.url.empty()) options.client.url = "http://127.0.0.1:8080";
-  while (options.client.url.ends_with('/')) options.client.url.pop_back();
   options.client.api_key = setting(*settings, "SIGHTLINE_API_KEY");
   options.client.ca_file = options.ca_file.empty() ? setting(*settings, "SIGHTLINE_CA_FILE") : options.ca_file;
   if (options.pictures.empty()) {
@@ -354,6 +378,10 @@ int run(int argc, char** argv) {
     if (!names.insert(name).second) return refuse(k_bad_usage, "model " + name + " is given twice");
   }
 
+  for (const Status& writable :
+       {check_writable(options.json, "{", "--json"), check_writable(options.html, "<!doctype html>", "--html")}) {
+    if (!writable.ok()) return refuse(k_bad_usage, writable.error().message);
+  }
   Evaluation evaluation;
   if (const Status laid_out = lay_out(options, evaluation); !laid_out.ok())
     return refuse(k_bad_usage, laid_out.error().message);
@@ -390,19 +418,23 @@ int run(int argc, char** argv) {
 
   std::cout << table_text(evaluation);
   const std::size_t failed = print_failures(evaluation);
+  // One place that fails does not keep the report from the others.
+  std::string unwritten;
   if (!options.json.empty() && !write_file(options.json, json_text(evaluation)))
-    return refuse(k_bad_usage, "cannot write " + options.json + " (--json)");
+    unwritten = "cannot write " + options.json + " (--json)";
   if (!options.html.empty()) {
     options.page.folder = std::filesystem::absolute(options.html).parent_path();
     if (!write_file(options.html, html_text(evaluation, options.page)))
-      return refuse(k_bad_usage, "cannot write " + options.html + " (--html)");
+      unwritten.append(unwritten.empty() ? "" : "; ").append("cannot write " + options.html + " (--html)");
   }
   if (cluster) {
     const SavedRun saved{options.save_as, date_now(), options.sets};
     if (const Status done = save_evaluation(*cluster, evaluation, saved); !done.ok())
-      return refuse(k_no_server, "the report was not saved: " + done.error().message);
+      return refuse(k_no_server, unwritten.append(unwritten.empty() ? "" : "; ") +
+                                     "the report was not saved: " + done.error().message);
     std::cout << "\nsaved as " << saved.name << " in " << k_evaluations_index << "\n";
   }
+  if (!unwritten.empty()) return refuse(k_bad_usage, unwritten);
   return failed == 0 ? k_all_measured : k_some_failed;
 }
 

@@ -2,8 +2,8 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
-#include "eval/json_members.h"
 #include "eval/report.h"
+#include "eval/threshold_json.h"
 
 namespace sightline::eval {
 namespace {

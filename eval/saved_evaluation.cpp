@@ -5,7 +5,7 @@
 
 #include "base/json/builder.h"
 #include "base/sha256.h"
-#include "eval/json_members.h"
+#include "eval/threshold_json.h"
 
 namespace sightline::eval {
 namespace {

@@ -8,6 +8,7 @@
 #include "base/json/document.h"
 #include "base/json/members.h"
 #include "base/number_text.h"
+#include "base/url_credentials.h"
 #include "ingest/json_members.h"
 
 namespace sightline::ingest {
@@ -206,6 +207,12 @@ Result<ClusterSettings> ClusterSettings::read(const std::filesystem::path& env_f
 
 Result<std::unique_ptr<Cluster>> Cluster::connect(const ClusterSettings& settings) {
   std::unique_ptr<Cluster> cluster(new Cluster(settings));
+  auto [url, user, password] = split_credentials(settings.url);  // so that no message shows them
+  cluster->settings_.url = std::move(url);
+  if (settings.api_key.empty() && settings.user.empty()) {
+    cluster->settings_.user = std::move(user);
+    cluster->settings_.password = std::move(password);
+  }
   while (cluster->settings_.url.ends_with('/')) cluster->settings_.url.pop_back();
   http::Client::Options options;
   options.max_connections_per_host = settings.max_connections;

@@ -17,7 +17,8 @@ namespace sightline::ingest {
 
 /// Where the cluster is and who we are there.
 struct ClusterSettings {
-  std::string url;             ///< without a trailing '/'
+  /// A user and a password in it are used where there is neither `api_key` nor `user`.
+  std::string url;
   std::string api_key;         ///< sent as `Authorization: ApiKey ...`
   std::string user, password;  ///< else as basic authentication
   std::string ca_file;         ///< PEM of a private certificate authority

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/data_url.h"
+#include "base/env_file.h"
 #include "base/picture_url.h"
 #include "base/readable_file.h"
 #include "base/standard_streams.h"
@@ -62,8 +63,8 @@ void note(const std::string& message) {
 /// What the command line says.
 struct Command {
   std::vector<std::string> folders, file_columns{"file"}, column_types;
-  std::string files_from, attributes_file, url, env_file = ".env", report = "sightline-ingest-report.csv", separator,
-                                                id = "hash", document_per = "picture";
+  std::string files_from, attributes_file, url, env_file = k_default_env_file, report = "sightline-ingest-report.csv",
+                                                separator, id = "hash", document_per = "picture";
   bool null_separated = false;
   Loader::Options load;
   int timeout_s = 600;
@@ -116,11 +117,11 @@ void add_load_options(CLI::App& app, Command& command) {
       ->capture_default_str();
   app.add_option("--bulk-bytes", load.max_bulk_bytes, "Maximum size of one bulk body, in bytes")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
   app.add_option("--bulk-documents", load.max_bulk_documents,
                  "Maximum documents in one bulk. Bulks begin smaller, and shrink if one takes more than 4 s")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
   app.add_option("--in-flight", load.max_in_flight, "Simultaneous bulks")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
@@ -129,10 +130,10 @@ void add_load_options(CLI::App& app, Command& command) {
       ->check(CLI::Range(1, 100));
   app.add_option("--timeout", command.timeout_s, "Seconds to wait for the answer to one bulk")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
   app.add_option("--max-picture-bytes", load.max_picture_bytes, "Larger files are reported, not sent")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
 }
 
 void add_options(CLI::App& app, Command& command) {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <ostream>
 #include <string_view>
 #include <sys/file.h>
@@ -19,6 +20,8 @@ namespace {
 
 // What failed is named as long as a screen holds it; of what is only noted a few examples do.
 constexpr std::size_t k_failures_shown = 20, k_notes_shown = 5;
+
+constexpr std::string_view k_columns = "file,status,attempts,reason,kind\n";
 
 struct Heading {
   Note::Kind kind;
@@ -72,6 +75,12 @@ std::size_t place_of(Note::Kind kind) {
   return static_cast<std::size_t>(heading - k_headings.begin());
 }
 
+/// True if the file begins as a report does. One that cannot be read does not.
+bool is_report(const std::filesystem::path& file) {
+  std::string begin(k_columns.size(), '\0');
+  return std::ifstream(file).read(begin.data(), std::ssize(begin)) && begin == k_columns;
+}
+
 void print_lines(std::ostream& out, const std::vector<std::string>& lines, std::size_t count) {
   for (const std::string& line : lines) out << "  " << printable(line) << "\n";
   if (count > lines.size()) out << "  and " << count - lines.size() << " more\n";
@@ -82,7 +91,7 @@ void print_lines(std::ostream& out, const std::vector<std::string>& lines, std::
 void Report::write(const std::string& line) {
   if (!std::exchange(is_begun_, true)) {
     out_.open(file_);
-    out_ << "file,status,attempts,reason,kind\n";
+    out_ << k_columns;
   }
   out_ << line;
 }
@@ -130,6 +139,10 @@ Status Report::open() {
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
       ::close(std::exchange(lock_, -1));
       return refused("another load is writing it");
+    }
+    if (opened.st_size > 0 && !is_report(file_)) {
+      ::close(std::exchange(lock_, -1));
+      return refused("it holds something else than the report of an earlier load");
     }
     is_created_ = !is_there || opened.st_size == 0;  // an empty one was left by a load that was killed
     // Another load may have removed the file between these calls.

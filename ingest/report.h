@@ -32,7 +32,7 @@ class Report final : public FindingSink {
   Report& operator=(const Report&) = delete;
 
   /// Makes sure that the file can be written, before anything is found; what it holds stays until then. Errors:
-  /// invalid_argument (it cannot be written, or another load is writing it).
+  /// invalid_argument (it cannot be written, holds something else than a report, or another load is writing it).
   Status open();
 
   void add(const Failure& failure) override;

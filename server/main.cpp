@@ -635,9 +635,13 @@ void Program::reload(const std::string& reason) try {
     }
   }
   if (!keys_) return;
-  auto keys = security::ApiKeys::read(options_.api_key_file);
-  if (!keys) return spdlog::error("{}: the API keys are unchanged: {}", reason, keys.error().message);
+  auto keys = security::ApiKeys::read_again(options_.api_key_file);
+  if (!keys) {
+    return spdlog::error("{}: the API keys are unchanged, deleted ones stay valid: {}", reason, keys.error().message);
+  }
   spdlog::info("{}: reloaded {} API keys from {}", reason, keys->size(), options_.api_key_file);
+  if (keys->size() == 0)
+    spdlog::error("{} contains no key: every request that needs one is refused", options_.api_key_file);
   warn_about_key_file("API key file", options_.api_key_file);
   keys_->replace(*std::move(keys));
 } catch (const std::exception& error) {

@@ -16,12 +16,13 @@ import http_part
 import knn_part
 import machine
 import pictures_part
+import products_part
 import report
 import towers_part
 from models import MODELS, ROOT
 from turns import environment
 
-OTHER_PARTS = {"pictures": pictures_part.measure, "http": http_part.measure, "knn": knn_part.measure}
+OTHER_PARTS = {"products": products_part.measure, "pictures": pictures_part.measure, "http": http_part.measure, "knn": knn_part.measure}
 PARTS = [*MODELS, *OTHER_PARTS]
 
 

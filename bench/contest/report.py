@@ -171,8 +171,31 @@ def knn(results):
         + [f"{found[kind]['p50_ms']:.2f} / {found[kind]['p99_ms']:.2f} ms, {found[kind]['recall']:.3f}" for kind in ("all", "filtered")]
         for name, found in measured["rows"].items()
     ]
-    return table([f"{measured['documents']:,} vectors of {measured['dims']}", "bulk, documents per second", "refresh after it", "p50 / p99, recall of 10",
-                  "with a filter that passes 1 in 20"], rows)  # fmt: skip
+    columns = [f"{measured['documents']:,} vectors of {measured['dims']}", "bulk, documents per second", "refresh after it", "p50 / p99, recall of 10",
+               "with a filter that passes 1 in 20"]  # fmt: skip
+    return f"{table(columns, rows)}\n\n{run_of(results)}"
+
+
+def products(results):
+    measured = results.get("products")
+    if not measured:
+        return "Not measured."
+    kinds = list(measured["code"])
+    rows = [
+        [found["title"], cell_title(f"{found['what']} {found['batch']}"), f"{found['tokens']:,}", *(product_cell(found["gflops"][kind]) for kind in kinds)]
+        for found in measured["rows"]
+    ]
+    code = [f"- {kind}: {'; '.join(f'{library}: {name}' for library, name in measured['code'][kind].items())}" for kind in kinds]
+    return table(["", "at once", "rows", *kinds], rows) + "\n\n" + "\n".join(code + [run_of(results)])
+
+
+def product_cell(gflops):
+    return f"{gflops['oneDNN']:,.0f} / {gflops['BLAS']:,.0f} GF/s, {gflops['oneDNN'] / gflops['BLAS']:.2f} x"
+
+
+def run_of(results):
+    """For blocks that a run without models writes, too: which machine, and when."""
+    return f"- {results['machine']['processor']}, {results['settings']['threads']} threads; {results['started'][:10]}, {results['settings']['rounds']} rounds"
 
 
 def machine(results):
@@ -196,6 +219,7 @@ BLOCKS = {
     "overview": ("Sightline against the fastest other program of the same dtype, inputs per second", overview),
     "rates": ("All programs: median of the rounds (least to most)", rates),
     "ceiling": ("What the arithmetic alone would allow, inputs per second", ceiling),
+    "products": ("Products of the layers in float32, oneDNN / BLAS", products),
     "similarity": ("Lowest cosine to Sightline's float32 vectors of the same inputs", similarity),
     "memory": ("Memory and loading", memory),
     "http": ("HTTP against in process", http),
@@ -223,7 +247,7 @@ def write_docs(results, docs):
     page = docs / "performance.md"
     text = page.read_text()
     for name, (_, make) in BLOCKS.items():
-        if not has_block(results, name):
+        if not has_block(results, name) or (name == "machine" and not results["models"]):  # it describes the run of the models' tables
             continue
         marked = re.compile(rf"(<!-- speed: {name} -->\n).*?(\n<!-- /speed -->)", re.DOTALL)
         if not marked.search(text):

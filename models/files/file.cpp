@@ -29,6 +29,10 @@ bool is_plain_name(std::string_view name) {
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
+Error in_file(const Error& error, const std::filesystem::path& file) {
+  return {error.code, file.string() + ": " + error.message};
+}
+
 File::~File() {
   ::close(descriptor_);
 }

@@ -20,6 +20,9 @@ bool is_there(const std::filesystem::path& file);
 /// An empty name is one, too.
 bool is_plain_name(std::string_view name);
 
+/// `error` with the name of the file, or folder, that it is about in front of its message.
+Error in_file(const Error& error, const std::filesystem::path& file);
+
 /// A regular file that is open for reading.
 ///
 /// Its bytes are copied and never mapped: the system ends a program that reads a mapped page beyond the new end of a

@@ -1,6 +1,8 @@
 // Detects the tokenizer of a folder.
 #include <string_view>
+#include <utility>
 
+#include "models/files/file.h"
 #include "models/tokenizer/bert_tokenizer.h"
 #include "models/tokenizer/clip_tokenizer.h"
 #include "models/tokenizer/gemma_tokenizer.h"
@@ -45,31 +47,28 @@ Loaded from_json(const rapidjson::Value& root, const std::filesystem::path& fold
   return unsupported_tokenizer("model.type is " + type + ", not \"BPE\", \"WordPiece\" or \"Unigram\"");
 }
 
-Loaded named(Loaded loaded, const std::filesystem::path& file) {
-  if (loaded) return loaded;
-  return Error{loaded.error().code, file.string() + ": " + loaded.error().message};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer>> load_tokenizer_json(const std::filesystem::path& folder) {
   const Result<JsonFile> json = JsonFile::read(folder / "tokenizer.json", k_max_tokenizer_bytes);
   if (!json) return json.error();
-  return named(from_json(json->root(), folder), json->path());
+  Loaded loaded = from_json(json->root(), folder);
+  return loaded ? std::move(loaded) : in_file(loaded.error(), json->path());
 }
 
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& folder) {
   if (!has_unicode_tables()) {
     return Error{ErrorCode::internal, "ICU's Unicode tables cannot be loaded; reinstall libicu"};
   }
-  if (std::filesystem::exists(folder / "spiece.model")) return load_siglip_tokenizer(folder);
-  if (std::filesystem::exists(folder / "tokenizer.json")) return load_tokenizer_json(folder);
-  if (std::filesystem::exists(folder / "vocab.json")) {
+  if (is_there(folder / "spiece.model")) return load_siglip_tokenizer(folder);
+  if (is_there(folder / "tokenizer.json")) return load_tokenizer_json(folder);
+  if (is_there(folder / "vocab.json")) {
     const Result<BytePairFiles> files = read_vocabulary_files(folder);
     if (!files) return files.error();
-    return named(make_clip_tokenizer(*files), folder);
+    Loaded loaded = make_clip_tokenizer(*files);
+    return loaded ? std::move(loaded) : in_file(loaded.error(), folder);
   }
-  if (std::filesystem::exists(folder / "vocab.txt")) {
+  if (is_there(folder / "vocab.txt")) {
     const Result<WordPieceFiles> files = read_vocabulary_text(folder);
     if (!files) return files.error();
     return make_bert_tokenizer(*files);

@@ -150,10 +150,6 @@ Result<Settings> read_text_settings(const JsonFile& config) {
   return settings;
 }
 
-Error named(const Error& error, const std::filesystem::path& file) {
-  return {error.code, file.string() + ": " + error.message};
-}
-
 Loaded make_simple_tokenizer(const BytePairFiles& files) {
   Result<BytePairs> pairs = BytePairs::create(files.vocabulary, files.merges, k_end_of_word, files.unknown_id);
   if (!pairs) return pairs.error();
@@ -165,9 +161,9 @@ Loaded load_simple_tokenizer(const std::filesystem::path& folder) {
     const Result<JsonFile> json = JsonFile::read(file, k_max_tokenizer_bytes);
     if (!json) return json.error();
     const Result<BytePairFiles> files = read_byte_pair_json(json->root());
-    if (!files) return named(files.error(), file);
+    if (!files) return in_file(files.error(), file);
     Loaded loaded = make_simple_tokenizer(*files);
-    return loaded ? std::move(loaded) : named(loaded.error(), file);
+    return loaded ? std::move(loaded) : in_file(loaded.error(), file);
   }
   if (!is_there(folder / "vocab.json")) {
     return Error{ErrorCode::not_found,
@@ -179,7 +175,7 @@ Loaded load_simple_tokenizer(const std::filesystem::path& folder) {
   const Result<BytePairFiles> files = read_vocabulary_files(folder);
   if (!files) return files.error();
   Loaded loaded = make_simple_tokenizer(*files);
-  return loaded ? std::move(loaded) : named(loaded.error(), folder);
+  return loaded ? std::move(loaded) : in_file(loaded.error(), folder);
 }
 
 /// The padding that tokenizer_config.json and special_tokens_map.json give. It is part of what the tower reads, so it is
@@ -205,9 +201,9 @@ Result<Padding> read_padding(const std::filesystem::path& folder, const Sentence
 
 Loaded load_unigram_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& file,
                               Result<SentencePieceFile> pieces) {
-  if (!pieces) return named(pieces.error(), file);
+  if (!pieces) return in_file(pieces.error(), file);
   Result<Unigram> unigram = Unigram::create(*pieces);
-  if (!unigram) return named(unigram.error(), file);
+  if (!unigram) return in_file(unigram.error(), file);
   const Result<Padding> padding = read_padding(folder, *pieces);
   if (!padding) return padding.error();
   return std::unique_ptr<Tokenizer>(std::make_unique<UnigramTokenizer>(*pieces, *std::move(unigram), *padding));

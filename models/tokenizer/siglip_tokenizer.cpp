@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json/utf8.h"
+#include "models/files/file.h"
 #include "models/tokenizer/framed_tokenizer.h"
 #include "models/tokenizer/sentence_piece_file.h"
 #include "models/tokenizer/text_cleaning.h"
@@ -137,13 +138,12 @@ std::string siglip_canonical(std::string_view text) {
 
 Result<std::unique_ptr<Tokenizer>> load_siglip_tokenizer(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "spiece.model";
-  const auto named = [&](const Error& error) { return Error{error.code, file.string() + ": " + error.message}; };
   const Result<std::string> bytes = read_text_file(file, k_max_tokenizer_bytes);
   if (!bytes) return bytes.error();
   const Result<SentencePieceFile> model = read_sentence_piece_file(*bytes);
-  if (!model) return named(model.error());
+  if (!model) return in_file(model.error(), file);
   Result<Unigram> unigram = Unigram::create(*model);
-  if (!unigram) return named(unigram.error());
+  if (!unigram) return in_file(unigram.error(), file);
   const Result<std::vector<JsonFile>> settings = read_settings(folder);
   if (!settings) return settings.error();
   const Result<bool> lower_case = read_lower_case(*settings, *model);

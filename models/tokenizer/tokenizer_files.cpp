@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "models/files/file.h"
+
 namespace sightline::models {
 namespace {
 
@@ -162,7 +164,7 @@ Result<SpecialTokens> read_special_tokens(const Value& root) {
 Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder) {
   std::vector<JsonFile> settings;
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    if (!std::filesystem::exists(folder / name)) continue;
+    if (!is_there(folder / name)) continue;
     Result<JsonFile> json = JsonFile::read(folder / name, k_max_tokenizer_bytes);
     if (!json) return json.error();
     settings.push_back(*std::move(json));

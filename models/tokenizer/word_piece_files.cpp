@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "models/files/file.h"
 #include "models/files/json_file.h"
 #include "models/tokenizer/bert_tokenizer.h"
 
@@ -114,7 +115,7 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
     files.vocabulary[std::string(line)] = id;  // if a token occurs twice, the last id counts
   }
   if (Status good = check_case(files.vocabulary, *settings); !good) {
-    return Error{good.error().code, folder.string() + ": " + good.error().message};
+    return in_file(good.error(), folder);
   }
   std::int32_t other = 0;
   const std::array specials{std::tuple{"cls_token", "[CLS]", &files.specials.frame.begin_id.emplace()},

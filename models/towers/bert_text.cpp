@@ -90,8 +90,7 @@ class BertTextTower final : public TextTower {
 
   at::Tensor run(std::span<const Ids> texts, const Steps& steps) const override {
     const TokenBatch batch(texts, compute_);
-    at::Tensor x = words_.index_select(0, batch.ids).to(compute_.dtype);
-    x.add_(positions_.index_select(0, batch.places));
+    at::Tensor x = batch.embed(words_, positions_, compute_.dtype);
     if (token_types_.defined()) x.add_(token_types_.select(0, 0));
     x = norm_(x);
     x = config_.pooling == BertTextConfig::Pooling::mean

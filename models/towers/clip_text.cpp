@@ -41,11 +41,8 @@ class ClipTextTower final : public TextTower {
 
   at::Tensor run(std::span<const Ids> texts, const Steps& steps) const override {
     const TokenBatch batch(texts, compute_);
-    std::vector<std::int64_t> pooled;
-    for (const Sequence& text : batch.sequences) pooled.push_back(text.begin + text.length - 1);
-    at::Tensor x = token_embedding_.index_select(0, batch.ids).to(compute_.dtype);
-    x.add_(positions_.index_select(0, batch.places));
-    x = transformer_.run_pooled(x, batch.sequences, pooled, {.causal = true}, steps);
+    at::Tensor x = batch.embed(token_embedding_, positions_, compute_.dtype);
+    x = transformer_.run_pooled(x, batch.sequences, batch.last_rows(), {.causal = true}, steps);
     return projection_(final_norm_(x), compute_);
   }
 

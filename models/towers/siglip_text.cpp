@@ -39,11 +39,8 @@ class SiglipTextTower final : public TextTower {
 
   at::Tensor run(std::span<const Ids> texts, const Steps& steps) const override {
     const TokenBatch batch(texts, compute_);
-    std::vector<std::int64_t> pooled;
-    for (const Sequence& text : batch.sequences) pooled.push_back(text.begin + text.length - 1);
-    at::Tensor x = token_embedding_.index_select(0, batch.ids).to(compute_.dtype);
-    x.add_(positions_.index_select(0, batch.places));
-    return head_(final_norm_(transformer_.run_pooled(x, batch.sequences, pooled, {}, steps)), compute_);
+    at::Tensor x = batch.embed(token_embedding_, positions_, compute_.dtype);
+    return head_(final_norm_(transformer_.run_pooled(x, batch.sequences, batch.last_rows(), {}, steps)), compute_);
   }
 
  private:

@@ -15,6 +15,16 @@ TokenBatch::TokenBatch(std::span<const Ids> texts, const Compute& compute) {
   places = at::tensor(all_places, at::kLong).to(compute.device);
 }
 
+at::Tensor TokenBatch::embed(const at::Tensor& words, const at::Tensor& positions, at::ScalarType dtype) const {
+  return words.index_select(0, ids).to(dtype).add_(positions.index_select(0, places));
+}
+
+std::vector<std::int64_t> TokenBatch::last_rows() const {
+  std::vector<std::int64_t> rows;
+  for (const Sequence& text : sequences) rows.push_back(text.begin + text.length - 1);
+  return rows;
+}
+
 at::Tensor token_means(const at::Tensor& x, std::span<const Sequence> sequences, const at::Tensor& padding) {
   std::vector<at::Tensor> rows;
   for (const Sequence& text : sequences) {

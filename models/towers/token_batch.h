@@ -15,6 +15,11 @@ struct TokenBatch {
 
   std::vector<Sequence> sequences;  ///< where each text's tokens are
   at::Tensor ids, places;           ///< [tokens]: each token's id, and its position in its text
+
+  /// The rows of `words` [vocabulary, width] and `positions` [max_tokens, width] of each token, added: [tokens, width].
+  at::Tensor embed(const at::Tensor& words, const at::Tensor& positions, at::ScalarType dtype) const;
+  /// Each text's last row.
+  std::vector<std::int64_t> last_rows() const;
 };
 
 /// The mean of each text's tokens in `x` [tokens, width]: [texts, width], in float32, as required for a sum of many rows.

@@ -79,6 +79,14 @@ void classify_and_reply(const Context& context, ExchangePtr exchange, const std:
                                                        "one that has, or compare the vectors yourself"},
                           "model");
   }
+  const std::size_t longest = context.limits.inputs.max_text_bytes;
+  for (std::size_t i = 0; i < set.labels.size(); ++i) {
+    if (set.prompt_bytes(i) <= longest) continue;
+    return exchange->fail({ErrorCode::too_large, "label " + std::to_string(i) + ": its text has " +
+                                                     std::to_string(set.prompt_bytes(i)) + " bytes, the limit is " +
+                                                     std::to_string(longest) + ": shorten the label or the template"},
+                          "labels");
+  }
   const std::size_t inputs = fields.contents.size();
   append_prompts(set, fields.contents);
   const auto finish = [&context, model, inputs, set = std::move(set),

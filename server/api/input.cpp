@@ -1,8 +1,10 @@
 #include "server/api/input.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/encoded_picture.h"
 #include "base/picture_text.h"
@@ -89,21 +91,61 @@ Result<std::string_view> text_member(const rapidjson::Value& object, const char*
   return as_view(member->value);
 }
 
-const char* first_member(const rapidjson::Value& object, std::initializer_list<const char*> names) {
+/// The one of `names` that the object has; the first of them if it has none. Errors: it has several.
+Result<const char*> only_member(const rapidjson::Value& object, std::initializer_list<const char*> names) {
+  const char* found = nullptr;
   for (const char* name : names) {
-    if (object.HasMember(name)) return name;
+    if (!object.HasMember(name)) continue;
+    if (found) return bad(std::string("[") + found + "] and [" + name + "] in one content object: send one of them");
+    found = name;
   }
-  return *names.begin();
+  return found ? found : *names.begin();
+}
+
+/// Nothing that an object holds may be left out of its vector unnoticed: a member twice, or a text or picture beside the
+/// content.
+Status check_members(const rapidjson::Value& object) {
+  constexpr std::array<std::string_view, 6> k_names{"type", "content", "text", "value", "image", "image_url"};
+  std::array<int, k_names.size()> counts{};
+  for (const auto& member : object.GetObject()) {
+    const auto known = std::find(k_names.begin(), k_names.end(), as_view(member.name));
+    if (known == k_names.end()) continue;
+    const auto name = "[" + std::string(*known) + "]";
+    if (++counts[static_cast<std::size_t>(known - k_names.begin())] > 1)
+      return bad(name + " appears twice in one content object");
+  }
+  for (std::size_t i = 2; counts[1] > 0 && i < counts.size(); ++i) {
+    if (counts[i] > 0)
+      return bad("[" + std::string(k_names[i]) + "] beside [content]: put it into [content], as a part of its array");
+  }
+  return {};
+}
+
+/// A member of the other kind than the object's type says.
+Status refuse_other_kind(const rapidjson::Value& object, std::string_view type,
+                         std::initializer_list<const char*> others) {
+  for (const char* other : others) {
+    if (!object.HasMember(other)) continue;
+    return unsupported(std::string("[") + other + "] in a content object of type " + std::string(type) +
+                       ": for one vector from both, send {\"content\":[{\"text\":...},{\"image\":...}]}");
+  }
+  return {};
 }
 
 Result<Part> typed_object(const rapidjson::Value& object, std::string_view type, ModalityRule rule,
                           const InputLimits& limits) {
   if (type == "text" || type == "input_text") {
-    const auto text = text_member(object, first_member(object, {"text", "value"}));
+    if (const Status good = refuse_other_kind(object, type, {"image", "image_url"}); !good) return good.error();
+    const auto name = only_member(object, {"text", "value"});
+    if (!name) return name.error();
+    const auto text = text_member(object, *name);
     return text ? declared_text(*text, rule, limits) : text.error();
   }
   if (type == "image" || type == "image_url" || type == "input_image") {
-    const auto text = text_member(object, first_member(object, {"image_url", "image", "value"}), "url");
+    if (const Status good = refuse_other_kind(object, type, {"text"}); !good) return good.error();
+    const auto name = only_member(object, {"image_url", "image", "value"});
+    if (!name) return name.error();
+    const auto text = text_member(object, *name, "url");
     return text ? picture(*text, limits) : text.error();
   }
   return unsupported("content of type [" + std::string(type.substr(0, 40)) + "]: use text or image");
@@ -115,6 +157,7 @@ Result<Part> part_input(const rapidjson::Value& part, ModalityRule rule, const I
   if (!part.IsObject() || part.HasMember("content")) {
     return bad(std::string("[content] must be an object with type and value, not ") + type_name(part));
   }
+  if (const Status good = check_members(part); !good) return good.error();
   if (const auto type = part.FindMember("type"); type != part.MemberEnd()) {
     if (!type->value.IsString()) return bad(std::string("[type] must be a string, not ") + type_name(type->value));
     return typed_object(part, as_view(type->value), rule, limits);
@@ -161,6 +204,7 @@ Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, c
   if (!value.IsString() && !value.IsObject()) return at_place(place, neither(value));
   const rapidjson::Value* only = &value;
   if (value.IsObject()) {
+    if (const Status good = check_members(value); !good) return at_place(place, good.error());
     if (const auto content = value.FindMember("content"); content != value.MemberEnd()) {
       only = &content->value;
     }

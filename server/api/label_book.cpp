@@ -37,6 +37,10 @@ std::string LabelSet::prompt(std::size_t label) const {
   return text.replace(text.find(k_place), k_place.size(), labels[label]);
 }
 
+std::size_t LabelSet::prompt_bytes(std::size_t label) const {
+  return prompt_template.size() - k_place.size() + labels[label].size();
+}
+
 Status check(const LabelSet& set) {
   const auto bad = [](std::string message) { return Error{ErrorCode::invalid_argument, std::move(message)}; };
   if (set.labels.size() < 2 || set.labels.size() > k_max_labels) {
@@ -58,6 +62,13 @@ Status check(const LabelSet& set) {
   if (place == std::string::npos || set.prompt_template.find(k_place, place + 1) != std::string::npos) {
     return bad("the prompt template must contain {} once, in the place of the label; it is [" +
                set.prompt_template.substr(0, 80) + "]");
+  }
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < set.labels.size(); ++i) bytes += set.prompt_bytes(i);
+  if (bytes > k_max_prompt_bytes) {
+    return Error{ErrorCode::too_large, "the labels in the prompt template have " + std::to_string(bytes) +
+                                           " bytes together, the limit is " + std::to_string(k_max_prompt_bytes) +
+                                           ": send a shorter template, or fewer or shorter labels"};
   }
   return {};
 }

@@ -13,6 +13,8 @@
 namespace sightline::api {
 
 inline constexpr std::size_t k_max_labels = 1000;
+/// Of the texts of all labels together: each repeats the template, so a small request could fill the memory with them.
+inline constexpr std::size_t k_max_prompt_bytes = 4u << 20;
 inline constexpr std::string_view k_default_prompt_template = "a photo of a {}";
 
 /// What to choose from.
@@ -21,11 +23,13 @@ struct LabelSet {
   /// The text for a label, with `{}` in its place.
   std::string prompt_template{k_default_prompt_template};
 
+  /// Requires what `check` checks.
   std::string prompt(std::size_t label) const;
+  std::size_t prompt_bytes(std::size_t label) const;
 };
 
 /// Errors: invalid_argument (fewer than two labels, more than k_max_labels, an empty one, one twice; not
-/// exactly one `{}` in the template).
+/// exactly one `{}` in the template), too_large (prompts of more than k_max_prompt_bytes).
 Status check(const LabelSet& set);
 
 /// Reads a file of labels: one per line, whitespace around it and empty lines ignored, lines that begin with '#'

@@ -101,6 +101,7 @@ Result<ApiKey> named_key(std::string_view line) {
 
 Result<ApiKey> key_from(std::string_view line, int number) {
   if (line.find_first_of(k_whitespace) != std::string_view::npos) return named_key(line);
+  if (line.starts_with("sha256:")) return invalid("a digest must follow the key's name: NAME sha256:DIGEST");
   if (line.size() < k_shortest_key || !is_printable(line))
     return invalid("a key must have at least 8 printable ASCII characters, without spaces");
   ApiKey key;
@@ -159,7 +160,19 @@ Result<ApiKeys> ApiKeys::read(const std::filesystem::path& file) {
   return parse(*text, file.string());
 }
 
+Result<ApiKeys> ApiKeys::read_again(const std::filesystem::path& file) {
+  auto text = read_key_file("API key file", file);
+  if (!text) return text.error();
+  return parse_lines(*text, file.string());
+}
+
 Result<ApiKeys> ApiKeys::parse(std::string_view text, const std::string& file) {
+  auto keys = parse_lines(text, file);
+  if (keys && keys->keys_.empty()) return invalid(file + " contains no key: write one per line");
+  return keys;
+}
+
+Result<ApiKeys> ApiKeys::parse_lines(std::string_view text, const std::string& file) {
   std::istringstream in{std::string(text)};
   ApiKeys keys;
   std::string line;
@@ -174,7 +187,6 @@ Result<ApiKeys> ApiKeys::parse(std::string_view text, const std::string& file) {
     if (named_before) return invalid(at() + "the name [" + key->name + "] appears twice");
     keys.keys_.push_back(*std::move(key));
   }
-  if (keys.keys_.empty()) return invalid(file + " contains no key: write one per line");
   return keys;
 }
 

@@ -71,7 +71,9 @@ class ApiKeys {
   /// than 8 characters or with control characters inside, two keys of one name, or an unknown word, naming the
   /// line).
   static Result<ApiKeys> read(const std::filesystem::path& file);
-  /// The same of a text; errors begin with `file`.
+  /// A file that was read before and has changed: the same, but it may hold no key, after the last one was deleted.
+  static Result<ApiKeys> read_again(const std::filesystem::path& file);
+  /// The same as `read` of a text; errors begin with `file`.
   static Result<ApiKeys> parse(std::string_view text, const std::string& file);
 
   std::size_t size() const { return keys_.size(); }
@@ -81,6 +83,8 @@ class ApiKeys {
   const ApiKey* find(std::string_view text) const;
 
  private:
+  static Result<ApiKeys> parse_lines(std::string_view text, const std::string& file);
+
   std::vector<ApiKey> keys_;
 };
 

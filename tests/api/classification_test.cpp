@@ -103,6 +103,22 @@ TEST_CASE("a model without a logit scale gives no probabilities") {
   CHECK(message_of(response).find("model [hash] has no logit scale") == 0);
 }
 
+TEST_CASE("labels in a template are bounded before they are copied for each label") {
+  ApiBench bench(with_rooms());
+  const auto request = [](std::size_t labels, std::size_t template_bytes) {
+    std::string text = R"({"model":"hash","input":"t","labels":["l0")";
+    for (std::size_t i = 1; i < labels; ++i) text += ",\"l" + std::to_string(i) + '"';
+    return text + R"(],"prompt_template":"{})" + std::string(template_bytes, 'a') + "\"}";
+  };
+  const auto many = bench.post("/v1/classify", request(1000, 300'000));
+  CHECK(many.status == 413);
+  CHECK(message_of(many).find("the labels in the prompt template have 300003890 bytes together") == 0);
+  const auto longest = bench.post("/v1/classify", request(2, 300'000));
+  CHECK(longest.status == 413);
+  CHECK(message_of(longest).find("label 0: its text has 300002 bytes, the limit is 262144") == 0);
+  CHECK(bench.post("/v1/classify", request(1000, 1000)).status == 200);
+}
+
 TEST_CASE("what is wrong with labels is said") {
   ApiBench bench(with_rooms());
   const std::pair<const char*, const char*> cases[] = {

@@ -97,6 +97,45 @@ TEST_CASE("a picture is one however its data URL is written, in every form of in
   }
 }
 
+TEST_CASE("whether a text is a data URL takes time in proportion to its length") {
+  const std::string text = "data:" + std::string(400'000, ' ') + std::string(400'000, ',');
+  const rapidjson::Value value(rapidjson::StringRef(text.data(), text.size()));
+  CHECK(read_content(value, ModalityRule::automatic, {}, "input 0").error().code == ErrorCode::too_large);
+}
+
+TEST_CASE("nothing of a content object is left out unnoticed") {
+  const std::string picture = head("\x89PNG\r\n\x1A\n"sv);
+  const auto error_of = [](const std::string& text) {
+    const auto value = parse_json(text);
+    REQUIRE(value.ok());
+    const auto content = read_content(*value, ModalityRule::automatic, {}, "input 0");
+    return content ? std::string("read") : content.error().message;
+  };
+  for (const auto& [object, message] : {
+           std::pair(R"({"type":"text","text":"a","image":"PICTURE"})", "[image] in a content object of type text"),
+           {R"({"type":"text","text":"a","image_url":{"url":"PICTURE"}})", "[image_url] in a content object of type"},
+           {R"({"type":"image","image":"PICTURE","text":"a"})", "[text] in a content object of type image"},
+           {R"({"type":"image_url","image_url":{"url":"PICTURE"},"image":"PICTURE"})",
+            "[image_url] and [image] in one"},
+           {R"({"type":"text","text":"a","value":"b"})", "[text] and [value] in one content object"},
+           {R"({"text":"a","content":[{"text":"b"}]})", "[text] beside [content]"},
+           {R"({"image":"PICTURE","content":{"type":"text","value":"b"}})", "[image] beside [content]"},
+           {R"({"content":[{"text":"b"},{"type":"text","text":"a","image":"PICTURE"}]})",
+            "[image] in a content object"},
+           {R"({"type":"text","text":"a","text":"b"})", "[text] appears twice in one content object"},
+           {R"({"content":[{"text":"a"}],"content":[{"text":"b"}]})", "[content] appears twice"},
+       }) {
+    std::string text = object;
+    for (std::size_t at; (at = text.find("PICTURE")) != std::string::npos;) text.replace(at, 7, picture);
+    CAPTURE(text);
+    CHECK(error_of(text).find(message) != std::string::npos);
+  }
+  CHECK(error_of(R"({"content":[{"type":"text","text":"a"},{"type":"image","image":")" + picture + R"("}]})") ==
+        "read");
+  CHECK(error_of(R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)" + picture +
+                 R"(","detail":"high"}})") == "read");
+}
+
 TEST_CASE("what a header hides is named with the input when the bytes turn out to be no picture") {
   CHECK(one("data:application/pdf;base64,JVBERi0xLjc=").place == "input 0 [data:application/pdf;base64]");
   CHECK(one("data:image/png;base64,JVBERi0xLjc=").place == "input 0");

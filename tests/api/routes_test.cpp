@@ -350,6 +350,13 @@ TEST_CASE("a key opens only the routes of its scopes") {
   CHECK(status("/v1/models", "Authorization", "Bearer the-key-of-old") == 401);
   CHECK(status("/elasticsearch/_search", "Sightline-Key", "the-key-of-queries") == 200);
   CHECK(status("/elasticsearch/houses", "Sightline-Key", "the-key-of-queries") == 403);
+  // A guess beside a valid key counts as a wrong key.
+  http::Request guess;
+  guess.path = "/v1/models";
+  guess.headers.set("Sightline-Key", "a-guess");
+  guess.headers.set("Authorization", "Bearer the-key-of-queries");
+  REQUIRE(bench.api->check_head(guess));
+  CHECK(bench.api->check_head(guess)->response.status == 401);
   CHECK(managed.empty());
   const auto refused = bench.get("/metrics", [] {
     http::Headers headers;

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/base/temporary_folder.h"
+
 using namespace sightline;
 
 namespace {
@@ -28,10 +30,30 @@ TEST_CASE("keys, comments, quotes and export are read") {
   CHECK(values->at("D") == "x=y");
 }
 
-TEST_CASE("a line that is no setting is refused with its number, a missing file is empty") {
+TEST_CASE("a byte order mark, a last line without a line feed and start-local's port are read") {
+  const TemporaryFile file(
+      "\xEF\xBB\xBF" "ES_LOCAL_PORT=9201\nES_LOCAL_URL=http://localhost:${ES_LOCAL_PORT}\r\nKEY=abc==");
+  const auto values = read_env_file(file.path);
+  REQUIRE(values.ok());
+  CHECK(values->at("ES_LOCAL_PORT") == "9201");
+  CHECK(values->at("ES_LOCAL_URL") == "http://localhost:9201");
+  CHECK(values->at("KEY") == "abc==");
+}
+
+TEST_CASE("a line that is no setting is refused with its number") {
   const TemporaryFile file("A=1\nnonsense\n");
   CHECK(read_env_file(file.path).error().message.find("line 2") != std::string::npos);
-  CHECK(read_env_file("/nonexistent/.env")->empty());
+}
+
+TEST_CASE("a file that cannot be read is refused by name; the default one may be missing") {
+  const std::filesystem::path before = std::filesystem::current_path();
+  const TemporaryFolder folder;
+  std::filesystem::current_path(folder.path());
+  CHECK(read_env_file(k_default_env_file)->empty());
+  std::filesystem::create_directory(k_default_env_file);
+  CHECK(read_env_file(k_default_env_file).error().message.find("it is a folder") != std::string::npos);
+  std::filesystem::current_path(before);
+  CHECK(read_env_file("/nonexistent/.env").error().message.find("/nonexistent/.env (--env-file)") != std::string::npos);
 }
 
 TEST_CASE("the environment wins over the file") {

@@ -139,8 +139,22 @@ def test_exit_codes_tell_what_went_wrong(server, small, tmp_path):
     assert nobody.returncode == 3 and "SIGHTLINE_URL" in nobody.stderr
     no_model = evaluate(server, table, model="clap")
     assert no_model.returncode == 3 and "it lists: clip" in no_model.stderr
-    unwritable = evaluate(server, table, "--json", tmp_path / "no/such/folder.json")
-    assert unwritable.returncode == 2 and "--json" in unwritable.stderr
+    assert "hunter2" not in evaluate(server, table, "--server", "http://me:hunter2@127.0.0.1:1").stderr
+    no_settings = run([BIN / "sightline-eval", table, "--model", "clip", "--env-file", tmp_path / "absent.env"], server.environment())
+    assert no_settings.returncode == 2 and f"{tmp_path / 'absent.env'} (--env-file) cannot be read" in no_settings.stderr
+
+
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_where_a_report_cannot_go_is_said_before_the_measurement(server, small, tmp_path, option):
+    table = tmp_path / "table.csv"
+    shutil.copy(small / "table.csv", table)
+    before = table.read_bytes()
+    for place, reason in [(tmp_path / "no/such/folder", "No such file"), (tmp_path, "Is a directory"), (table, "something else than an earlier report")]:
+        refused = evaluate(server, table, "--pictures", small / "pictures", option, place)
+        assert refused.returncode == 2 and option in refused.stderr and reason in refused.stderr
+        assert refused.stdout == ""
+    assert table.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
 
 
 def test_thresholds_part_right_from_wrong_pairs(server, small, tmp_path):

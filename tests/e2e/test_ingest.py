@@ -16,7 +16,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, ROOT
+from conftest import BIN, ROOT, run
 
 
 def folder_of(tmp_path, pictures, names):
@@ -110,6 +110,9 @@ def test_exit_codes_tell_what_went_wrong(server, tmp_path):
     assert no_index.returncode == 3 and "register_endpoints.sh" in no_index.stderr
     no_cluster = server.ingest(tmp_path, "--index", "nope", "--elasticsearch", "http://127.0.0.1:1")
     assert no_cluster.returncode == 3 and "ELASTICSEARCH_URL" in no_cluster.stderr
+    assert "hunter2" not in server.ingest(tmp_path, "--index", "nope", "--elasticsearch", "http://elastic:hunter2@127.0.0.1:1").stderr
+    no_settings = run([BIN / "sightline-ingest", tmp_path, "--index", "x", "--env-file", tmp_path / "absent.env"], server.environment())
+    assert no_settings.returncode == 2 and f"{tmp_path / 'absent.env'} (--env-file) cannot be read" in no_settings.stderr
 
 
 def test_entries_that_cannot_be_read_are_named_and_the_rest_is_loaded(registered, demo_pictures, tmp_path):
@@ -620,6 +623,11 @@ def test_a_load_that_cannot_be_meant_is_refused_before_it_begins(registered, dem
     status, out, err = load(registered, folder, *columns, "frontal", "--file-column", "image")
     assert status == 2 and "--file-column image: its pictures would be in image_data" in err and "first, or rename" in err, err
     assert load(registered, folder, *columns, "image", "--file-column", "frontal")[0] == 0
+    table = tmp_path / "table.csv"
+    table.write_text("file,colour\n1.jpg,red\n")
+    done = registered.ingest(folder, "--index", "clip-images", "--attributes", table, "--report", table)
+    assert done.returncode == 2 and "holds something else" in done.stderr
+    assert table.read_text() == "file,colour\n1.jpg,red\n"
     done = registered.ingest(folder, "--index", "clip-images", "--report", tmp_path / "absent" / "r.csv")
     assert done.returncode == 2 and "cannot be written" in done.stderr and "--report" in done.stderr
     assert not (tmp_path / "report.csv").exists()

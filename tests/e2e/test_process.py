@@ -326,6 +326,10 @@ def test_sighup_reads_the_api_keys_anew_and_never_ends_the_server(tmp_path):
     process.send_signal(signal.SIGHUP)
     assert "line 1" in wait_for("SIGHUP: the API keys are unchanged", log)
     assert status_with("the-second-key") == 200
+    keys.write_text("# all are revoked\n")
+    process.send_signal(signal.SIGHUP)
+    wait_for("SIGHUP: reloaded 0 API keys", log)
+    assert status_with("the-second-key") == 401
     assert process.poll() is None and end(process) == 0
 
 

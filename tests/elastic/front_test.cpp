@@ -414,6 +414,26 @@ TEST_CASE("the index of definitions cannot be reached by another spelling of its
   }
 }
 
+TEST_CASE("no index gets the name of the index of definitions as an alias") {
+  FrontBench bench;
+  for (const auto& response :
+       {bench.put("/foo", R"({"aliases":{".sightline":{}}})"), bench.put("/foo/_alias/.sightline", ""),
+        bench.put("/foo/_aliases/%2Esightline", "{}"), bench.post("/_alias/.sightline", R"({"index":"foo"})"),
+        bench.post("/_aliases", R"({"actions":[{"add":{"index":"foo","alias":".sightline"}}]})"),
+        bench.post("/_aliases", R"({"actions":[{"add":{"index":"foo","aliases":["a","\u002esightline"]}}]})"),
+        bench.post("/foo/_rollover", R"({"aliases":{".sightline":{}}})"),
+        bench.put("/foo/_clone/bar", R"({"aliases":{".sightline":{}}})"),
+        bench.put("/_index_template/t", R"({"index_patterns":["a*"],"template":{"aliases":{".sightline":{}}}})")}) {
+    CHECK(response.status == 403);
+  }
+  for (const auto& response :
+       {bench.put("/foo", R"({"aliases":{"pics":{}},"mappings":{"properties":{"alias":{"type":"keyword"}}}})"),
+        bench.post("/_aliases", R"({"actions":[{"remove":{"index":"foo","alias":".sightline"}}]})"),
+        bench.remove("/foo/_alias/.sightline"), bench.put("/foo/_alias/pics", "")}) {
+    CHECK(response.status != 403);
+  }
+}
+
 TEST_CASE("a body that only a cluster can read is refused if it may spell the index of definitions") {
   FrontBench bench;
   bench.store.is_cluster = true;

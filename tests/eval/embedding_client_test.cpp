@@ -121,6 +121,22 @@ TEST_CASE("every input gets its own vector, in requests of limited size") {
   CHECK(model.requests == 15);
 }
 
+TEST_CASE("a user and a password in the URL are sent as such, and no message shows them") {
+  FakeModel model;
+  EmbeddingClient::Options options;
+  options.url = "http://me:hunter2@" + model.url().substr(7) + "/";
+  CHECK((*EmbeddingClient::connect(options))->describe("text-only").ok());
+  CHECK(model.authorization == "Basic bWU6aHVudGVyMg==");
+  options.api_key = "key";
+  CHECK((*EmbeddingClient::connect(options))->describe("text-only").ok());
+  CHECK(model.authorization == "Bearer key");
+  options.url = "http://me:hunter2@127.0.0.1:1";
+  options.retry.max_attempts = 1;
+  const auto failed = (*EmbeddingClient::connect(options))->describe("text-only");
+  REQUIRE_FALSE(failed.ok());
+  CHECK(failed.error().message.find("hunter2") == std::string::npos);
+}
+
 TEST_CASE("a request ends where its bytes do") {
   FakeModel model;
   auto options = options_for(model);

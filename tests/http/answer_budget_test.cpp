@@ -158,7 +158,7 @@ TEST_CASE("what was streamed is given back when it is sent, and when its client 
   RawClient leaving(server->port(), 4096);
   leaving.send(get("/much"));
   REQUIRE(eventually([&] { return client.ask(get("/plain")).status == 429; }));
-  leaving.abort();
+  leaving.reset();
   CHECK(eventually([&] { return client.ask(get("/plain")).status == 200; }));
 }
 

@@ -70,7 +70,7 @@ TEST_CASE("a late reply never reaches the client that got the connection's descr
     REQUIRE(eventually([&] { return kept.size() == k_clients; }));
     const std::set<int> before = connections_of(*server);
     CHECK(before.size() == k_clients);
-    for (auto& client : first) client.abort();
+    for (auto& client : first) client.reset();
     for (auto& [path, reply] : kept.replies)
       REQUIRE(eventually([&, &waiting = reply] { return waiting.client_left(); }));
 
@@ -123,7 +123,7 @@ TEST_CASE("under a storm of clients that give up, every answer is the client's o
         } else {
           for (auto n = random() % 20; n > 0; --n) std::this_thread::yield();
         }
-        client.abort();
+        client.reset();
       }
     });
   }

@@ -9,9 +9,10 @@
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 #include <utility>
+
+#include "tests/http/raw_connection.h"
 
 namespace sightline::http {
 
@@ -23,15 +24,12 @@ struct RawResponse {
   bool has(std::string_view text) const { return head.find(text) != std::string::npos; }
 };
 
-/// One TCP connection to the loopback. Waits 10 s at most, so that a test can fail but not hang.
-class RawClient {
+/// A connection to the loopback.
+class RawClient : public RawConnection {
  public:
   /// `from`: an address of the loopback network, for a server that tells clients apart by their addresses.
   explicit RawClient(std::uint16_t port, int receive_buffer_bytes = 0, const char* from = "127.0.0.1")
-      : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const timeval patience{10, 0};
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+      : RawConnection(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     if (receive_buffer_bytes > 0) {
       ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
     }
@@ -43,27 +41,7 @@ class RawClient {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     connected_ = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
-  RawClient(RawClient&& other) noexcept
-      : descriptor_(std::exchange(other.descriptor_, -1)),
-        connected_(other.connected_),
-        received_(std::move(other.received_)) {}
-  RawClient& operator=(RawClient&&) = delete;
-  ~RawClient() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
   bool connected() const { return connected_; }
-  int descriptor() const { return descriptor_; }
-
-  /// False if the connection was closed before all was taken.
-  bool send(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto count = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (count <= 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-    }
-    return true;
-  }
 
   /// Reads one response; `of_head`: one without a body, whatever its Content-Length says. Of a body that
   /// breaks off, what came is there, and the status is 0.
@@ -109,21 +87,7 @@ class RawClient {
     return count == 0 || (count < 0 && errno == ECONNRESET);
   }
 
-  /// Goes away at once, by a reset.
-  void abort() {
-    const linger now{1, 0};
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    ::close(std::exchange(descriptor_, -1));
-  }
-
  private:
-  bool read_more() {
-    char buffer[65536];
-    last_count_ = ::recv(descriptor_, buffer, sizeof buffer, 0);
-    if (last_count_ <= 0) return false;
-    received_.append(buffer, static_cast<std::size_t>(last_count_));
-    return true;
-  }
   bool take(std::size_t bytes, std::string& body) {
     while (received_.size() < bytes && read_more()) {
     }
@@ -146,10 +110,7 @@ class RawClient {
     }
   }
 
-  int descriptor_;
   bool connected_ = false;
-  ssize_t last_count_ = 0;
-  std::string received_;
 };
 
 }  // namespace sightline::http

@@ -11,27 +11,18 @@
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <thread>
 #include <unistd.h>
 #include <utility>
 
+#include "tests/http/raw_connection.h"
+
 namespace sightline::http {
 
-/// One connection that a RawPeer accepted; closed in order when it is destroyed. Waits 10 s at most.
-class PeerConnection {
+/// A connection that a RawPeer accepted.
+class PeerConnection : public RawConnection {
  public:
-  explicit PeerConnection(int descriptor) : descriptor_(descriptor) {
-    const timeval patience{10, 0};
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  }
-  PeerConnection(const PeerConnection&) = delete;
-  PeerConnection& operator=(const PeerConnection&) = delete;
-  ~PeerConnection() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  int descriptor() const { return descriptor_; }
+  using RawConnection::RawConnection;
 
   /// One request with the body that its Content-Length tells; empty if the client ended the connection.
   std::string request() {
@@ -48,38 +39,12 @@ class PeerConnection {
     received_.erase(0, all.size());
     return all;
   }
-  bool send(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto count = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (count <= 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-    }
-    return true;
-  }
   /// True once the client has ended the connection.
   bool sees_end() {
     while (read_more()) {
     }
     return last_count_ == 0 || errno == ECONNRESET;
   }
-  void reset() {
-    const linger now{1, 0};
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    ::close(std::exchange(descriptor_, -1));
-  }
-
- private:
-  bool read_more() {
-    char buffer[65536];
-    last_count_ = ::recv(descriptor_, buffer, sizeof buffer, 0);
-    if (last_count_ <= 0) return false;
-    received_.append(buffer, static_cast<std::size_t>(last_count_));
-    return true;
-  }
-
-  int descriptor_;
-  ssize_t last_count_ = 0;
-  std::string received_;
 };
 
 /// Serves its connections one after the other, on a thread of its own.

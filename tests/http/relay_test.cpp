@@ -143,7 +143,7 @@ TEST_CASE("a client that vanishes, or takes nothing, does not hold the upstream'
     RawClient client(relay.server->port(), 4096);
     client.send(get("/"));
     answering.get_future().get();
-    if (vanishes) client.abort();
+    if (vanishes) client.reset();
     CHECK(upstream_left.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
     CHECK(eventually([&] { return relay.server->in_flight() == 0; }));
   }
@@ -163,7 +163,7 @@ TEST_CASE("many relayed requests at once all get their own answers") {
         client.send("POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(i * 1000) +
                     "\r\n\r\n" + std::string(static_cast<std::size_t>(i) * 1000, 'y'));
         if (i % 5 == 0) {
-          client.abort();
+          client.reset();
           continue;
         }
         if (client.receive().body != path + std::string(static_cast<std::size_t>(i) * 1000, 'x')) ++wrong;

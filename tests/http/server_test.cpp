@@ -193,7 +193,7 @@ TEST_CASE("a client that sends ahead waits while its request is handled, and is 
   }
   CHECK(sent < many.size());
   CHECK_FALSE(reply.client_left());
-  client.abort();
+  client.reset();
   CHECK(eventually([&, &waiting = reply] { return waiting.client_left(); }));
 }
 
@@ -252,7 +252,7 @@ TEST_CASE("a callback that throws when a client has left harms no other client")
   const std::string much(16u << 20, 's');
   stream.write(much);
   stream.when_drained(0, [] { throw 1; });
-  client.abort();
+  client.reset();
   CHECK(eventually([&] { return stream.client_left(); }));
   RawClient other(parked.server->port());
   other.send(get("/"));
@@ -336,7 +336,7 @@ TEST_CASE("a handler learns that its client has left") {
   client.send(get("/"));
   auto reply = parked.next().second;
   CHECK_FALSE(reply.client_left());
-  client.abort();
+  client.reset();
   const auto deadline = std::chrono::steady_clock::now() + 10s;
   while (!reply.client_left() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   CHECK(reply.client_left());

@@ -268,7 +268,7 @@ TEST_CASE("a client that leaves is told of, before the answer and in the middle 
   auto reply = parked.next().second;
   std::promise<void> early_left;
   const auto early_heard = Cancellation::on_cancel(parked.work, [&] { early_left.set_value(); });
-  early.abort();
+  early.reset();
   CHECK(early_left.get_future().wait_for(20s) == std::future_status::ready);
   CHECK(reply.client_left());
   auto late_answer = reply.stream(head_of(200));
@@ -282,7 +282,7 @@ TEST_CASE("a client that leaves is told of, before the answer and in the middle 
   const auto middle_heard = Cancellation::on_cancel(parked.work, [&] { middle_left.set_value(); });
   auto answer = second.stream(head_of(200));
   answer.write("one");
-  middle.abort();
+  middle.reset();
   CHECK(middle_left.get_future().wait_for(20s) == std::future_status::ready);
   CHECK_FALSE(answer.write("two"));
 }
@@ -307,7 +307,7 @@ TEST_CASE("nobody is told that a client left after its answer was complete") {
     auto next = parked.next().second;
     std::promise<void> left;
     const auto next_heard = Cancellation::on_cancel(parked.work, [&] { left.set_value(); });
-    client.abort();
+    client.reset();
     CHECK(left.get_future().wait_for(20s) == std::future_status::ready);
   }
   CHECK(told == 0);
@@ -330,7 +330,7 @@ TEST_CASE("late pieces never reach the client that got the connection's descript
         not_begun.push_back(parked.next().second);
       }
     }
-    for (auto& client : first) client.abort();
+    for (auto& client : first) client.reset();
     for (auto& answer : begun) REQUIRE(eventually([&] { return answer.client_left(); }));
     for (auto& reply : not_begun) REQUIRE(eventually([&] { return reply.client_left(); }));
 
@@ -409,7 +409,7 @@ TEST_CASE("many streams at once, some of whose clients leave, mix up nothing") {
         const std::string path = "/" + std::to_string(t) + "/" + std::to_string(i);
         client.send(get(path));
         if (i % 3 == 0) {
-          client.abort();
+          client.reset();
           continue;
         }
         std::string expected;

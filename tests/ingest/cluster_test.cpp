@@ -40,6 +40,28 @@ Fields inferred(const std::map<std::string, std::string>& pipelines, const std::
 
 }  // namespace
 
+TEST_CASE("a user and a password in the URL are sent as such, and no message shows them") {
+  std::string sent;
+  auto server = http::Server::start({}, [&](http::Request&& request, http::Reply reply) {
+    sent = std::string(request.headers.get("Authorization").value_or(""));
+    reply.send({404, {}, "application/json", "{}"});
+  });
+  REQUIRE(server.ok());
+  const std::string port = std::to_string((*server)->port());
+  ClusterSettings settings;
+  settings.url = "http://elastic:hunter%402@127.0.0.1:" + port + "/";
+  CHECK((*Cluster::connect(settings))->index_state("x").ok());
+  CHECK(sent == "Basic ZWxhc3RpYzpodW50ZXJAMg==");  // elastic:hunter@2
+  settings.api_key = "key";
+  CHECK((*Cluster::connect(settings))->index_state("x").ok());
+  CHECK(sent == "ApiKey key");
+  (*server)->stop();
+  const auto failed = (*Cluster::connect(settings))->index_state("x");
+  REQUIRE_FALSE(failed.ok());
+  CHECK(failed.error().message.find("http://127.0.0.1:" + port) != std::string::npos);
+  CHECK(failed.error().message.find("hunter") == std::string::npos);
+}
+
 TEST_CASE("the fields that a pipeline removes are found, single ones and lists, also in pipelines that it calls") {
   const Cluster::PipelineFields fields =
       fields_of({{"p", R"({"remove":{"field":"new","ignore_missing":true}},{"pipeline":{"name":"q"}})"},

@@ -35,6 +35,24 @@ TEST_CASE("the report is a table of readable lines, whatever the names hold") {
   CHECK_FALSE(nowhere.finish());
 }
 
+TEST_CASE("a report replaces an earlier report and no other file") {
+  const TemporaryFolder folder;
+  const auto earlier = folder.write("earlier.csv", "file,status,attempts,reason,kind\n\"a.jpg\",0,0,\"x\",note\n");
+  CHECK(Report(earlier).open().ok());
+  CHECK(Report(folder.write("empty.csv", "")).open().ok());
+  for (const char* text : {"file,price\na.jpg,1\n", "\xFF\xD8\xFF", "file"}) {
+    const auto table = folder.write("table.csv", text);
+    Report report(table);
+    const Status opened = report.open();
+    REQUIRE_FALSE(opened.ok());
+    CHECK(opened.error().message.find("holds something else") != std::string::npos);
+    CHECK(opened.error().message.find("--report") != std::string::npos);
+    std::stringstream left;
+    left << std::ifstream(table).rdbuf();
+    CHECK(left.str() == text);
+  }
+}
+
 TEST_CASE("the summary counts, names what failed, and gives examples of the rest") {
   Tally tally;
   tally.indexed = 9;
@@ -108,9 +126,10 @@ TEST_CASE("one load at a time writes a report, and a report of nothing leaves no
           std::string::npos);
   }
   CHECK_FALSE(std::filesystem::exists(file));
-  folder.write("r.csv", "of an earlier load");
+  folder.write("r.csv", "file,status,attempts,reason,kind\n\"of an earlier load\",0,0,\"x\",note\n");
+  const auto size = std::filesystem::file_size(file);
   { CHECK(Report(file).open().ok()); }
-  CHECK(std::filesystem::file_size(file) == 18);
+  CHECK(std::filesystem::file_size(file) == size);
   Report report(file);
   CHECK(report.open().ok());
   report.add(Failure{"a.jpg", 0, 0, "x"});

@@ -51,6 +51,7 @@ TEST_CASE("a file with a bad line is refused, and the line named") {
   CHECK(error_of("# nothing\n\n") == "contains no key: write one per line");
   CHECK(error_of("long-enough-key\nshort\n") ==
         "line 2: a key must have at least 8 printable ASCII characters, without spaces");
+  CHECK(error_of("sha256:" + sha256_hex("a")) == "line 1: a digest must follow the key's name: NAME sha256:DIGEST");
   const std::string form =
       "a key must have no spaces, or be written as NAME sha256:DIGEST, as scripts/make_api_key.sh does";
   for (const std::string bad :
@@ -76,6 +77,21 @@ TEST_CASE("a file with a bad line is refused, and the line named") {
               "] must be a number of requests per second between 0.00001 and 1000000, like 10 or 0.5");
   }
   CHECK(error_of(line("a", "key-of-a") + line("a", "key-of-b")) == "line 2: the name [a] appears twice");
+}
+
+TEST_CASE("a changed file may have no key left, which makes none valid; a wrong one is refused whole") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("keys", "# none left\n");
+  CHECK_FALSE(ApiKeys::read(file).ok());
+  const auto none = ApiKeys::read_again(file);
+  REQUIRE(none.ok());
+  CHECK(none->size() == 0);
+  KeyCheck check(*ApiKeys::parse("the-last-key\n", "keys"));
+  CHECK(check.judge({"the-last-key"}, Scope::infer).outcome == Outcome::admitted);
+  check.replace(*none);
+  CHECK(check.judge({"the-last-key"}, Scope::infer).outcome == Outcome::wrong);
+  folder.write("keys", "the-first-key\nshort\n");
+  CHECK(ApiKeys::read_again(file).error().message.find("line 2") != std::string::npos);
 }
 
 TEST_CASE("keys are read from Authorization as Elasticsearch's clients send them") {

@@ -129,6 +129,21 @@ bool names_definitions(const rapidjson::Value& value, bool is_index, bool with_h
   });
 }
 
+/// True if the JSON gives an index the name of the index of definitions, as an alias: under "alias" or "aliases".
+bool gives_alias(const rapidjson::Value& value, bool is_alias) {
+  if (value.IsString()) return is_alias && is_definition_index({value.GetString(), value.GetStringLength()});
+  if (value.IsArray()) {
+    return std::any_of(value.Begin(), value.End(),
+                       [&](const rapidjson::Value& item) { return gives_alias(item, is_alias); });
+  }
+  if (!value.IsObject()) return false;
+  return std::any_of(value.MemberBegin(), value.MemberEnd(), [is_alias](const auto& member) {
+    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+    if (is_alias && is_definition_index(name)) return true;  // {"aliases":{NAME:{}}}
+    return name != "remove" && gives_alias(member.value, name == "alias" || name == "aliases");
+  });
+}
+
 /// True if what is behind the front reads a text that cannot be read here, and the text may name the index.
 bool unreadable_names_definitions(std::string_view text, BodyReader reader) {
   // A tape also has numbers that are out of range.
@@ -185,6 +200,27 @@ bool body_touches_definitions(const http::Request& request, const std::vector<st
   return action != "_bulk" && body_names_definitions(request.body, with_hidden, reader);
 }
 
+/// True if the request gives an index the name of the index of definitions, as an alias.
+bool aliases_definitions(const http::Request& request, const std::vector<std::string>& parts, bool has_index,
+                         BodyReader reader) {
+  if (request.method != http::Method::put && request.method != http::Method::post) return false;
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    if (has({"_alias", "_aliases"}, parts[i]) && is_definition_index(parts[i + 1])) return true;
+  }
+  const bool makes_index = has_index && parts.size() == 1;
+  const auto is_action = [](const std::string& part) {
+    return has({"_alias", "_aliases", "_rollover", "_clone", "_split", "_shrink", "_index_template",
+                "_component_template", "_template"},
+               part);
+  };
+  if (request.body.empty() || (!makes_index && std::none_of(parts.begin(), parts.end(), is_action))) return false;
+  const auto types = rest::check_media_types(request);
+  if (types && !types->unsupported_content) {
+    if (const auto json = rest::parse_json(request.body)) return gives_alias(*json, false);
+  }
+  return unreadable_names_definitions(request.body, reader);
+}
+
 /// Takes the index of definitions out of what the path's wildcards match.
 void narrow(std::string& path, const std::string& first, bool has_index) {
   if (!has_index) {
@@ -235,7 +271,8 @@ Refusal keep_from_definitions(http::Request& request, const std::vector<std::str
                                                                            : Touch::none;
   const bool makes_it =
       parts.size() == 3 && has({"_clone", "_split", "_shrink", "_rollover"}, parts[1]) && is_definition_index(parts[2]);
-  if (touch == Touch::by_name || makes_it || body_touches_definitions(request, parts, has_index, with_hidden, reader))
+  if (touch == Touch::by_name || makes_it || aliases_definitions(request, parts, has_index, reader) ||
+      body_touches_definitions(request, parts, has_index, with_hidden, reader))
     return restricted_index();
   if (touch == Touch::by_wildcard) narrow(request.path, first, has_index);
   return {};

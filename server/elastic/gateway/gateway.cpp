@@ -1,5 +1,7 @@
 #include "server/elastic/gateway/gateway.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -13,6 +15,28 @@ constexpr std::string_view k_status_path = "/_sightline/gateway";
 
 bool asks_for_status(const http::Request& request) {
   return request.path == k_status_path && (request.method == http::Method::get || request.method == http::Method::head);
+}
+
+/// True if a proxy before the cluster could resolve the path to another one, which the front has not judged: "..", also
+/// in escapes.
+bool may_lead_elsewhere(const http::Request& request) {
+  if (!request.path.starts_with('/')) return true;
+  const auto parts = request.path_parts();
+  return std::any_of(parts.begin(), parts.end(), [](std::string_view part) {
+    while (!part.empty()) {
+      const auto name = part.substr(0, part.find_first_of("/\\"));
+      if (name == "." || name == "..") return true;
+      part.remove_prefix(std::min(part.size(), name.size() + 1));
+    }
+    return false;
+  });
+}
+
+ElasticError ambiguous_path(const http::Request& request) {
+  return illegal_argument(
+      "the path [" + request.path.substr(0, 200) +
+      "] must begin with / and have no part that is . or .., also in escapes: what it leads to depends "
+      "on what is before the cluster");
 }
 
 }  // namespace
@@ -54,9 +78,10 @@ http::Response Gateway::ask(Front& front, http::Request request) {
 
 /// The answer in its shape, or what the cluster answers; counted as such.
 Outcome Gateway::outcome_of(Front& front, const rest::AnswerShape& shape, http::Request request) {
-  Outcome outcome = shape.refusal()            ? Outcome(shape.refusal()->response())
-                    : asks_for_status(request) ? Outcome(status(front, request))
-                                               : front.decide(std::move(request));
+  Outcome outcome = shape.refusal()               ? Outcome(shape.refusal()->response())
+                    : may_lead_elsewhere(request) ? Outcome(ambiguous_path(request).response())
+                    : asks_for_status(request)    ? Outcome(status(front, request))
+                                                  : front.decide(std::move(request));
   auto* const answer = std::get_if<http::Response>(&outcome);
   cluster_->count(answer ? GatewayEvent::answered_here : GatewayEvent::passed_on);
   if (answer) shape.apply(*answer);

@@ -206,7 +206,7 @@ void PictureService::send(const Client& client, const PictureRequest& request, c
   response.headers.set("ETag", answer.etag);
   response.headers.set("Cache-Control",
                        request.versioned ? "private, max-age=31536000, immutable" : "private, no-cache");
-  response.headers.set("Vary", "Authorization, es-security-runas-user");
+  response.headers.set("Vary", "Authorization, Sightline-Key, es-security-runas-user");
   if (http::names_tag(request.if_none_match, answer.etag)) {
     count(AnswerSource::not_modified);
     response.status = 304;

@@ -151,6 +151,19 @@ TEST_CASE("the index of endpoints is closed to all, and wildcards skip it") {
   CHECK(bench.json(bench.get("/*/_search?expand_wildcards=all"))["hits"]["total"]["value"].GetInt() == 1);
 }
 
+TEST_CASE("a path that a proxy before the cluster could lead elsewhere is refused") {
+  GatewayBench bench;
+  for (const char* target : {"/../admin", "/%2e%2e/admin", "/_search/../pics", "/pics/_search%2f..%2fother", "/./pics",
+                             "/pics/.%2E", "/pics/..%5Cother"}) {
+    CAPTURE(target);
+    const auto refused = bench.get(target);
+    CHECK(refused.status == 400);
+    CHECK(refused.body.find("illegal_argument_exception") != std::string::npos);
+  }
+  for (const char* target : {"/pics..a/_doc/1", "/pics/_doc/...", "/pics/_doc/a.b"})
+    CHECK(bench.get(target).status == 404);
+}
+
 TEST_CASE("a body that is not JSON is for the cluster to judge") {
   GatewayBench bench;
   http::Headers headers;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/tokenizer/tokenizer.h"
+#include "tests/models/tokenizer/clip_vocabulary.h"
 
 namespace sightline::models {
 
@@ -42,6 +43,38 @@ inline Ids to_ids(const rapidjson::Value& array) {
   Ids ids;
   for (const auto& id : array.GetArray()) ids.push_back(id.GetInt());
   return ids;
+}
+
+/// A file of strings with a reference tokenizer's ids: `text`, `ids`, and `ids_max_N` where truncation to N changes them.
+struct RecordedIds {
+  const char* file;
+  rapidjson::SizeType strings;
+  std::size_t max_tokens;  ///< N
+  int truncated;           ///< more strings than this are longer
+};
+
+/// The tokenizer's ids are the recorded ones, whole and truncated.
+inline void check_ids(const Tokenizer& tokenizer, const RecordedIds& recorded) {
+  rapidjson::Document cases;
+  const std::string text = read_file(fixture_path(recorded.file));
+  cases.Parse(text.data(), text.size());
+  REQUIRE(cases.IsArray());
+  REQUIRE(cases.Size() == recorded.strings);
+  const std::string member = "ids_max_" + std::to_string(recorded.max_tokens);
+  int truncated = 0;
+  for (const auto& entry : cases.GetArray()) {
+    const std::string_view input(entry["text"].GetString(), entry["text"].GetStringLength());
+    CAPTURE(input);
+    const Ids expected = to_ids(entry["ids"]);
+    CHECK(ids_of(tokenizer, input) == expected);
+    const auto cut = tokenizer.encode(input, recorded.max_tokens, Truncate::end);
+    REQUIRE(cut.ok());
+    CHECK(cut->ids == (entry.HasMember(member.c_str()) ? to_ids(entry[member.c_str()]) : expected));
+    CHECK(cut->full_length == expected.size());
+    CHECK(cut->truncated() == (expected.size() > recorded.max_tokens));
+    truncated += cut->truncated();
+  }
+  CHECK(truncated > recorded.truncated);
 }
 
 }  // namespace sightline::models

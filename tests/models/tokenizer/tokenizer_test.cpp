@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <doctest/doctest.h>
-#include <rapidjson/document.h>
 #include <thread>
 
 #include "clip_vocabulary.h"
@@ -38,25 +37,7 @@ std::string error_of(std::string_view text, std::size_t max_tokens, Truncate tru
 }  // namespace
 
 TEST_CASE("ids equal those of the reference tokenizer for every recorded string") {
-  rapidjson::Document cases;
-  const std::string text = read_file(fixture_path("clip_tokens.json"));
-  cases.Parse(text.data(), text.size());
-  REQUIRE(cases.IsArray());
-  REQUIRE(cases.Size() == 359);
-  int truncated = 0;
-  for (const auto& entry : cases.GetArray()) {
-    const std::string_view input(entry["text"].GetString(), entry["text"].GetStringLength());
-    CAPTURE(input);
-    const Ids expected = to_ids(entry["ids"]);
-    CHECK(ids_of(input) == expected);
-    const auto cut = clip().encode(input, 77, Truncate::end);
-    REQUIRE(cut.ok());
-    CHECK(cut->ids == (entry.HasMember("ids_max_77") ? to_ids(entry["ids_max_77"]) : expected));
-    CHECK(cut->full_length == expected.size());
-    CHECK(cut->truncated() == (expected.size() > 77));
-    truncated += cut->truncated();
-  }
-  CHECK(truncated > 5);
+  check_ids(clip(), {.file = "clip_tokens.json", .strings = 359, .max_tokens = 77, .truncated = 5});
 }
 
 TEST_CASE("an empty text and a text of white space are BOS and EOS") {
