@@ -42,7 +42,7 @@ class ThreadTimer : public Timer {
   /// Also destroys the task here, outside the lock.
   static void run_quietly(std::function<void()> task) {
     try {
-      task();
+      std::exchange(task, nullptr)();
     } catch (...) {
       // A task must handle its own errors. Other tasks continue.
     }

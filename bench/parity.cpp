@@ -269,9 +269,7 @@ bool compare_all(const fs::path& goldens) {
   return good && !folders.empty();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app(
       "Compares this program with the reference over a folder of what the reference computed, and says how "
       "far it is off.\nExit codes: 0 all equal, vectors within 1e-5; 1 not so; 2 wrong usage, or a folder that "
@@ -288,6 +286,14 @@ int main(int argc, char** argv) {
     return compare_all(goldens) ? 0 : 1;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sightline-parity: %s\n", error.what());
     return 2;

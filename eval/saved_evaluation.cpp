@@ -214,7 +214,7 @@ std::vector<SavedDocument> saved_documents(const Evaluation& evaluation, const S
 Status save_evaluation(ingest::Cluster& cluster, const Evaluation& evaluation, const SavedRun& run) {
   const std::vector<SavedDocument> documents = saved_documents(evaluation, run);
   // The documents of an earlier run must be visible to the search below.
-  if (const Status refreshed = cluster.refresh(k_evaluations_index); !refreshed.ok()) return refreshed;
+  if (Status refreshed = cluster.refresh(k_evaluations_index); !refreshed.ok()) return refreshed;
   const auto stored = cluster.find_ids(k_evaluations_index, "run", run.name);
   if (!stored.ok()) return stored.error();
   std::set<std::string> stale(stored->begin(), stored->end());

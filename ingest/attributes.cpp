@@ -83,12 +83,12 @@ class Attributes::Table {
       : table_(table), options_(options), file_(file) {}
 
   Status read(Attributes& attributes) {
-    if (const Status found = find_columns(); !found.ok()) return found;
+    if (Status found = find_columns(); !found.ok()) return found;
     for (std::size_t column = 0; column < table_.names.size(); ++column) {
       if (is_field(column)) survey(column);
     }
     for (const CsvTable::Row& row : table_.rows) {
-      if (const Status added = add_row(attributes, row); !added.ok()) return added;
+      if (Status added = add_row(attributes, row); !added.ok()) return added;
     }
     for (Field& field : fields_) {
       if (!field.survey.empty()) attributes.fields_.push_back(std::move(field));
@@ -170,14 +170,14 @@ class Attributes::Lines {
     for (std::size_t number = 1; std::getline(lines, line); ++number) {
       const std::string_view object = number == 1 ? json::without_byte_order_mark(line) : line;
       if (is_blank(object)) continue;
-      if (const Status read = read_line(attributes, object, number); !read.ok()) return read;
+      if (Status read = read_line(attributes, object, number); !read.ok()) return read;
     }
     for (Field& field : attributes.fields_) settle_type(field, options_);
     for (const auto& [name, type] : options_.types) {
       if (!by_name_.contains(name)) return no_column(file_, name, "--column-type", names(attributes));
     }
     for (Row& row : attributes.rows_) {
-      if (const Status written = write(attributes, row); !written.ok()) return written;
+      if (Status written = write(attributes, row); !written.ok()) return written;
     }
     return {};
   }
@@ -269,6 +269,7 @@ class Attributes::Lines {
 
   static std::string keys(const std::vector<JsonMember>& members) {
     std::vector<std::string> names;
+    names.reserve(members.size());
     for (const JsonMember& member : members) names.push_back(member.name);
     return listed(names);
   }

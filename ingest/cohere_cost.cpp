@@ -51,6 +51,7 @@ std::vector<CohereModel> cohere_models(std::string_view mapping) {
                     number_at(noted, "pictures_per_minute", 0), number_at(noted, "calls_per_minute", 0)};
   }
   std::vector<CohereModel> sorted;
+  sorted.reserve(models.size());
   for (auto& [name, model] : models) sorted.push_back(std::move(model));
   return sorted;
 }

@@ -259,7 +259,7 @@ void Loader::look_up_and_add(Batch window) {
   const std::vector<std::string> left_out = fields_to_leave_out(window);
   const std::string& index = options_.lookup_index.empty() ? options_.index : options_.lookup_index;
   const auto begun = Clock::now();
-  const auto stored = cluster_.read_documents(index, ids_of(window), left_out);
+  auto stored = cluster_.read_documents(index, ids_of(window), left_out);
   {
     const std::lock_guard lock(mutex_);
     times_.add_looking_up(Clock::now() - begun);

@@ -32,7 +32,8 @@ TEST_CASE("keys, comments, quotes and export are read") {
 
 TEST_CASE("a byte order mark, a last line without a line feed and start-local's port are read") {
   const TemporaryFile file(
-      "\xEF\xBB\xBF" "ES_LOCAL_PORT=9201\nES_LOCAL_URL=http://localhost:${ES_LOCAL_PORT}\r\nKEY=abc==");
+      "\xEF\xBB\xBF"
+      "ES_LOCAL_PORT=9201\nES_LOCAL_URL=http://localhost:${ES_LOCAL_PORT}\r\nKEY=abc==");
   const auto values = read_env_file(file.path);
   REQUIRE(values.ok());
   CHECK(values->at("ES_LOCAL_PORT") == "9201");

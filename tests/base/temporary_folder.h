@@ -29,7 +29,7 @@ class TemporaryFolder {
 
   /// Makes the folders in between, too.
   std::filesystem::path write(const std::string& name, std::string_view content) const {
-    const auto file = path_ / name;
+    auto file = path_ / name;
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file, std::ios::binary) << content;
     return file;

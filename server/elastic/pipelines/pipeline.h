@@ -7,6 +7,7 @@
 #include <rapidjson/document.h>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/elastic/elastic_error.h"
@@ -48,15 +49,15 @@ struct Pipeline {
 };
 
 /// What a run asks of its surroundings. Callbacks are called once, at once or later, from any thread; they do
-/// not throw. A member that throws has let go of its callback. One that memory or a thread runs out for later
-/// is let go of, too, uncalled.
+/// not throw. A member that throws has released its callback. A callback for which memory or a thread runs out later is
+/// released, too, and not called.
 class PipelineHost {
  public:
   virtual ~PipelineHost() = default;
 
   /// Runs `work`, which does not throw, where the document's steps are to run: not on the thread that an
   /// answer came on, since many requests wait for that one. If this throws, `work` is not run.
-  virtual void go_on(std::function<void()> work) { work(); }
+  virtual void go_on(std::function<void()> work) { std::exchange(work, nullptr)(); }
 
   /// Processors that one document may run through.
   virtual std::size_t max_steps() const { return Limits().max_pipeline_steps; }

@@ -232,7 +232,7 @@ void PictureService::answer(const std::string& index, const std::string& id, con
     const Texts::Shared content = seen_.get(key);
     if (content && answer_from_cache(*request, *content, client)) return;
   }
-  join_or_start(*std::move(request), std::move(uuid), std::move(key), std::move(client));
+  join_or_start(*std::move(request), std::move(uuid), key, std::move(client));
 }
 
 /// A thumbnail that is kept; null: there is none. `source`: where.
@@ -270,7 +270,7 @@ bool PictureService::answer_from_cache(const PictureRequest& request, const std:
 
 /// Where the index's identity is not known, nothing is shared: another may have read before the index was
 /// replaced.
-void PictureService::join_or_start(PictureRequest request, std::string uuid, std::string key, Client client) {
+void PictureService::join_or_start(PictureRequest request, std::string uuid, const std::string& key, Client client) {
   const auto mine = std::make_shared<Waiting>(Waiting{std::move(request), std::move(client), {}});
   FlightPtr flight;
   bool is_new = false;

@@ -115,7 +115,7 @@ class PictureService {
 
   PictureService(Options options, std::unique_ptr<DiskCache> disk);
   bool answer_from_cache(const PictureRequest& request, const std::string& content, Client& client);
-  void join_or_start(PictureRequest request, std::string uuid, std::string key, Client client);
+  void join_or_start(PictureRequest request, std::string uuid, const std::string& key, Client client);
   void client_left(const FlightPtr& flight);
   void watch(const FlightPtr& flight, Waiting& waiting);
   void take_off(const FlightPtr& flight);
