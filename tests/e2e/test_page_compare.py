@@ -206,6 +206,9 @@ def test_a_point_shows_its_picture_and_opens_it(site, page):
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.mouse.move(1, 1)
     expect(page.locator(".map-card")).to_have_count(0)
+    assert "open=" not in page.url
+    page.go_forward()  # closing was a step back
+    expect(page.get_by_role("dialog")).to_contain_text(lone["name"])
 
 
 def test_the_map_is_moved_by_wheel_buttons_and_keys(site, page):

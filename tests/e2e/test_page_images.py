@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import shutil
+import urllib.request
 
 import pytest
 from playwright.sync_api import expect
@@ -318,6 +319,17 @@ def test_documents_that_lack_the_field_of_the_order_come_last_beyond_10000(page,
         expect(page.locator(f"[data-at='{total - 1}'] .tile-name")).to_have_text(f"{total - 1:05d}.jpg")
 
 
+def test_numbers_longer_than_javascripts_keep_the_order_beyond_10000(page, shelf):
+    total = 10_250
+    with own_index(shelf, {f"{n:05d}": {"image_name": f"{n:05d}.jpg", "parcel": 1234567890123456789 + n} for n in range(total)},
+                   {"parcel": {"type": "long"}}) as index:
+        open_gallery(page, shelf, f"index={index}&sort=parcel")
+        tiles(page).first.focus()
+        page.keyboard.press("End")
+        for place in (total - 1, total - 10, total - 20):
+            expect(page.locator(f"[data-at='{place}'] .tile-name")).to_have_text(f"{place:05d}.jpg")
+
+
 def test_rows_of_a_list_higher_than_a_browser_draws(page, shelf):
     open_gallery(page, shelf)
     found = page.evaluate("""async () => {
@@ -368,7 +380,7 @@ def test_an_empty_index_says_how_to_fill_it(page, shelf):
 
 
 def test_a_store_that_does_not_answer(page, shelf, watch):
-    watch.allow("status of 503")
+    watch.allow("status of (404|503)")
     refusal = json.dumps({"error": {"type": "unavailable", "reason": "all shards failed"}, "status": 503})
     page.route("**/elasticsearch/**/_search?*", lambda route: route.fulfill(status=503, body=refusal))
     page.goto(shelf.view("images"))
@@ -453,6 +465,23 @@ def test_labels_and_their_probabilities(page, shelf):
     expect(bars.locator(".bar-label").nth(4)).to_have_text("a <b>red</b> boat")
 
 
+def test_one_label_alone_is_not_asked_for(page, shelf, watch):
+    open_gallery(page, shelf)
+    tiles(page).first.click()
+    labels = detail(page).get_by_role("region", name="Labels")
+    for left in (4, 3, 2, 1):
+        expect(labels.locator(".bars").first.locator(".bar")).to_have_count(left + 1)
+        labels.get_by_role("button", name="Remove the label").first.click()
+    expect(labels.get_by_role("status")).to_have_text("Add a label: at least 2 are compared.")
+    expect(labels.get_by_role("alert")).to_have_count(0)
+    expect(labels.locator(".bars")).to_have_count(0)
+    labels.get_by_label("Another label").fill("a boat")
+    labels.get_by_label("Another label").press("Enter")
+    expect(labels.locator(".bars").first).to_have_attribute("aria-busy", "false")
+    asked = [len(request.post_data_json["labels"]) for request in watch.requests if request.url.endswith("/v1/classify")]
+    assert asked and min(asked) == 2
+
+
 def test_steps_through_the_list(page, shelf):
     open_gallery(page, shelf)
     order = names(page)
@@ -472,6 +501,29 @@ def test_steps_through_the_list(page, shelf):
     page.go_back()
     expect(detail(page)).to_be_hidden()
     assert "open=" not in page.url
+
+
+def test_a_step_that_arrives_late_does_not_open_what_was_closed(page, shelf, watch):
+    watch.allow("status of 404")  # no pictures
+    with own_index(shelf, {f"{n:04d}": {"image_name": f"{n:04d}.jpg"} for n in range(400)}) as index:
+        open_gallery(page, shelf, f"index={index}")
+        held = []
+        page.route("**/_search*", lambda route: held.append(route) if '"from":100' in (route.request.post_data or "") else route.continue_())
+        page.locator("[data-at='0']").focus()
+        page.evaluate("""async ([index]) => {
+          const { openDocument } = await import("/page/modules/images/opened.js");
+          openDocument({ index, id: "0099" });
+        }""", [index])
+        with page.expect_request(lambda request: '"from":100' in (request.post_data or "")):
+            detail(page).get_by_role("button", name="Next picture").click()
+        page.keyboard.press("Escape")
+        expect(detail(page)).to_be_hidden()
+        with page.expect_response(lambda response: '"from":100' in (response.request.post_data or "")):
+            held[0].continue_()
+        expect(page.locator(".gallery")).to_be_visible()
+        page.evaluate("() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+        expect(detail(page)).to_be_hidden()
+        assert "open=" not in page.url
 
 
 def test_a_picture_deleted_elsewhere(page, shelf, watch):
@@ -681,6 +733,65 @@ def test_delete_and_undo(page, shelf):
     expect(page.locator(".tile-name").first).to_have_text(hit["_source"]["image_name"])
     after = {index: es(shelf, "GET", f"/{index}/_doc/{hit['_id']}?_source_exclude_vectors=false")["_source"] for index in INDICES}
     assert after == before
+
+
+def stored_text(site, index, id):
+    """The source as it is stored, byte for byte."""
+    with urllib.request.urlopen(f"{site.elasticsearch}/{index}/_source/{id}?_source_exclude_vectors=false", timeout=30) as answer:
+        return answer.read()
+
+
+def delete_open_picture(page):
+    detail(page).get_by_role("button", name="Delete").click()
+    detail(page).get_by_role("group", name="Delete", exact=True).get_by_role("button", name="Delete").click()
+    expect(detail(page)).to_be_hidden()
+
+
+def test_undo_keeps_the_digits_of_numbers_and_the_page_shows_them(page, shelf, watch):
+    watch.allow("status of 404")  # no pictures
+    properties = {"parcel": {"type": "long"}, "raw": {"type": "object", "enabled": False}}
+    with own_index(shelf, {}, properties) as index:
+        texts = {"one": '{"image_name":"one.jpg","parcel":1234567890123456789,"raw":{"price":1.50,"digits":0.12345678901234567890}}',
+                 "two": '{"image_name":"two.jpg","parcel":9223372036854775807,"image_embedding":[0.5,0.5,0.5,0.5]}'}
+        for id, text in texts.items():
+            es(shelf, "PUT", f"/{index}/_doc/{id}?refresh=true", text)
+            before = stored_text(shelf, index, id)
+            open_gallery(page, shelf, f"index={index}&open={index}%2F{id}")
+            expect(detail(page).locator(".attributes").first).to_contain_text(str(json.loads(text)["parcel"]))
+            delete_open_picture(page)
+            assert shelf.es("GET", f"/{index}/_doc/{id}")[0] == 404
+            page.get_by_role("button", name="Undo").click()
+            expect(page.get_by_text(f"{id}.jpg is back in {index}.")).to_be_visible()
+            assert stored_text(shelf, index, id) == before
+            page.goto("about:blank")
+
+
+def test_what_cannot_be_put_back_can_be_tried_again(page, shelf, watch):
+    watch.allow("status of (404|503)")
+    with own_index(shelf, {"one": {"image_name": "one.jpg", "image_embedding": [0.5, 0.5, 0.5, 0.5]}, "two": {"image_name": "two.jpg"}}) as index:
+        before = stored_text(shelf, index, "one")
+        open_gallery(page, shelf, f"index={index}&open={index}%2Fone")
+        delete_open_picture(page)
+        page.route(re.compile("/_create/|/_bulk"), lambda route: route.fulfill(status=503, body='{"error":{"reason":"no primary shard"},"status":503}'), times=1)
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_text("one.jpg could not be put back.")).to_contain_text("no primary shard")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_text(f"one.jpg is back in {index}.")).to_be_visible()
+        assert stored_text(shelf, index, "one") == before
+
+
+def test_a_cluster_that_leaves_no_vectors_out_needs_no_parameter_for_them(page, shelf, watch):
+    watch.allow("status of 40[04]")
+    reason = "request [/x/_source/one] contains unrecognized parameter: [_source_exclude_vectors]"
+    with own_index(shelf, {"one": {"image_name": "one.jpg"}}) as index:
+        page.route("**/_source/**_source_exclude_vectors**", lambda route: route.fulfill(
+            status=400, body=json.dumps({"error": {"type": "illegal_argument_exception", "reason": reason}, "status": 400})))
+        open_gallery(page, shelf, f"index={index}&open={index}%2Fone")
+        before = stored_text(shelf, index, "one")
+        delete_open_picture(page)
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_text(f"one.jpg is back in {index}.")).to_be_visible()
+        assert stored_text(shelf, index, "one") == before
 
 
 def test_delete_from_one_index_and_keep_it(page, shelf):

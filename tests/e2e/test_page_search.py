@@ -1,5 +1,6 @@
 """The search view, as a person uses it: words, pictures, both, and what the columns say."""
 
+import contextlib
 import json
 import os
 import re
@@ -91,6 +92,11 @@ def test_the_same_picture_is_marked_across_columns(site, page):
     name = sorted(common)[0]
     found["clip"][name].hover()
     expect(found["cohere"][name]).to_have_class(re.compile("is-lit"))
+    # A column that is taken away marks nothing.
+    page.goto(page.url + "&column=clip-images%2Fimage_embedding")
+    expect(page.locator(".column")).to_have_count(1)
+    expect(page.locator(".hit-mark")).to_have_count(0)
+    assert len(names(page, "clip")) == 4
 
 
 @pytest.mark.parametrize("way", ["chooser", "drop", "paste"])
@@ -138,6 +144,87 @@ def test_a_picture_and_words_are_fused_by_a_slider(site, page):
     expect(page.locator(".chosen-picture")).to_have_count(0)
     wait_for_columns(page)
     assert names(page, "clip") == by_words_alone
+
+
+def hold_digests(page):
+    """Pictures are read as slowly as the test says: the first that is chosen from now on waits for window.release()."""
+    page.evaluate("""() => {
+      const digest = crypto.subtle.digest.bind(crypto.subtle);
+      const held = new Promise((resolve) => { window.release = resolve; });
+      let count = 0;
+      window.ended = 0;
+      crypto.subtle.digest = async (...what) => {
+        if (++count === 1) await held;
+        const done = await digest(...what);
+        window.ended += 1;
+        return done;
+      };
+    }""")
+
+
+def release_digest(page):
+    """The picture that was held goes on, to the end of what the page does with it."""
+    page.evaluate("""async () => {
+      const before = window.ended;
+      window.release();
+      const { keptPicture } = await import("/page/modules/pictures/kept_pictures.js");
+      while (window.ended === before) await new Promise((resolve) => setTimeout(resolve));
+      for (let turn = 0; turn < 3; turn += 1) await keptPicture("00000000"); // after what is being kept
+    }""")
+
+
+def test_words_typed_while_a_picture_is_read_stay(site, page):
+    page.goto(site.view("search"))
+    page.get_by_label("Words to search for").wait_for()
+    hold_digests(page)
+    choose(page, PICTURE)
+    page.get_by_label("Words to search for").fill("at night")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"q=at\+night"))
+    release_digest(page)
+    expect(page).to_have_url(re.compile(r"q=at\+night.*picture="))
+    expect(page.get_by_label("Words to search for")).to_have_value("at night")
+    wait_for_columns(page)
+
+
+def test_the_newest_choice_of_a_picture_counts(site, page):
+    page.goto(site.view("search"))
+    page.get_by_label("Words to search for").wait_for()
+    hold_digests(page)
+    choose(page, DEMO / "pictures" / "000000.jpg")
+    drop(page, "newer.jpg", PICTURE.read_bytes())
+    wait_for_columns(page)
+    newest = page.url
+    assert names(page, "clip")[0] == PICTURE.name
+    release_digest(page)
+    assert page.url == newest
+    # A hit that is searched with, or another view, is a newer choice, too.
+    for leave in (lambda: column(page, "clip").locator(".hit-like").nth(1).click(), lambda: page.get_by_role("link", name="Status").click()):
+        hold_digests(page)
+        choose(page, DEMO / "pictures" / "000001.jpg")
+        before = page.url
+        leave()
+        expect(page).not_to_have_url(before)
+        after = page.url
+        release_digest(page)
+        assert page.url == after
+
+
+def test_back_from_a_closed_hit_leads_to_what_was_before_the_search(site, page):
+    page.goto(site.view("status"))
+    page.get_by_role("link", name="Search", exact=True).click()
+    page.get_by_label("Words to search for").fill(QUERY)
+    page.keyboard.press("Enter")
+    wait_for_columns(page)
+    found = page.url
+    column(page, "clip").locator(".hit-open").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(found)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.go_back()
+    expect(page).to_have_url(site.view("search"))
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_more_like_this_goes_on_from_a_hit_and_back(site, page):
@@ -247,6 +334,55 @@ def test_words_and_vectors_together(site, page, watch):
         assert len(names(page, "clip")) == 4
 
 
+@contextlib.contextmanager
+def own_index(site, name, documents, properties=None):
+    """An index of clip's vectors with these documents, {id: source}."""
+    vectors = {"type": "dense_vector", "dims": 128, "index": True, "similarity": "cosine"}
+    status, answer = site.es("PUT", f"/{name}", {"mappings": {
+        "_meta": {"sightline": {"image_embedding": {"model": "clip"}}},
+        "properties": {"image_name": {"type": "keyword"}, "image_data": {"type": "binary"}, "caption": {"type": "text"}, "image_embedding": vectors, **(properties or {})}}})
+    assert status == 200, answer
+    try:
+        for id, source in documents.items():
+            status, answer = site.es("PUT", f"/{name}/_doc/{id}?refresh=true", source)
+            assert status == 201, answer
+        yield name
+    finally:
+        site.es("DELETE", f"/{name}")
+
+
+def test_a_hit_by_its_text_alone_has_no_cosine(site, page, watch):
+    watch.allow("status of 404")  # no pictures
+    documents = {"text": {"image_name": "text.jpg", "caption": "zebra zebra quagga"},
+                 "both": {"image_name": "both.jpg", "caption": "a zebra", "image_embedding": [1.0] + [0.0] * 127}}
+    with own_index(site, "page-fused", documents) as index:
+        place = f"q=zebra+quagga&mode=weighted&column={index}%2Fimage_embedding"
+        page.goto(site.view("search", place))
+        hit = {name: page.locator(".hit").filter(has_text=f"{name}.jpg") for name in documents}
+        expect(hit["text"].locator(".hit-score")).to_have_text(re.compile(r"^\d"))
+        expect(hit["text"].locator(".hit-cosine")).to_have_count(0)
+        expect(hit["text"].locator(".hit-score")).to_have_attribute("title", re.compile("of the text alone"))
+        assert -1 <= float(hit["both"].locator(".hit-cosine").inner_text().removeprefix("cos ")) <= 1
+        # Its words were found: only what has a cosine can be below a threshold.
+        page.goto(site.view("search", f"{place}&hide=1&t.clip=0.99"))
+        expect(page.locator(".hits-hidden")).to_contain_text("1 of 2 hidden")
+        expect(page.locator(".hit-name")).to_have_text(["text.jpg"])
+
+
+def test_a_search_reads_no_pictures_and_no_vectors(site, page):
+    vector = [1.0] + [0.0] * 127
+    picture = "/9j/" + "A" * 4000
+    document = {"image_name": "row.jpg", "image_data": picture, "kitchen_data": picture, "image_embedding": vector, "kitchen_embedding": vector,
+                "parcel": 1234567890123456789}
+    properties = {"kitchen_data": {"type": "binary"}, "kitchen_embedding": {"type": "dense_vector", "dims": 128}, "parcel": {"type": "long"}}
+    with own_index(site, "page-rows", {"row": document}, properties) as index:
+        page.route(f"**/pictures/{index}/**", lambda route: route.fulfill(path=PICTURE, content_type="image/jpeg"))
+        with page.expect_response(f"**/{index}/_search*") as answer:
+            page.goto(site.view("search", f"q=a+house&column={index}%2Fimage_embedding"))
+        assert sorted(answer.value.json()["hits"]["hits"][0]["_source"]) == ["image_name", "parcel"]
+        expect(page.locator(".hit-lead")).to_have_text("parcel 1234567890123456789")
+
+
 def test_what_is_probably_wrong_can_be_hidden(site, page):
     search_words(page, site)
     page.goto(site.view("search", f"q={QUERY.replace(' ', '+')}&hide=1&t.clip=0.99&t.jina-clip=-1"))
@@ -304,6 +440,8 @@ def test_files_that_are_no_pictures_are_refused_in_words(site, page):
     page.evaluate("""() => {
       const transfer = new DataTransfer();
       const bytes = new Uint8Array(31457280); bytes.set([0xff, 0xd8, 0xff]);
+      const { arrayBuffer } = Blob.prototype; // browsers do not read files of gigabytes at once
+      Blob.prototype.arrayBuffer = function () { return this.size > 1e6 ? Promise.reject(new DOMException("", "NotReadableError")) : arrayBuffer.call(this); };
       transfer.items.add(new File([bytes], "huge.jpg", { type: "image/jpeg" }));
       document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
     }""")
@@ -368,6 +506,18 @@ def test_markup_in_names_is_text(site, page, watch):
         site.es("DELETE", "/page-hostile")
 
 
+def test_another_index_of_a_model_does_not_replace_its_column(site, page):
+    with own_index(site, "a-page-clip", {}) as index:
+        search_words(page, site)
+        head = column(page, "clip").get_by_role("heading")
+        expect(head).to_contain_text("clip-images")
+        assert len(names(page, "clip")) == 4
+        expect(column(page, "cohere").get_by_role("heading")).not_to_contain_text("embed-images")
+        page.goto(site.view("search", f"q=a+house&column={index}%2Fimage_embedding"))
+        expect(head).to_contain_text(index)
+        expect(column(page, "clip").get_by_text("No hits")).to_be_visible()
+
+
 def test_an_index_of_another_model_says_so(site, page):
     status, _ = site.es("PUT", "/page-other-dims", {"mappings": {
         "_meta": {"sightline": {"image_embedding": {"model": "clip"}}},
@@ -419,3 +569,9 @@ def test_state_made_up_by_hand_is_read_as_far_as_it_makes_sense(site, page):
     page.goto(site.view("search", "q=a+house&size=-3&k=1e9&candidates=NaN&boost=&mix=7&mode=%3Cb%3E&t.clip=nine&column=no%2Fsuch&like=&picture=../../x&open="))
     wait_for_columns(page)
     assert len(names(page, "clip")) == 4
+
+
+def test_long_words_are_not_cut_within_a_character(site, page):
+    page.goto(site.view("search", "q=" + "a" * 4095 + "%F0%9F%98%80&column=clip-images%2Fimage_embedding"))
+    wait_for_columns(page, ["clip"])
+    assert page.get_by_label("Words to search for").input_value() == "a" * 4095

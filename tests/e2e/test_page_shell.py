@@ -282,6 +282,10 @@ def test_a_key_is_asked_for_tried_and_kept_for_the_session_alone(keyed_site, ope
     enter_key(page, "not-the-key")
     expect(key_dialog(page).get_by_role("alert")).to_contain_text("refuses this key")
     axe(page)
+    # Copied with what no header field takes: browsers would not even send it.
+    for stray, code in (("\u200b", "200B"), ("ключ", "43A"), ("\U0001f511", "1F511")):
+        enter_key(page, keyed_site.key[:4] + stray + keyed_site.key[4:])
+        expect(key_dialog(page).get_by_role("alert")).to_contain_text(f"Character 5 (U+{code.rjust(4, '0')}) cannot be part of a key")
     enter_key(page, f"  {keyed_site.key} ")
     expect(key_dialog(page)).to_have_count(0)
     expect_view(page, "search")

@@ -1,7 +1,7 @@
 // Which fields the page offers: see console_cases.mjs.
 import { facetFieldsOf } from "../../server/web/page/modules/filters/counts.js";
 import { sortsOf } from "../../server/web/page/modules/images/query.js";
-import { flatFields, isLink } from "../../server/web/page/modules/server/collections.js";
+import { flatFields, heavyFields, isLink } from "../../server/web/page/modules/server/collections.js";
 
 const keyword = { type: "keyword" };
 const fields = flatFields({
@@ -14,6 +14,13 @@ export default function cases(test, assert) {
     const links = ["image_url", "image_sha256", "kitchen_url", "kitchen_sha256"];
     assert.deepEqual(Object.keys(fields).filter((path) => isLink(path, fields)), links);
     assert.ok(isLink("image_url", {}) && !isLink("kitchen_url", {}) && !isLink("_url", {}));
+  });
+
+  test("all pictures and vectors of an index are heavy", () => {
+    const vector = { type: "dense_vector" };
+    const found = flatFields({ room: { properties: { plan_data: { type: "binary" }, embedding: vector } }, name: keyword, image_embedding: vector });
+    assert.deepEqual(heavyFields({ fields: found }), ["image_data", "room.plan_data", "room.embedding", "image_embedding"]);
+    assert.deepEqual(heavyFields(undefined), ["image_data"]);
   });
 
   test("neither filters nor orders are made of links", () => {

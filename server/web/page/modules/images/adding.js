@@ -106,8 +106,7 @@ export class Adding {
   async #prepare({ file, name }) {
     const fail = (reason) => this.targets.forEach(({ index }) => this.#fail({ name }, index, reason));
     try {
-      const start = new Uint8Array(await file.slice(0, 64).arrayBuffer());
-      const refusal = refusalOf({ name: "", size: file.size }, start, this.limits.image_bytes);
+      const refusal = await refusalOf(file, "", this.limits.image_bytes);
       if (refusal) return void fail(refusal);
       const bytes = new Uint8Array(await file.arrayBuffer());
       return { name, id: await sha256(bytes), data: base64Of(bytes) };

@@ -4,6 +4,7 @@ import { Button } from "../parts/button.js";
 import { Failure } from "../parts/message.js";
 import { toast } from "../parts/toasts.js";
 import { useInstallation } from "../shell/installation.js";
+import { isOpen } from "./opened.js";
 import { indicesHolding, removeDocuments, restoreDocuments } from "./removal.js";
 
 const k_undo_seconds = 20;
@@ -14,18 +15,18 @@ export function announceChange(indices) {
   dispatchEvent(new CustomEvent("sightline:documents", { detail: { indices } }));
 }
 
+const indicesOf = (removed) => removed.map((one) => one._index);
+
+/** Puts documents back. Those that cannot be are kept for another try. */
+async function undo(name, removed) {
+  const { left, reason } = await restoreDocuments(removed);
+  if (left.length === 0) toast(`${name} is back in ${listOf(indicesOf(removed))}.`);
+  else toast(`${name} could not be put back. ${reason}`, { seconds: k_undo_seconds, action: { title: "Try again", run: () => undo(name, left) } });
+  announceChange(indicesOf(removed));
+}
+
 function offerUndo(name, removed) {
-  const indices = removed.map((one) => one._index);
-  const run = async () => {
-    try {
-      await restoreDocuments(removed);
-      toast(`${name} is back in ${listOf(indices)}.`);
-    } catch (error) {
-      toast(`${name} could not be put back. ${error.message}`, { seconds: 12 });
-    }
-    announceChange(indices);
-  };
-  toast(`${name} was deleted from ${listOf(indices)}.`, { seconds: k_undo_seconds, action: { title: "Undo", run } });
+  toast(`${name} was deleted from ${listOf(indicesOf(removed))}.`, { seconds: k_undo_seconds, action: { title: "Undo", run: () => undo(name, removed) } });
 }
 
 /** The other indices that hold the same picture under the same id; undefined while they are asked. */
@@ -54,11 +55,11 @@ export function Deletion({ document, name, onDeleted, onCancel }) {
       if (removed.length > 0) offerUndo(name, removed);
       else toast(`${name} was deleted already.`);
       announceChange(indices);
-      onDeleted();
+      if (isOpen(document)) onDeleted();
     } catch (error) {
       if (error.removed?.length > 0) {
         offerUndo(name, error.removed);
-        announceChange(error.removed.map((one) => one._index));
+        announceChange(indicesOf(error.removed));
       }
       setState({ error });
     }

@@ -9,6 +9,7 @@ import { toast } from "../parts/toasts.js";
 import { loadStyles } from "../parts/stylesheet.js";
 import { Picture } from "../pictures/picture.js";
 import { likeLink } from "../search/state.js";
+import { heavyFields } from "../server/collections.js";
 import { getDocument } from "../server/elasticsearch.js";
 import { useInstallation } from "../shell/installation.js";
 import { Attributes } from "./attributes.js";
@@ -20,19 +21,13 @@ import { nameOf, valueAt, versionOf } from "./query.js";
 
 await loadStyles("images");
 
-/** Fields that are not read: pictures and vectors. */
-function unreadFields(collection) {
-  const heavy = Object.values(collection?.fields ?? {}).filter((field) => field.type === "binary" || field.type === "dense_vector");
-  return [...new Set(["image_data", ...heavy.map((field) => field.path)])];
-}
-
 /** {found} (as GET _doc answers), {gone: true} or {error}; {} while it is asked. */
 function useDocument({ index, id }, collection) {
   const [state, setState] = useState({});
   const asked = `${index}/${id}`;
   useEffect(() => {
     const abort = new AbortController();
-    getDocument(index, id, { excludes: unreadFields(collection), signal: abort.signal }).then(
+    getDocument(index, id, { excludes: heavyFields(collection), signal: abort.signal }).then(
       (found) => setState({ asked, found }),
       (error) => { if (!abort.signal.aborted) setState({ asked, ...(error.status === 404 ? { gone: true } : { error }) }); },
     );
@@ -70,7 +65,7 @@ function Large({ document, name }) {
 }
 
 function Facts({ document, found, collection }) {
-  const leaveOut = [...(collection?.nameField ? [collection.nameField] : []), ...unreadFields(collection)];
+  const leaveOut = [...(collection?.nameField ? [collection.nameField] : []), ...heavyFields(collection)];
   return html`<div class="detail-facts">
     <${Attributes} source=${found._source} leaveOut=${leaveOut} />
     <dl class="attributes attributes-record">

@@ -1,11 +1,12 @@
 // Saving the original file of a picture.
+import { cutTo } from "../shell/router.js";
 import { fetchPicture, pictureUrl } from "../pictures/picture.js";
 
 const k_endings = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "image/bmp": ".bmp", "image/heic": ".heic", "image/avif": ".avif" };
 
 /** A name that every system takes: the last part of `name`, with an ending that fits the content. */
 export function fileNameOf(name, type) {
-  const last = name.split(/[\\/]/).at(-1).replace(/[\u0000-\u001f\u007f<>:"|?*]/g, "_").replace(/^\.+/, "").slice(0, 120) || "picture";
+  const last = cutTo(name.split(/[\\/]/).at(-1).replace(/[\u0000-\u001f\u007f<>:"|?*]/g, "_").replace(/^\.+/, ""), 120) || "picture";
   return /\.[a-z0-9]{2,5}$/i.test(last) ? last : last + (k_endings[type] ?? "");
 }
 

@@ -9,8 +9,10 @@ import { titleOf } from "../server/collections.js";
 import { classify } from "../server/sightline.js";
 import { useInstallation } from "../shell/installation.js";
 import { keep, kept } from "../shell/kept.js";
+import { cutTo } from "../shell/router.js";
 
 const k_first = ["a house", "a kitchen", "a bathroom", "a garden", "a swimming pool"];
+const k_least = 2; // that a model compares
 const k_most = 40;
 
 function keptLabels() {
@@ -48,7 +50,7 @@ function useProbabilities(model, picture, labels) {
   const [state, setState] = useState({});
   const asked = useMemo(() => ({}), [model, picture, labels]);
   useEffect(() => {
-    if (!picture || labels.length === 0) return undefined;
+    if (!picture || labels.length < k_least) return undefined;
     const abort = new AbortController();
     classify(model, picture, labels, { signal: abort.signal }).then(
       (list) => setState({ asked, probabilities: Object.fromEntries(list.map((one) => [one.label, one.probability])) }),
@@ -81,7 +83,7 @@ function LabelList({ labels, onChange }) {
   const [text, setText] = useState("");
   const add = (event) => {
     event.preventDefault();
-    const label = text.trim().slice(0, 200);
+    const label = cutTo(text.trim(), 200);
     if (label && !labels.includes(label) && labels.length < k_most) onChange([...labels, label]);
     setText("");
   };
@@ -109,7 +111,8 @@ export function Labels({ document }) {
     <p class="small soft">Each model gives the probability of each label, compared only with these labels.</p>
     <${LabelList} labels=${labels} onChange=${change} />
     ${error && html`<${Failure} title="The picture cannot be classified" error=${error} />`}
-    ${!error && labels.length > 0 && html`<div class="label-models">
+    ${labels.length < k_least && html`<p class="small soft" role="status">Add a label: at least ${k_least} are compared.</p>`}
+    ${!error && labels.length >= k_least && html`<div class="label-models">
       ${able.map((model, at) => html`<${Bars} key=${model.id} model=${model} series=${(at % 5) + 1} picture=${picture} labels=${labels} />`)}
     </div>`}
   </section>`;

@@ -11,13 +11,6 @@ const k_kept_pages = 120;
 const k_in_flight = 2;
 const k_keep_alive = "5m";
 
-/** A sort value as search_after takes it back: numbers that JavaScript rounds are those of missing values. */
-function exact(value) {
-  if (typeof value !== "number") return value;
-  if (value >= 2 ** 63) return "9223372036854775807";
-  return value <= -(2 ** 63) ? "-9223372036854775808" : value;
-}
-
 const closePit = (id) => { elasticsearch("_pit", { method: "DELETE", body: { id } }).catch(() => {}); };
 
 /**
@@ -181,12 +174,13 @@ export class Listing {
     return { ...body, sort: [...sort, { _shard_doc: { order } }], pit: { id: this.#pit, keep_alive: k_keep_alive } };
   }
 
+  /** The answer to one search. `exact`: its sort values are given back, and Elasticsearch takes texts for numbers there. */
   async #ask(more, filter) {
     const path = this.#pit ? "_search" : `${encodeURIComponent(this.collection.index)}/_search`;
     const parameters = new URLSearchParams();
     if (!this.#pit) parameters.set("preference", "sightline"); // the same copy of a shard for all pages
     if (filter) parameters.set("filter_path", filter);
-    const { data } = await elasticsearch(`${path}?${parameters}`, { method: "POST", body: this.#body(more), signal: this.#abort.signal });
+    const { data } = await elasticsearch(`${path}?${parameters}`, { method: "POST", body: this.#body(more), exact: true, signal: this.#abort.signal });
     if (data.pit_id && this.#pit) this.#pit = data.pit_id;
     return data;
   }
@@ -197,7 +191,7 @@ export class Listing {
     const data = await this.#ask({ size: k_page, seq_no_primary_term: true, _source: nameField ? [nameField] : false, ...place });
     this.total = data.hits.total.value;
     const { hits } = data.hits;
-    if (inPit && hits.length === k_page) this.#cursors.set(page + 1, hits.at(-1).sort.map(exact));
+    if (inPit && hits.length === k_page) this.#cursors.set(page + 1, hits.at(-1).sort);
     return hits;
   }
 
@@ -209,7 +203,7 @@ export class Listing {
       const place = near > 0 ? { search_after: this.#cursors.get(near) } : {};
       const data = await this.#ask({ size, _source: false, ...place }, "pit_id,hits.hits.sort");
       const hits = data.hits?.hits ?? [];
-      for (let end = k_page; end <= hits.length; end += k_page) this.#cursors.set(near + end / k_page, hits[end - 1].sort.map(exact));
+      for (let end = k_page; end <= hits.length; end += k_page) this.#cursors.set(near + end / k_page, hits[end - 1].sort);
       if (hits.length < size) break; // the list became shorter
     }
     return this.#cursors.get(page) ?? this.#cursors.get(Math.max(...this.#cursors.keys()));

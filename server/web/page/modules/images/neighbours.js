@@ -4,7 +4,7 @@ import { Failure } from "../parts/message.js";
 import { Picture } from "../pictures/picture.js";
 import { cosineOfScore } from "../search/vectors.js";
 import { search } from "../server/elasticsearch.js";
-import { standardCollections } from "../server/collections.js";
+import { placeOf, standardCollections } from "../server/collections.js";
 import { useInstallation } from "../shell/installation.js";
 import { openDocument, openLink } from "./opened.js";
 import { nameOf, versionOf, wholeNameField } from "./query.js";
@@ -83,7 +83,7 @@ function Neighbour({ collection, hit }) {
 function Row({ collection, document, name }) {
   const { hits, absent, error } = useNearest(collection, document, name);
   return html`<div class="neighbour-row">
-    <h4>${collection.title} <span class="faint small">${collection.description}</span> ${collection.demo && html`<span class="tag tag-demo">demo model</span>`}</h4>
+    <h4>${collection.title} <span class="faint small">${collection.ambiguous ? `${placeOf(collection)}, ` : ""}${collection.description}</span> ${collection.demo && html`<span class="tag tag-demo">demo model</span>`}</h4>
     ${error && html`<${Failure} error=${error} />`}
     ${absent && html`<p class="small soft">${absent}</p>`}
     ${hits?.length === 0 && html`<p class="small soft">There is no other picture in ${collection.index}.</p>`}

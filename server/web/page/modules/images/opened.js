@@ -1,9 +1,9 @@
 // The picture that is open, in the URL's parameter `open=INDEX/ID`.
 import { documentOf } from "../search/state.js";
-import { format, go, parse } from "../shell/router.js";
+import { format, go, parse, textOf } from "../shell/router.js";
 
 /** The document that the URL's parameters open, or undefined. */
-export const openedDocument = (parameters) => documentOf((parameters.get("open") ?? "").slice(0, 1024));
+export const openedDocument = (parameters) => documentOf(textOf(parameters, "open", 1024));
 
 /** The view and its state as they are now, with `document` (or nothing, if undefined) open. */
 function placeWith(document) {
@@ -15,6 +15,12 @@ function placeWith(document) {
 
 /** The address of this view with a document open. */
 export const openLink = (document) => format(...placeWith(document));
+
+/** True if this document is the open one at this moment. */
+export function isOpen({ index, id }) {
+  const open = openedDocument(parse(location.hash).parameters);
+  return open?.index === index && open.id === id;
+}
 
 /** Opens a document in this view. With `replace` it takes the place of the one that is open. */
 export function openDocument(document, { replace = false } = {}) {

@@ -1,20 +1,26 @@
 // Deleting documents, and putting them back as they were.
-import { bulk, elasticsearch } from "../server/elasticsearch.js";
-import { innermostReason } from "../server/request.js";
+import { elasticsearch, sourceText } from "../server/elasticsearch.js";
 
 const part = encodeURIComponent;
 
-/** The whole document, with its vectors and its version. Throws a RequestError with status 404 if it is gone. */
-async function wholeDocument({ index, id }, options) {
-  const { data } = await elasticsearch(`${part(index)}/_doc/${part(id)}?_source_exclude_vectors=false`, options);
-  return data;
+/** The path of a document, with parameters and its routing. */
+function pathOf({ _index, _id, _routing }, api, parameters) {
+  const all = new URLSearchParams({ ...parameters, ...(_routing === undefined ? {} : { routing: _routing }) });
+  return `${part(_index)}/${api}/${part(_id)}?${all}`;
 }
 
-/** Why an item of a bulk failed, or undefined. */
-function failureOf(item) {
-  const { error, status } = Object.values(item)[0];
-  if (status === 409) return "there is a new document with this id";
-  return error && (innermostReason(error) || `status ${status}`);
+/**
+ * A document as GET _doc answers, with its version, and with the text of its source: JSON that was read and written again would
+ * change numbers. Throws an Error; of status 404 if the document is not there.
+ */
+async function wholeDocument({ index, id }) {
+  // The version comes first: if the document changes before its source is read, it is not deleted.
+  const { data } = await elasticsearch(`${part(index)}/_doc/${part(id)}?_source=false`);
+  const text = await sourceText(data._index, data._id, { routing: data._routing }).catch((error) => {
+    // An index may store no sources: nothing could be put back.
+    throw error.status === 404 ? new Error(`The document cannot be read from ${index}. ${error.message}`) : error;
+  });
+  return { ...data, text };
 }
 
 /**
@@ -27,8 +33,8 @@ export async function removeDocuments(documents) {
   for (const document of documents) {
     try {
       const whole = await wholeDocument(document);
-      const version = `if_seq_no=${whole._seq_no}&if_primary_term=${whole._primary_term}`;
-      await elasticsearch(`${part(document.index)}/_doc/${part(document.id)}?${version}&refresh=true`, { method: "DELETE" });
+      const version = { if_seq_no: whole._seq_no, if_primary_term: whole._primary_term };
+      await elasticsearch(pathOf(whole, "_doc", { ...version, refresh: "true" }), { method: "DELETE" });
       removed.push(whole);
     } catch (error) {
       if (error.status === 404) { gone.push(document); continue; }
@@ -38,13 +44,22 @@ export async function removeDocuments(documents) {
   return { removed, gone };
 }
 
-/** Indexes removed documents again as they were, vectors too, without a pipeline. Throws with the first reason. */
+/**
+ * Indexes removed documents again as they were, vectors too, without a pipeline. Gives {left: those that could not be put back,
+ * reason: of the first of them}.
+ */
 export async function restoreDocuments(removed) {
-  for (const { _index, _id, _source } of removed) {
-    const { data } = await bulk([{ create: { _index, _id, pipeline: "_none" } }, _source], { refresh: "true" });
-    const failure = data.items.map(failureOf).find(Boolean);
-    if (failure) throw new Error(`${_index}: ${failure}`);
+  const left = [];
+  let reason;
+  for (const document of removed) {
+    try {
+      await elasticsearch(pathOf(document, "_create", { pipeline: "_none", refresh: "true" }), { method: "PUT", body: document.text });
+    } catch (error) {
+      left.push(document);
+      reason ??= `${document._index}: ${error.status === 409 ? "there is a new document with this id" : error.message}`;
+    }
   }
+  return { left, reason };
 }
 
 /** Those of `indices` that hold a document with this id. */

@@ -10,7 +10,7 @@ import { AddArea, AddButton, AddProgress } from "./add.js";
 import { Detail } from "./detail.js";
 import { Grid, GridSkeleton } from "./grid.js";
 import { Listing } from "./listing.js";
-import { closeDocument, openDocument, openedDocument } from "./opened.js";
+import { closeDocument, isOpen, openDocument, openedDocument } from "./opened.js";
 import { nameClauses, sortsOf } from "./query.js";
 import { useKeptScroll } from "./scroll.js";
 import { galleriesOf, readState, showState } from "./state.js";
@@ -52,7 +52,7 @@ function OpenPicture({ document, listing, collection, onActive }) {
   const at = inList ? listing.placeOf(document.id) : -1;
   const step = (by) => async () => {
     const hit = await listing.fetch(at + by);
-    if (!hit) return;
+    if (!hit || !isOpen(document)) return; // closed, or a step further, meanwhile
     onActive(at + by);
     openDocument({ index: collection.index, id: hit.id }, { replace: true });
   };

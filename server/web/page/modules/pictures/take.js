@@ -3,11 +3,17 @@ import { binarySizeOf } from "../parts/numbers.js";
 import { pictureKind } from "./kinds.js";
 import { sha256 } from "./sha256.js";
 
-/** Why a file of these first bytes and this size is refused before it is sent; "" if it is not. */
-export function refusalOf({ name, size }, firstBytes, maxBytes) {
+const k_first_bytes = 512; // tell the kind of a picture
+
+/**
+ * Why a File or Blob is refused before it is sent, called `name` ("": this file); "" if it is not. Only its first bytes are read:
+ * browsers cannot read gigabytes at once. Throws if they cannot be read.
+ */
+export async function refusalOf(file, name, maxBytes) {
   const what = name ? `“${name}”` : "This file";
+  const kind = pictureKind(new Uint8Array(await file.slice(0, k_first_bytes).arrayBuffer()));
+  const { size } = file;
   if (size === 0) return `${what} is empty.`;
-  const kind = pictureKind(firstBytes);
   if (!kind) return `${what} is not a supported picture. Use a JPEG, PNG, WebP, GIF, BMP, HEIC or AVIF file.`;
   if (!kind.readable) return `${what} is ${kind.name}. Save it as JPEG, PNG or WebP first.`;
   if (maxBytes && size > maxBytes) return `${what} has ${binarySizeOf(size)}; the limit is ${binarySizeOf(maxBytes)}. Make it smaller first: the models use only a few hundred pixels.`;
@@ -26,13 +32,13 @@ export function base64Of(bytes) {
  * limits: those of GET /v1/page ({image_bytes}).
  */
 export async function takePicture(file, limits = {}) {
-  let bytes;
+  let bytes, refusal;
   try {
-    bytes = new Uint8Array(await file.arrayBuffer());
+    refusal = await refusalOf(file, file.name, limits.image_bytes);
+    if (!refusal) bytes = new Uint8Array(await file.arrayBuffer());
   } catch {
     throw new Error(`“${file.name ?? "The file"}” cannot be read: it was moved or deleted, or is a folder.`);
   }
-  const refusal = refusalOf({ name: file.name, size: bytes.length }, bytes, limits.image_bytes);
   if (refusal) throw new Error(refusal);
   const { type } = pictureKind(bytes);
   return {

@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "/page/vendored/preact-htm.js"
 import { Button } from "../parts/button.js";
 import { Failure, Message } from "../parts/message.js";
 import { timeOf } from "../parts/numbers.js";
+import { placeOf } from "../server/collections.js";
 import { Hit } from "./hit.js";
 import { RequestDialog } from "./request_dialog.js";
 import { searchCollection } from "./run.js";
@@ -53,7 +54,7 @@ function Hits({ column, collection, state, threshold, marks, pointed, onPoint, o
   return html`
     <ol class=${`hits ${column.state === "loading" ? "is-stale" : ""}`}>
       ${shown.map((hit) => html`<${Hit} key=${hit.id} hit=${hit} collection=${collection} state=${state} mark=${marks.get(hit)}
-        lit=${pointed !== undefined && marks.get(hit)?.key === pointed} onPoint=${onPoint} onOpen=${() => onOpen(hit, shown)} />`)}
+        lit=${pointed !== undefined && marks.get(hit)?.key === pointed} onPoint=${onPoint} onOpen=${() => onOpen(hit)} />`)}
     </ol>
     ${hits.length === 0 && html`<${Message} title="No hits"><p>No document of ${collection.index} has a vector in ${collection.field} and fits the filters. Add pictures on “All images”, or remove filters.</p><//>`}
     ${hidden > 0 && html`<p class="small faint hits-hidden">${hidden} of ${hits.length} hidden: cosine below ${threshold.toFixed(2)}.</p>`}
@@ -76,12 +77,13 @@ export function Column({ collection, state, filters, searchKey, thresholds, mark
   const column = useColumnSearch(collection, state, filters, searchKey, attempt);
   const tell = useRef(onResult);
   tell.current = onResult;
+  useEffect(() => () => tell.current(collection.id, undefined), [collection.id]); // a column that is gone has no hits
   useEffect(() => tell.current(collection.id, column.state === "done" ? column.result.hits : undefined), [column.state, column.result]);
   const failure = column.state === "failed" && advice(collection, state, column.error);
-  return html`<section class="column" data-column=${collection.model ?? collection.id} data-state=${column.state} aria-label=${`${collection.title}: hits`} aria-busy=${column.state === "loading"}>
+  return html`<section class="column" data-column=${collection.model ?? collection.id} data-state=${column.state} aria-label=${`${collection.title}${collection.ambiguous ? `, ${placeOf(collection)}` : ""}: hits`} aria-busy=${column.state === "loading"}>
     <header class="column-head">
       <div class="row spread">
-        <h2><span class=${`column-dot series-${(place % 5) + 1}`} aria-hidden="true"></span>${collection.title}${collection.demo && html` <span class="tag tag-demo" title="A small demo model, trained only on drawings. On photos its hits are random.">demo model</span>`}</h2>
+        <h2><span class=${`column-dot series-${(place % 5) + 1}`} aria-hidden="true"></span>${collection.title}${collection.ambiguous && html` <small class="cut faint">${placeOf(collection)}</small>`}${collection.demo && html` <span class="tag tag-demo" title="A small demo model, trained only on drawings. On photos its hits are random.">demo model</span>`}</h2>
         <${Button} plain small icon="code" label=${`Request of ${collection.title}`} disabled=${!column.result} onClick=${() => setRequest(true)} />
       </div>
       <div class="column-times small faint"><${Times} column=${column} /></div>

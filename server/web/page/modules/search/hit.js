@@ -3,6 +3,7 @@ import { html } from "/page/vendored/preact-htm.js";
 import { Icon } from "../parts/icon.js";
 import { Picture } from "../pictures/picture.js";
 import { isLink } from "../server/collections.js";
+import { isFused } from "./run.js";
 import { likeLink } from "./state.js";
 
 /** The longer side of a hit's picture, in pixels of the screen. */
@@ -19,9 +20,9 @@ function attributesOf(hit, { nameField, fields }) {
 }
 
 function scoreHelp(hit, collection, state) {
-  if (hit.cosine === undefined) return `score ${hit.score}`;
-  const hybrid = state.mode !== "vectors" && state.words;
-  const how = hybrid
+  const fused = isFused(collection, state);
+  if (hit.cosine === undefined) return fused ? `score ${hit.score}, of the text alone: this document has no vector` : `score ${hit.score}`;
+  const how = fused
     ? "The score adds vectors and text; the cosine is that of the vectors alone."
     : `score = boost × (1 + cosine) / 2 = ${state.boost} × (1 + ${hit.cosine.toFixed(4)}) / 2`;
   return `${how} The cosine is 1 for equal vectors and near 0 for unrelated ones; each model has its own scale.`;

@@ -1,4 +1,5 @@
 // A search in one collection.
+import { heavyFields } from "../server/collections.js";
 import { search } from "../server/elasticsearch.js";
 import { queryVector } from "./query_vector.js";
 import { cosine, cosineOfScore } from "./vectors.js";
@@ -6,6 +7,11 @@ import { cosine, cosineOfScore } from "./vectors.js";
 /** The fields that words are matched against in a hybrid search. */
 export function textFields(collection) {
   return Object.values(collection.fields).filter((field) => field.type === "text" && !field.parent).map((field) => field.path);
+}
+
+/** True if a hit's score adds that of its text, or its rank among texts, to that of its vector. */
+export function isFused(collection, { words, mode }) {
+  return Boolean(words?.trim()) && mode !== "vectors" && textFields(collection).length > 0;
 }
 
 function wordsQuery(collection, words, boost, filters) {
@@ -23,10 +29,8 @@ export function searchBody(collection, state, vector, filters = []) {
     field: collection.field, ...vector, k: state.k, num_candidates: state.candidates,
     ...(filters.length > 0 ? { filter: filters } : {}),
   };
-  const excludes = [collection.pictureField, collection.field].filter(Boolean);
-  const shown = { size: state.size, _source: { excludes }, seq_no_primary_term: true };
-  const hybrid = words && state.mode !== "vectors" && textFields(collection).length > 0;
-  if (!hybrid) return { knn: { ...knn, boost: state.boost }, ...shown };
+  const shown = { size: state.size, _source: { excludes: heavyFields(collection) }, seq_no_primary_term: true };
+  if (!isFused(collection, state)) return { knn: { ...knn, boost: state.boost }, ...shown };
   // The cosine is not in a fused score: the hits' vectors tell it.
   const fields = [collection.field];
   if (state.mode === "weighted") {
@@ -36,9 +40,11 @@ export function searchBody(collection, state, vector, filters = []) {
   return { retriever: { rrf: { retrievers: [standard, { knn }], rank_window_size: Math.max(state.size, state.k) } }, fields, ...shown };
 }
 
+/** The cosine of a hit and the query; undefined where there is none: a fused search also finds documents without a vector, by their text. */
 function cosineOf(hit, collection, state, vector) {
   const values = hit.fields?.[collection.field];
   if (values && vector) return cosine(vector, Array.isArray(values[0]) ? values[0] : values);
+  if (isFused(collection, state)) return undefined;
   return cosineOfScore(hit._score, collection.similarity, state.boost);
 }
 
@@ -63,7 +69,7 @@ export async function searchCollection(collection, state, { signal, filters = []
   const options = { signal };
   const embedded = await queryVector(collection, state, options);
   const body = searchBody(collection, state, { query_vector: embedded.vector }, filters);
-  const searching = search(collection.index, body, options);
+  const searching = search(collection.index, body, { ...options, exact: true });
   onEmbedded?.(embedded.milliseconds); // once the search is on its way: showing it takes time
   const { data, milliseconds } = await searching;
   return {

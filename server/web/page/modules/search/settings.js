@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
 import { Button } from "../parts/button.js";
 import { grouped } from "../parts/numbers.js";
+import { placeOf } from "../server/collections.js";
 import { k_article } from "./state.js";
 
 const k_numbers = [
@@ -67,7 +68,7 @@ function Columns({ all, shown, onChange }) {
   return html`<fieldset class="plain-fieldset settings-group"><legend>Columns</legend>
     ${all.map((one) => html`<label class="check" key=${one.id}>
       <input type="checkbox" checked=${ids.includes(one.id)} disabled=${ids.length === 1 && ids[0] === one.id} onChange=${() => toggle(one.id)} />
-      <span>${one.title} <small class="faint">${one.index}${one.field === "image_embedding" ? "" : ` · ${one.field}`}</small></span></label>`)}
+      <span>${one.title} <small class="faint">${placeOf(one)}</small></span></label>`)}
   </fieldset>`;
 }
 

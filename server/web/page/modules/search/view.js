@@ -1,12 +1,13 @@
 // The search: words, a picture or both; one column for each model.
-import { html, useCallback, useEffect, useMemo, useState } from "/page/vendored/preact-htm.js";
+import { html, useCallback, useEffect, useLayoutEffect, useMemo, useState } from "/page/vendored/preact-htm.js";
 import { Facets, facetState, facetValuesOf, filterClauses } from "../filters/facets.js";
 import { Detail } from "../images/detail.js";
+import { closeDocument, openDocument, openedDocument } from "../images/opened.js";
 import { Button } from "../parts/button.js";
 import { Message } from "../parts/message.js";
 import { loadStyles } from "../parts/stylesheet.js";
-import { keepPicture, keptPicture } from "../pictures/kept_pictures.js";
-import { useDroppedPicture } from "../pictures/picture_input.js";
+import { keptPicture } from "../pictures/kept_pictures.js";
+import { dropPending, useDroppedPicture } from "../pictures/picture_input.js";
 import { takePicture } from "../pictures/take.js";
 import { titleOf } from "../server/collections.js";
 import { useInstallation } from "../shell/installation.js";
@@ -17,7 +18,7 @@ import { MissingColumn, NothingToSearch } from "./nothing_to_search.js";
 import { SearchBox } from "./search_box.js";
 import { Settings } from "./settings.js";
 import { Start } from "./start.js";
-import { documentOf, hasQuery, readState, writeState } from "./state.js";
+import { hasQuery, readState, writeState } from "./state.js";
 import { useThresholds } from "./thresholds.js";
 
 await loadStyles("search");
@@ -95,17 +96,13 @@ function Searching({ parameters }) {
   const [panel, setPanel] = useState("");
   const wanted = collections.filter((one) => state.columns.includes(one.id));
   const shown = wanted.length > 0 ? wanted : standard.length > 0 ? standard : collections.slice(0, 3);
-  const open = documentOf(parameters.get("open") ?? "");
+  const open = openedDocument(parameters);
 
   const change = (changes, facets = values, options) => go("search", writeState({ ...state, ...changes }, facetState(facets)), options);
-  const choose = async (picture) => {
-    if (!picture) return change({ picture: undefined, like: undefined });
-    await keepPicture(picture);
-    return change({ picture: picture.digest, like: undefined });
-  };
+  const choose = (picture) => change({ picture: picture?.digest, like: undefined });
+  useLayoutEffect(() => dropPending, [state.picture, parameters.get("like")]); // another picture was chosen meanwhile
   const limits = page.limits ?? {};
   const dropping = useDroppedPicture(limits, choose);
-  const onOpen = (hit) => go("search", { ...writeState(state, facetState(values)), open: `${hit.index}/${hit.id}` });
 
   return html`
     <div class=${`search-top ${hasQuery(state) ? "" : "is-start"}`}>
@@ -118,10 +115,10 @@ function Searching({ parameters }) {
     <div class=${`search-body ${panel === "filters" ? "has-filters" : ""}`}>
       ${panel === "filters" && html`<aside class="search-filters card" tabindex="0" aria-label="Filters"><${Facets} collection=${shown[0]} values=${values} onChange=${(next) => change({}, next)} /></aside>`}
       ${hasQuery(state)
-        ? html`<${Columns} collections=${shown} missing=${wanted.length > 0 ? [] : missing} state=${state} chosen=${chosen} values=${values} thresholds=${thresholds} onOpen=${onOpen} />`
+        ? html`<${Columns} collections=${shown} missing=${wanted.length > 0 ? [] : missing} state=${state} chosen=${chosen} values=${values} thresholds=${thresholds} onOpen=${openDocument} />`
         : html`<${Start} collections=${shown} />`}
     </div>
-    ${open && html`<${Detail} document=${open} onClose=${() => go("search", writeState(state, facetState(values)))} />`}
+    ${open && html`<${Detail} document=${open} onClose=${closeDocument} />`}
   `;
 }
 

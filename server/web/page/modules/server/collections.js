@@ -13,11 +13,11 @@ export function isLink(path, fields) {
   return name === "image" || (name !== undefined && fields[`${name}_data`] !== undefined);
 }
 
-/** The columns that every installation should have, in their order, and how to get one that is missing. */
+/** The columns that every installation should have, in their order, the index that scripts/register_endpoints.sh makes, and how to get one that is missing. */
 export const k_expected = [
-  { model: "clip", help: "scripts/register_endpoints.sh --models clip" },
-  { model: "jina-clip", help: "scripts/register_endpoints.sh --models jina-clip" },
-  { model: "cohere", help: "put COHERE_API_KEY into .env, then run scripts/register_endpoints.sh --models cohere" },
+  { model: "clip", index: "clip-images", help: "scripts/register_endpoints.sh --models clip" },
+  { model: "jina-clip", index: "jina-images", help: "scripts/register_endpoints.sh --models jina-clip" },
+  { model: "cohere", index: "embed-images", help: "put COHERE_API_KEY into .env, then run scripts/register_endpoints.sh --models cohere" },
 ];
 
 /** How a model is called on the page. */
@@ -63,6 +63,12 @@ function pictureFieldOf(fields) {
   return binary.includes("image_data") ? "image_data" : binary[0];
 }
 
+/** The paths of fields that no list and no hit shows: all pictures and all vectors of the index, which are megabytes. */
+export function heavyFields(collection) {
+  const heavy = Object.values(collection?.fields ?? {}).filter((field) => field.type === "binary" || field.type === "dense_vector");
+  return [...new Set(["image_data", ...heavy.map((field) => field.path)])];
+}
+
 function nameFieldOf(fields) {
   return ["image_name", "name", "title", "file", "filename"].find((name) => fields[name]);
 }
@@ -94,9 +100,20 @@ function collectionsOfIndex(index, mapping, endpoints, models) {
   });
 }
 
-function rank(collection) {
-  const place = k_expected.findIndex((one) => one.model === collection.model);
-  return place < 0 ? k_expected.length : place;
+/** Where a collection's vectors are, in words. */
+export const placeOf = ({ index, field }) => (field === "image_embedding" ? index : `${index} · ${field}`);
+
+/** The expected models come first; of several indices of one, that of the expected name. */
+function rank({ model, index }) {
+  const place = k_expected.findIndex((one) => one.model === model);
+  if (place < 0) return 2 * k_expected.length;
+  return 2 * place + (index === k_expected[place].index ? 0 : 1);
+}
+
+/** Collections with a title that others have, too, are `ambiguous`: their places tell them apart. */
+function withAmbiguity(collections) {
+  const isShared = ({ title }) => collections.filter((one) => one.title === title).length > 1;
+  return collections.map((one) => ({ ...one, ambiguous: isShared(one) }));
 }
 
 /**
@@ -110,12 +127,12 @@ export async function loadCollections(models, options) {
     elasticsearch("_inference/_all", options).catch((error) => ({ data: { endpoints: [] }, problem: error })),
   ]);
   const endpoints = (inference.data.endpoints ?? []).filter((one) => ["text_embedding", "embedding"].includes(one.task_type));
-  const collections = Object.entries(mappings.data)
+  const collections = withAmbiguity(Object.entries(mappings.data)
     .filter(([index]) => !index.startsWith("."))
     .map(([index, { mappings: mapping }]) => collectionsOfIndex(index, mapping, endpoints, models))
     .sort((a, b) => a.length - b.length)
     .flat()
-    .sort((a, b) => rank(a) - rank(b));
+    .sort((a, b) => rank(a) - rank(b)));
   const missing = k_expected.filter((one) => !collections.some((collection) => collection.model === one.model));
   return { collections, endpoints, indices: Object.keys(mappings.data), missing, problem: inference.problem };
 }

@@ -1,5 +1,5 @@
 // Elasticsearch's API, by the same-origin route.
-import { request } from "./request.js";
+import { errorOf, exchange, request } from "./request.js";
 
 const part = encodeURIComponent;
 
@@ -14,10 +14,9 @@ export function search(index, body, { optional, ...options } = {}) {
 }
 
 /** POST _bulk; `lines` are objects, one a line. */
-export function bulk(lines, { refresh, ...options } = {}) {
+export function bulk(lines, options) {
   const body = lines.map((line) => JSON.stringify(line) + "\n").join("");
-  const query = refresh ? "?refresh=" + part(refresh) : "";
-  return elasticsearch("_bulk" + query, { ...options, method: "POST", body, contentType: "application/x-ndjson" });
+  return elasticsearch("_bulk", { ...options, method: "POST", body, contentType: "application/x-ndjson" });
 }
 
 /** The vectors of `inputs` (texts or data URLs) by an endpoint: {vectors, milliseconds}. */
@@ -29,14 +28,32 @@ export async function embed(endpoint, inputs, options = {}) {
   return { vectors: answers.map((answer) => answer.embedding), milliseconds };
 }
 
-/** The document, without vectors; `source` is what to show of it (a list of fields, or undefined for all). */
+/** The document, without vectors; `source` is what to show of it (a list of fields, or undefined for all). Numbers as of `exact`. */
 export async function getDocument(index, id, { source, excludes, ...options } = {}) {
   const parameters = new URLSearchParams();
   if (source) parameters.set("_source_includes", source.join(","));
   if (excludes) parameters.set("_source_excludes", excludes.join(","));
   const query = parameters.toString();
-  const { data } = await elasticsearch(`${part(index)}/_doc/${part(id)}${query ? "?" + query : ""}`, options);
+  const { data } = await elasticsearch(`${part(index)}/_doc/${part(id)}${query ? "?" + query : ""}`, { ...options, exact: true });
   return data;
+}
+
+/** The source of a document with its vectors, as the text that is stored. Throws RequestError. */
+export async function sourceText(index, id, { routing, ...options } = {}) {
+  const ask = async (parameters) => {
+    if (routing) parameters.set("routing", routing);
+    const path = `/elasticsearch/${part(index)}/_source/${part(id)}?${parameters}`;
+    const { ok, status, text } = await exchange(path, options);
+    if (!ok) throw errorOf(status, path, text);
+    return text;
+  };
+  try {
+    return await ask(new URLSearchParams({ _source_exclude_vectors: "false" }));
+  } catch (error) {
+    // Elasticsearch before 9.2 has no such parameter, and leaves no vectors out.
+    if (error.status !== 400 || !error.message.includes("_source_exclude_vectors")) throw error;
+    return ask(new URLSearchParams());
+  }
 }
 
 /** The stored vector of a document, as a list of numbers; undefined if it has none. */

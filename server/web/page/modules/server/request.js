@@ -1,5 +1,6 @@
 // Requests to this origin: one place for credentials, time limits and errors.
 import { credentialHeaders } from "./credentials.js";
+import { parseExact } from "./exact_json.js";
 
 /** What went wrong with a request, in words for the user. */
 export class RequestError extends Error {
@@ -86,15 +87,16 @@ function askForCredentials(error) {
 /**
  * Sends a request and reads a JSON answer.
  * options: method, body (sent as JSON; a string as it is), contentType, signal, timeout (ms, default 60,000),
- * trial (credentials to try instead of the kept ones, see credentialHeaders: a refusal then goes to the caller alone).
+ * trial (credentials to try instead of the kept ones, see credentialHeaders: a refusal then goes to the caller alone),
+ * exact: numbers that JavaScript would change are given as texts (see parseExact).
  * Gives {data, milliseconds}: from sending to the last byte. Throws RequestError; an AbortError if `signal` aborts.
  */
-export async function request(path, options) {
+export async function request(path, { exact = false, ...options } = {}) {
   const { status, ok, text, milliseconds } = await exchange(path, options);
   if (!ok) throw errorOf(status, path, text);
   if (text === "") return { data: undefined, milliseconds };
   try {
-    return { data: JSON.parse(text), milliseconds };
+    return { data: exact ? parseExact(text) : JSON.parse(text), milliseconds };
   } catch {
     throw new RequestError({ status, path, reason: "the answer is not JSON" });
   }

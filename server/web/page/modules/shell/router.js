@@ -69,7 +69,12 @@ export function choiceOf(parameters, name, standard, choices) {
   return choices.includes(value) ? value : standard;
 }
 
-/** A text of at most `most` characters. */
+/** The first `most` UTF-16 units of a text; one less where they would end with half a character. */
+export function cutTo(text, most) {
+  return text.slice(0, most).replace(/[\ud800-\udbff]$/, "");
+}
+
+/** A text of at most `most` UTF-16 units. */
 export function textOf(parameters, name, most = 4096) {
-  return (parameters.get(name) ?? "").slice(0, most);
+  return cutTo(parameters.get(name) ?? "", most);
 }

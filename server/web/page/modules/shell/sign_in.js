@@ -32,6 +32,14 @@ function useTrial(onDone) {
   return { ...state, run };
 }
 
+/** Header fields take ASCII alone: another character was copied with the key, perhaps one that cannot be seen. Throws an Error. */
+function checkKey(key) {
+  const stray = /[^\x21-\x7e]/u.exec(key.trim());
+  if (!stray) return;
+  const code = stray[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+  throw new Error(`Character ${stray.index + 1} (U+${code}) cannot be part of a key: only letters, digits and signs of ASCII can. Copy the key again.`);
+}
+
 function Problem({ problem, refused }) {
   if (!problem) return null;
   return [401, 403].includes(problem.status) ? html`<${Message} kind="bad"><p>${refused}</p><//>` : html`<${Failure} error=${problem} />`;
@@ -48,7 +56,10 @@ function ServerKey({ onDone }) {
   const { busy, problem, run } = useTrial(onDone);
   const save = (event) => {
     event.preventDefault();
-    run(() => pageInfo({ trial: { key: value.trim() } }), () => setServerKey(value));
+    run(() => {
+      checkKey(value);
+      return pageInfo({ trial: { key: value.trim() } });
+    }, () => setServerKey(value));
   };
   return html`<form class="stack" onSubmit=${save}>
     <${Field} title="Sightline's API key" name="server-key" autofocus value=${value} onInput=${setValue} />
@@ -66,7 +77,10 @@ function ClusterCredentials({ onDone, autofocus }) {
   const save = (event) => {
     event.preventDefault();
     const authorization = authorizationOf(kind === "api-key" ? apiKey : { user, password });
-    run(() => elasticsearch("", { trial: { authorization } }), () => setClusterAuthorization(authorization));
+    run(() => {
+      if (kind === "api-key") checkKey(apiKey);
+      return elasticsearch("", { trial: { authorization } });
+    }, () => setClusterAuthorization(authorization));
   };
   return html`<form class="stack" onSubmit=${save}>
     <fieldset class="plain-fieldset row"><legend class="visually-hidden">Kind of credentials</legend>

@@ -22,7 +22,7 @@ async function valuesOf(collection, field, points, signal) {
   for (let from = 0; from < points.ids.length; from += k_ids_a_search) {
     const ids = points.ids.slice(from, from + k_ids_a_search);
     const body = { size: ids.length, query: { ids: { values: ids } }, _source: false, fields: [field], sort: ["_doc"] };
-    const { data } = await search(collection.index, body, { signal });
+    const { data } = await search(collection.index, body, { exact: true, signal });
     for (const hit of data.hits.hits) {
       const value = hit.fields?.[field]?.[0];
       if (value !== undefined) values[points.placeOf.get(hit._id)] = String(value);

@@ -1,6 +1,6 @@
 // What a matrix is of, and how it stands in the URL: t=TEXT, p=INDEX/ID or p=own:DIGEST, model=NAME, show=KIND.
 import { documentOf } from "../../search/state.js";
-import { choiceOf } from "../../shell/router.js";
+import { choiceOf, cutTo } from "../../shell/router.js";
 
 export const k_most_texts = 30;
 export const k_most_pictures = 30;
@@ -18,7 +18,7 @@ export const k_shows = [
 function pictureOf(key) {
   const digest = /^own:([0-9a-f]{8,64})$/.exec(key)?.[1];
   if (digest) return { key, digest };
-  const document = documentOf(key.slice(0, k_longest));
+  const document = documentOf(cutTo(key, k_longest));
   return document && { key, document };
 }
 
@@ -26,7 +26,7 @@ export const keyOfDocument = ({ index, id }) => `${index}/${id}`;
 export const keyOfOwn = ({ digest }) => `own:${digest}`;
 
 /** The texts of lines: without blank ones and repetitions. */
-export const textsOf = (lines) => [...new Set(lines.map((line) => line.trim().slice(0, k_longest)).filter(Boolean))].slice(0, k_most_texts);
+export const textsOf = (lines) => [...new Set(lines.map((line) => cutTo(line.trim(), k_longest)).filter(Boolean))].slice(0, k_most_texts);
 
 /** {texts, pictures, show} of the URL. */
 export function readState(parameters) {

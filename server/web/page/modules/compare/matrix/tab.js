@@ -5,7 +5,6 @@ import { CopyButton } from "../../parts/copy.js";
 import { Icon } from "../../parts/icon.js";
 import { Empty, Failure } from "../../parts/message.js";
 import { toast } from "../../parts/toasts.js";
-import { keepPicture } from "../../pictures/kept_pictures.js";
 import { PictureInput, useDroppedPicture } from "../../pictures/picture_input.js";
 import { search } from "../../server/elasticsearch.js";
 import { useAnswer } from "../answer.js";
@@ -60,8 +59,7 @@ function usePictures(parameters) {
   return {
     set,
     remove: (key) => set(keys().filter((one) => one !== key)),
-    add: async (picture) => {
-      await keepPicture(picture);
+    add: (picture) => {
       if (keys().length >= k_most_pictures) return toast(`A matrix has at most ${k_most_pictures} pictures: remove one first.`);
       return set([...keys(), keyOfOwn(picture)]);
     },
@@ -124,9 +122,10 @@ function Begin({ collections, parameters, limits, pictures, onChoose }) {
   const [busy, setBusy] = useState(false);
   const example = async () => {
     setBusy(true);
+    const { hash } = location;
     try {
       const found = await exampleOf(collections[0]);
-      change(parameters, { t: found.texts, p: found.pictures });
+      if (location.hash === hash) change(parameters, { t: found.texts, p: found.pictures });
     } catch (error) {
       toast(error.message);
     }
