@@ -19,6 +19,9 @@
 #   --port, --elasticsearch-port   default 8080 and 9200; with --once free ports
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+program=demo
+. scripts/messages.bash
+. scripts/settings.bash
 
 once= cluster= with_cohere= clip=demo/models/demo-clip jina_clip=demo/models/demo-jina-clip pictures=demo/pictures port= elasticsearch_port= own_pictures=
 while [ $# -gt 0 ]; do
@@ -29,8 +32,8 @@ while [ $# -gt 0 ]; do
     --cohere-stand-in) with_cohere=stand-in ;;
     --model)
       case ${2:?--model needs NAME=FOLDER} in
-        clip=*) clip=${2#*=} ;;
-        jina-clip=*) jina_clip=${2#*=} ;;
+        clip=?*) clip=${2#*=} ;;
+        jina-clip=?*) jina_clip=${2#*=} ;;
         *) echo "demo: --model must be clip=FOLDER or jina-clip=FOLDER, not $2" >&2; exit 2 ;;
       esac
       shift ;;
@@ -42,10 +45,14 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+address=$cluster
+take_credentials address
+[ "$address" = "$cluster" ] || { echo "demo: --elasticsearch has a user or a password in it, which process lists show: set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD" >&2; exit 2; }
 case $with_cohere in
   stand-in) export COHERE_API_KEY=key-of-the-stand-in ;;
   cohere)
-    if [ -z "${COHERE_API_KEY:-}" ] && [ -f .env ]; then COHERE_API_KEY=$(sed -n 's/^\(export \)\{0,1\}COHERE_API_KEY=//p' .env | tail -1 | tr -d "\"'\r"); export COHERE_API_KEY; fi
+    # In a subshell: only the key is used, not the addresses in that file.
+    if [ -z "${COHERE_API_KEY:-}" ] && [ -f .env ]; then COHERE_API_KEY=$(read_settings .env && printf '%s' "${COHERE_API_KEY:-}"); export COHERE_API_KEY; fi
     [ -n "${COHERE_API_KEY:-}" ] || { echo "demo: --cohere needs COHERE_API_KEY (environment or .env)" >&2; exit 2; } ;;
 esac
 # The bundled models are trained only on the drawings of the demo set.

@@ -21,6 +21,7 @@ import json
 import os
 import pathlib
 import sys
+import unicodedata
 import urllib.error
 import urllib.request
 
@@ -71,7 +72,7 @@ class Index:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            sys.exit(f"demo_queries: {path} answered {error.code}: {error.read().decode(errors='replace')[:500]}")
+            sys.exit(f"demo_queries: {path} answered {error.code}: {printable(error.read().decode(errors='replace')[:500])}")
 
     def search(self, text_or_picture, size):
         endpoint = self.pictures if text_or_picture.startswith("data:") else self.words
@@ -97,9 +98,14 @@ def is_right(source, right):
     return all(str(source.get(name)).lower() == str(value).lower() for name, value in right.items())
 
 
+def printable(text):
+    """Without control characters, which a terminal interprets: names, captions and answers come from outside."""
+    return "".join("?" if unicodedata.category(letter) == "Cc" else letter for letter in text)
+
+
 def show(hit, mark):
     source = hit["_source"]
-    return f"    {mark} {hit['_score']:.4f}  {source['image_name']}  {source.get('caption', '')}".rstrip()
+    return printable(f"    {mark} {hit['_score']:.4f}  {source['image_name']}  {source.get('caption', '')}".rstrip())
 
 
 def check_texts(columns, queries, verbose):

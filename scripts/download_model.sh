@@ -54,9 +54,11 @@ may=(tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json mer
   sentence_bert_config.json config_sentence_transformers.json README.md)
 attempts=5
 
-say()   { printf '%s\n' "$*"; }
-fail()  { printf 'download_model: %s\n' "$*" >&2; exit 1; }
-usage() { printf 'download_model: %s\n' "$*" >&2; exit 2; }
+program=download_model
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+. "$here/messages.bash"
+. "$here/settings.bash"
+usage() { warn "$@"; exit 2; }
 
 unknown_licence="not known to this script"
 name= folder= revision=main accepted= dry_run= layout=
@@ -72,6 +74,7 @@ while [ $# -gt 0 ]; do
     --dry-run) dry_run=1 ;;
     -h|--help) sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
     -*) usage "unknown option $1 (see --help)" ;;
+    "") usage "an empty argument; see --help" ;;
     *) if [ -z "$name" ]; then name=$1; elif [ -z "$folder" ]; then folder=$1; else usage "what is $1? (see --help)"; fi ;;
   esac
   shift
@@ -92,6 +95,7 @@ else
 fi
 : "${folder:=checkpoints/$name}"
 hub=${HF_ENDPOINT:-https://huggingface.co}; hub=${hub%/}
+take_credentials hub
 address() { printf '%s/%s/resolve/%s/%s' "$hub" "$repository" "${commit:-${revision//\//%2F}}" "$1"; }
 commit=
 required_files() {  # sets must
@@ -126,14 +130,13 @@ if [ -n "$needs_acceptance" ] && [ -z "$accepted" ]; then
   fi
 fi
 
-# The token goes through a pipe, so that the process list does not show it. curl does not send it to other hosts.
-hub_curl() {
-  if [ -n "${HF_TOKEN:-}" ]; then
-    curl -K <(printf 'header = "Authorization: Bearer %s"\n' "$HF_TOKEN") "$@"
-  else
-    curl "$@"
-  fi
+# The token, and a user in HF_ENDPOINT, go through a pipe, so that the process list does not show them. curl does not send them to
+# other hosts.
+hub_config() {
+  if [ -n "${HF_TOKEN:-}" ]; then printf 'header = "Authorization: Bearer %s"\n' "$(quoted "$HF_TOKEN")"
+  elif [ -n "$url_user" ]; then printf 'user = "%s:%s"\n' "$(quoted "$url_user")" "$(quoted "$url_password")"; fi
 }
+hub_curl() { curl -K <(hub_config) "$@"; }
 
 # Looks up a file at the hub: sets status, checksum (SHA-256 of large files, git's SHA-1 of others), size and commit.
 look_up() {
@@ -232,16 +235,17 @@ elif look_up model.safetensors; then
   fetch model.safetensors
 elif look_up model.safetensors.index.json; then
   fetch model.safetensors.index.json
-  for shard in $(jq -r '.weight_map | map(.) | unique | .[]' "$folder/model.safetensors.index.json"); do
+  shards=$(jq -r '.weight_map | map(.) | unique | .[]' "$folder/model.safetensors.index.json")
+  while IFS= read -r shard; do
     [[ $shard =~ ^[A-Za-z0-9._-]+\.safetensors$ ]] || fail "model.safetensors.index.json names a shard $shard, which is not a file name"
     look_up "$shard" || fail "$repository has no shard $shard"
     fetch "$shard"
-  done
+  done <<<"$shards"
 else
   fail "$repository has no model.safetensors at revision $revision. See $hub/$repository/tree/main and its pull requests: the hub's
   converter offers one as --revision refs/pr/NUMBER for many repositories that have only pytorch_model.bin"
 fi
-published=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/verify_model/published.json
+published=$here/verify_model/published.json
 if [ "$layout" = text_tower ]; then
   say "$folder is complete. It embeds only texts: sightline-server --model NAME=FOLDER --text-tower NAME=$folder, with the
   model whose pictures it finds (docs/which_model.md)"

@@ -4,7 +4,8 @@
 #
 #   scripts/load_demo.sh [--if-new | --remove] [--env-file FILE]
 #
-#   --if-new       do nothing, and exit with 0, if the server serves no demo model, has one of the indices already, or requires a key
+#   --if-new       do nothing, and exit with 0, if the server serves no demo model, requires a key, or has one of the indices already.
+#                  A load that was interrupted is continued: its index has only demo pictures, or none yet
 #   --remove       remove the endpoints, the pipelines and the indices again, with all of their documents
 #   --env-file F   settings file (default: .env in the current folder)
 #
@@ -14,7 +15,8 @@
 set -euo pipefail
 
 program=load_demo if_new= remove= env_file=
-fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }  # until the file below is read
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/places.bash"
+. "$shared/scripts/messages.bash"
 while [ $# -gt 0 ]; do
   case $1 in
     --if-new) if_new=1 ;;
@@ -27,7 +29,6 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$if_new" ] || [ -z "$remove" ] || fail "--if-new and --remove exclude each other"
 settings=(${env_file:+--env-file "$env_file"})
-. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/places.bash"
 needs="the cluster privileges monitor, manage_inference and manage_pipeline, and all on the indices of the demo"
 . "$shared/scripts/elasticsearch_requests.bash"
 
@@ -38,7 +39,8 @@ for model in clip jina-clip; do
   code=0; ask sightline_config GET "$sightline_here/v1/models/$model" || code=$?
   [ "$code" = 0 ] || fail "$(no_answer Sightline "$sightline_here" "$check_variable" SIGHTLINE_CA_FILE "$code")"
   case $status in
-    200) [ "$(jq -r '.demo? // false' <<<"$answer")" != true ] || served+=("$model") ;;
+    200) is_object || fail "what answers at $sightline_here is not Sightline: set $check_variable ($where) to its address"
+         [ "$(jq -r '.demo // false' <<<"$answer")" != true ] || served+=("$model") ;;
     404) ;;
     401) if [ -n "$if_new" ]; then say "Sightline at $sightline_here requires a key: nothing is loaded"; exit 0; fi
          fail "Sightline at $sightline_here requires a key: set SIGHTLINE_API_KEY ($where) to one with all scopes" ;;
@@ -49,21 +51,63 @@ if [ ${#served[@]} = 0 ]; then
   [ -z "$if_new" ] || { say "no demo model is served at $sightline_here: nothing to load"; exit 0; }
   fail "no demo model is served at $sightline_here under the names clip and jina-clip: start it with --model clip=$shared/demo/models/demo-clip --model jina-clip=$shared/demo/models/demo-jina-clip"
 fi
-models=$(IFS=,; printf '%s' "${served[*]}")
-register() { "$shared/scripts/register_endpoints.sh" --models "$models" "${settings[@]}" "$@"; }
-if [ -n "$remove" ]; then register --remove --with-data; exit 0; fi
+register() { # MODELS [OPTIONS]
+  "$shared/scripts/register_endpoints.sh" --models "${1// /,}" "${settings[@]}" "${@:2}"
+}
+if [ -n "$remove" ]; then register "${served[*]}" --remove --with-data; exit 0; fi
 
-for model in "${served[@]}"; do
-  es GET "/${index_of[$model]}"
+# ---- what is loaded already
+
+count() { # INDEX [QUERY]: sets $counted, the number of documents
+  es POST "/$1/_count" "${@:2}"
+  [ "$status" = 200 ] || fail "could not count the documents of index $1 ($status): $(reason)"
+  counted=$(jq -r .count <<<"$answer")
+}
+
+# Sets $state to how far a load has come: absent; started, with only demo pictures and not all of them; loaded; or used, for
+# other documents. A load notes its end in the index, so that pictures that are deleted afterwards are not loaded again.
+find_state() { # INDEX
+  es GET "/$1"
   case $status in
-    404) ;;
-    200) [ -z "$if_new" ] || { say "index ${index_of[$model]} exists already: nothing to load"; exit 0; } ;;
-    *) fail "could not read index ${index_of[$model]} ($status): $(reason)" ;;
+    404) state=absent; return ;;
+    200) ;;
+    *) fail "could not read index $1 ($status): $(reason)" ;;
   esac
-done
-register
-for model in "${served[@]}"; do
-  "$programs/sightline-ingest" "$shared/demo/pictures" --index "${index_of[$model]}" --attributes "$shared/demo/attributes.csv" \
+  state=loaded
+  if jq -e --arg index "$1" '.[$index].mappings._meta.demo_pictures == "loaded"' <<<"$answer" >/dev/null; then return; fi
+  local drawings documents  # the loader's _id of a picture is its SHA-256
+  drawings=$(sha256sum "$shared"/demo/pictures/* | jq -Rn '{query: {ids: {values: [inputs | .[:64]] | unique}}}')
+  count "$1"; documents=$counted
+  count "$1" "$drawings"
+  if [ "$counted" != "$documents" ]; then state=used
+  elif [ "$counted" -lt "$(jq '.query.ids.values | length' <<<"$drawings")" ]; then state=started; fi
+}
+
+wanted=("${served[@]}")
+if [ -n "$if_new" ]; then
+  wanted=() there='' started=''
+  for model in "${served[@]}"; do
+    find_state "${index_of[$model]}"
+    case $state in
+      absent) wanted+=("$model") ;;
+      started) wanted+=("$model"); started=1 ;;
+      loaded) there=${index_of[$model]} ;;
+      used) there=${index_of[$model]} started=''; break ;;
+    esac
+  done
+  if [ -n "$there" ] && [ -z "$started" ]; then say "index $there exists already: nothing to load"; exit 0; fi
+fi
+
+# ---- the load
+
+register "${wanted[*]}"
+for model in "${wanted[@]}"; do
+  index=${index_of[$model]}
+  "$programs/sightline-ingest" "$shared/demo/pictures" --index "$index" --attributes "$shared/demo/attributes.csv" \
     --elasticsearch "$elasticsearch" "${settings[@]}" --report "${TMPDIR:-/tmp}/sightline-load-demo-report.csv" --quiet
+  es GET "/$index"
+  [ "$status" = 200 ] || fail "could not read index $index ($status): $(reason)"
+  es PUT "/$index/_mapping" "$(jq --arg index "$index" '{_meta: (.[$index].mappings._meta + {demo_pictures: "loaded"})}' <<<"$answer")"
+  [ "$status" = 200 ] || fail "could not note in index $index that the demo is loaded ($status): $(reason)"
 done
 say "open the page: $sightline_here/"

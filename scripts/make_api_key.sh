@@ -33,7 +33,8 @@ file=api-keys scopes='' days='' rate='' name=''
 while [ $# -gt 0 ]; do
   case $1 in
     --file | --scopes | --expires | --rate)
-      [ $# -ge 2 ] || fail "$1 needs a value"
+      # An empty one, such as that of an unset variable, would make a key that may do more than was meant.
+      [ -n "${2:-}" ] || fail "$1 needs a value"
       case $1 in
         --file) file=$2 ;;
         --scopes) scopes=$2 ;;
@@ -49,15 +50,14 @@ while [ $# -gt 0 ]; do
 done
 
 [[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || fail "NAME must consist of letters, digits, '.', '_' and '-': see --help"
-if [ -n "$scopes" ]; then
-  IFS=, read -ra words <<<"$scopes"
-  for word in "${words[@]}"; do
-    case $word in
-      infer | search | ingest | manage | metrics) ;;
-      *) fail "unknown scope '$word': use infer, search, ingest, manage, metrics" ;;
-    esac
-  done
-fi
+rest=${scopes:+$scopes,}
+while [ -n "$rest" ]; do
+  word=${rest%%,*} rest=${rest#*,}
+  case $word in
+    infer | search | ingest | manage | metrics) ;;
+    *) fail "unknown scope '$word': use infer, search, ingest, manage, metrics" ;;
+  esac
+done
 [ -z "$days" ] || [[ $days =~ ^[1-9][0-9]{0,4}$ ]] || fail "--expires: '$days' must be a number of days"
 # As the server checks it: a decimal number from 0.00001 to 1000000.
 [ -z "$rate" ] || { [[ $rate =~ ^[0-9]+(\.[0-9]+)?$ ]] && awk -v rate="$rate" 'BEGIN { exit !(rate >= 0.00001 && rate <= 1000000) }'; } ||

@@ -39,12 +39,12 @@ config=$shared/es_config
 models=clip listings= drop_image_data= dry_run= console= accept_model= remove= with_data= env_file=
 
 program=register_endpoints
-fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }  # until the file below is read
+. "$shared/scripts/messages.bash"
 
 while [ $# -gt 0 ]; do
   case $1 in
     --models) models=${2:?--models needs a list}; shift ;;
-    --models=*) models=${1#*=} ;;
+    --models=*) models=${1#*=}; [ -n "$models" ] || fail "--models needs a list" ;;
     --listings) listings=1 ;;
     --dry-run) dry_run=1 ;;
     --console) console=${2:?--console needs a folder}; dry_run=1; shift ;;
@@ -64,6 +64,8 @@ done
 [ -z "$console" ] || [ -z "$remove" ] || fail "--console writes requests that set up; --remove --dry-run prints requests that remove"
 needs="the cluster privileges monitor, manage_inference and manage_pipeline, and all on the indices that are set up"
 . "$shared/scripts/elasticsearch_requests.bash"
+[ -z "${SIGHTLINE_GATEWAY_URL:-}" ] || check_url SIGHTLINE_GATEWAY_URL "$SIGHTLINE_GATEWAY_URL" "The gateway gets the cluster's credentials: ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD"
+[ -z "${COHERE_URL:-}" ] || check_url COHERE_URL "$COHERE_URL" "A key of Cohere belongs in COHERE_API_KEY"
 
 # ---- what is registered
 
@@ -236,48 +238,85 @@ ask_sightline() { # MODEL
 }
 served_names() { ask sightline_config GET "$sightline_here/v1/models" && jq -r '[.data[].id] | join(", ") | if . == "" then "none" else . end' <<<"$answer" 2>/dev/null || printf 'nothing'; }
 
-# Why the cluster could not create an endpoint: to create one, it calls Sightline.
-endpoint_trouble() {
+# Why the cluster could not create an endpoint: to create one, it calls Sightline, or Cohere.
+endpoint_trouble() { # ID
+  local who=Sightline at=$sightline variable=SIGHTLINE_URL key="SIGHTLINE_API_KEY ($where) to a key of that server (scripts/make_api_key.sh makes one)" reach
+  reach="set SIGHTLINE_URL ($where) to Sightline's address as Elasticsearch sees it, and SIGHTLINE_CHECK_URL to the one that this machine uses. For a cluster in a container this is http://host.docker.internal:8080, and Sightline must not listen only on loopback (--host 0.0.0.0)."
+  if [ "$(jq -r .service "$config/inference/$1.json")" = cohere ]; then
+    who=Cohere at=${COHERE_URL:-"its own address"} variable=COHERE_URL key="COHERE_API_KEY ($where) to a valid key of Cohere"
+    reach="allow it the way there, or set COHERE_URL ($where) to the address of another server with Cohere's API, as Elasticsearch sees it."
+  fi
   case $(reason) in
-    *"[401]"*|*"valid key"*) say "Sightline refused Elasticsearch's call: set SIGHTLINE_API_KEY ($where) to a key of that server (scripts/make_api_key.sh makes one)." ;;
-    *PKIX*|*certificat*) say "Elasticsearch does not trust the certificate at $sightline: its CA must be in the trust store of the JVM of every node, or SIGHTLINE_URL ($where) must be an http:// address." ;;
+    *"Cohere answered 401"*) say "Cohere refused the call: set COHERE_API_KEY ($where) to a valid key of Cohere." ;;
+    *"[401]"*|*"valid key"*|*"authentication error"*) say "$who refused Elasticsearch's call: set $key." ;;
+    *PKIX*|*certificat*) say "Elasticsearch does not trust the certificate at $at: its CA must be in the trust store of the JVM of every node, or $variable ($where) must be an http:// address." ;;
     *"onnection refused"*|*"ame or service not known"*|*UnknownHost*|*"imed out"*|*"nreachable"*|*"ailed to connect"*|*"ot resolve"*|*"be reached"*)
-      say "Elasticsearch cannot reach Sightline at $sightline: set SIGHTLINE_URL ($where) to Sightline's address as Elasticsearch sees it, and SIGHTLINE_CHECK_URL to the one that this machine uses. For a cluster in a container this is http://host.docker.internal:8080, and Sightline must not listen only on loopback (--host 0.0.0.0)." ;;
-    *) say "Elasticsearch calls $sightline itself to measure the vectors: is that address (SIGHTLINE_URL) right as seen from Elasticsearch?" ;;
+      say "Elasticsearch cannot reach $who at $at: $reach" ;;
+    *) say "Elasticsearch calls $who at $at itself to measure the vectors: is that address ($variable) right as seen from Elasticsearch?" ;;
   esac
 }
 
 # ---- registration
 
+# What must not remain when the script ends early: an endpoint that only tries settings, and one that is deleted to be created again.
+tried='' deleted=''
+finish() {
+  [ -z "$tried" ] || ask elasticsearch_config DELETE "$elasticsearch/_inference/text_embedding/$tried?force=true" || true
+  [ -z "$deleted" ] || warn "the endpoint $deleted is deleted and not created again: run this again"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+
+create_endpoint() { # ID BODY WHAT-FAILED
+  es PUT "/_inference/text_embedding/$1" "$2"
+  [ "$status" = 200 ] || fail "$3 ($status): $(reason)
+  $(endpoint_trouble "${1#sightline-check-}")"
+}
+delete_endpoint() { # ID
+  es DELETE "/_inference/text_embedding/$1?force=true"
+  [ "$status" = 200 ] || [ "$status" = 404 ] || fail "could not delete endpoint $1 ($status): $(reason)"
+}
+
+# Elasticsearch replaces no endpoint. The one that works is deleted only after the new settings have worked under another name, and
+# no signal ends the script until it is created again.
+replace_endpoint() { # ID BODY
+  tried=sightline-check-$1
+  delete_endpoint "$tried"  # left by a script that was killed
+  create_endpoint "$tried" "$2" "could not replace endpoint $1, which stays as it was"
+  delete_endpoint "$tried"
+  tried=
+  trap '' INT TERM HUP
+  delete_endpoint "$1"; deleted=$1
+  create_endpoint "$1" "$2" "could not create endpoint $1"
+  deleted=
+  trap 'exit 130' INT TERM HUP
+}
+
 register_endpoint() { # ID DIMS
-  local body; body=$(endpoint_body "$config/inference/$1.json")
+  local body same; body=$(endpoint_body "$config/inference/$1.json")
   es GET "/_inference/text_embedding/$1"
   if [ "$status" = 200 ]; then
     # The parts we set, as the cluster stores them; a changed secret cannot be seen, so an endpoint with one is created again.
-    local same
-    same=$(jq -n --argjson want "$body" --argjson have "$answer" '
-      ($have.endpoints[0].service_settings) as $h | ($want.service_settings) as $w
+    same=$(jq -n '
+      input as $want | (input.endpoints[0].service_settings) as $h | ($want.service_settings) as $w
       | ($w.secret_parameters == null) and ($w.api_key == null) and $h.url == $w.url and $h.request == $w.request and $h.response.json_parser.text_embeddings == $w.response.json_parser.text_embeddings
-        and $h.similarity == $w.similarity and $h.headers == $w.headers and $h.rate_limit == $w.rate_limit')
+        and $h.similarity == $w.similarity and $h.headers == $w.headers and $h.rate_limit == $w.rate_limit' <<<"$body$answer")
     if [ "$same" = true ] && [ "$(jq -r '.endpoints[0].service_settings.dimensions' <<<"$answer")" = "$2" ]; then
       say "endpoint  $1: already there"; return
     fi
-    es DELETE "/_inference/text_embedding/$1?force=true"
-    [ "$status" = 200 ] || fail "could not replace endpoint $1 ($status): $(reason)"
+    replace_endpoint "$1" "$body"
+  else
+    create_endpoint "$1" "$body" "could not create endpoint $1"
   fi
-  es PUT "/_inference/text_embedding/$1" "$body"
-  [ "$status" = 200 ] || fail "could not create endpoint $1 ($status): $(reason)
-  $(endpoint_trouble)"
-  local created; created=$(jq -r '.service_settings.dimensions' <<<"$answer")
-  say "endpoint  $1: created, $created dimensions"
+  say "endpoint  $1: created, $(jq -r '.service_settings.dimensions' <<<"$answer") dimensions"
 }
 
 register_pipeline() { # ID BODY
   es GET "/_ingest/pipeline/$1"
   local there=$answer removed=
-  [ "$status" != 200 ] || removed=$(jq -n --arg id "$1" --argjson have "$there" --argjson want "$2" '
+  [ "$status" != 200 ] || removed=$(jq -n --arg id "$1" 'input as $have | input as $want |
     def drops: any(.processors[]?.remove.field; . == "image_data" or (type == "array" and index("image_data") != null));
-    if ($have[$id] | drops) and ($want | drops | not) then true else empty end')
+    if ($have[$id] | drops) and ($want | drops | not) then true else empty end' <<<"$there$2")
   es PUT "/_ingest/pipeline/$1" "$2"
   [ "$status" = 200 ] || fail "could not create pipeline $1 ($status): $(reason)"
   say "pipeline  $1: in place"
@@ -436,7 +475,8 @@ for model in "${chosen[@]}"; do
     served=$(jq -c --arg model "$model" --argjson info "$model_info" '.[$model] = ($info | {dims, fingerprint, demo,
       cohere: (if .owned_by == "cohere" then {model: .id} + (.limits | {pictures_per_call, pictures_per_minute, calls_per_minute} | with_entries(select(.value != null))) else null end)})' <<<"$served")
   elif [ -n "$dry_run" ]; then
-    printf 'register_endpoints: %s\n  So the requests for %s have %s dimensions, those of the model it is named after; if your model has others, change "dims".\n' "$model_trouble" "$model" "$true_dims" >&2
+    warn "$model_trouble
+  So the requests for $model have $true_dims dimensions, those of the model it is named after; if your model has others, change \"dims\"."
     served=$(jq -c --arg model "$model" --argjson dims "$true_dims" '.[$model] = {dims: $dims}' <<<"$served")
   else fail "$model_trouble"
   fi

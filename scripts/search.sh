@@ -16,7 +16,8 @@
 set -euo pipefail
 
 program=search index=clip-images endpoint= size=10 env_file=
-fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }  # until the file below is read
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+. "$here/messages.bash"
 looked_for=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -32,7 +33,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 set -- "${looked_for[@]}"
-[ $# -gt 0 ] || fail "no query: add words, or the file of a picture (see --help)"
+[[ $* = *[![:space:]]* ]] || fail "no query: add words, or the file of a picture (see --help)"
 for argument in "$@"; do  # the name of a picture is never a text query
   [[ ${argument,,} =~ [^[:space:]]\.(jpe?g|png|webp|gif|bmp|heic|heif|avif)$ ]] || continue
   [ $# = 1 ] || fail "a picture cannot be combined with words: use only $argument, or only words"
@@ -41,7 +42,7 @@ done
 [[ $size =~ ^[1-9][0-9]{0,3}$ ]] || fail "--size is '$size'; it must be a number from 1 to 9999"
 [[ $index =~ ^[^/?#[:space:]]+$ ]] || fail "--index is '$index', which is not an index name"
 needs="read and view_index_metadata on the index, and the cluster privilege monitor_inference"
-. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/elasticsearch_requests.bash"
+. "$here/elasticsearch_requests.bash"
 
 es GET "/$index/_mapping"
 [ "$status" != 404 ] || fail "no index $index at $elasticsearch: scripts/register_endpoints.sh creates the indices of --models, sightline-ingest fills them"
@@ -71,9 +72,11 @@ es POST "/$index/_search" "$body"
 [ "$status" = 200 ] || fail "the search was refused ($status): $(reason)"
 
 if [ "$(jq '.hits.hits | length' <<<"$answer")" = 0 ]; then say "no hits: index $index holds no vectors yet"; exit 0; fi
-jq -r '.hits.hits | to_entries[] | [.key + 1, (.value._score * 10000 | round / 10000), .value._source.image_name // .value._id,
-  (.value._source.caption // "")] | map(tostring) | @tsv' <<<"$answer" |
-  while IFS=$'\t' read -r rank score name caption; do printf '%3d  %-6s  %-40s  %s\n' "$rank" "$score" "$name" "$caption"; done | sed 's/ *$//'
+# Names and captions come from outside: control characters in them would break the lines, and a terminal interprets them.
+jq -r '.hits.hits | to_entries[] | [.key + 1, (.value._score * 10000 | round / 10000),
+    ([.value._source.image_name, .value._id] | map(select(. != null and . != "")) | first), .value._source.caption // ""]
+  | map(tostring | gsub("\\p{Cc}"; "?")) | join("\u001f")' <<<"$answer" |
+  while IFS=$'\x1f' read -r rank score name caption; do printf '%3d  %-6s  %-40s  %s\n' "$rank" "$score" "$name" "$caption"; done | sed 's/ *$//'
 if [ "$(jq -r .demo <<<"$about")" = true ]; then
   say "note: $model is a demo model, trained only on drawings. On photos these hits are random, whatever their scores."
 fi

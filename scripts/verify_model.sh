@@ -16,9 +16,11 @@
 # Exit codes: 0 all numbers agree; 1 some differ, or the server cannot load the folder; 2 wrong usage; 3 all checks that ran agree,
 # but some could not run. Needs bash, curl and python3.
 set -euo pipefail
+program=verify_model
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/places.bash"
+. "$shared/scripts/messages.bash"
 
-usage() { echo "verify_model: $*" >&2; exit 2; }
+usage() { warn "$@"; exit 2; }
 folder= dtype=float32 compare=() pictures=${XDG_CACHE_HOME:-$HOME/.cache}/sightline/pictures
 while [ $# -gt 0 ]; do
   case $1 in
@@ -54,7 +56,7 @@ server=$!
 until grep -q '^ready ' "$work/ready"; do
   if ! kill -0 "$server" 2>/dev/null; then
     echo "FAIL: the server cannot load $folder:" >&2
-    tail -5 "$work/log" >&2
+    tail -5 "$work/log" | printable >&2
     exit 1
   fi
   sleep 0.2

@@ -1,5 +1,6 @@
 """packaging/ and deploy/: the options, commands and names that they use exist."""
 
+import json
 import os
 import re
 import shutil
@@ -50,6 +51,14 @@ def test_systemd_accepts_the_units(tmp_path):
     # Warnings about other units of this machine do not count.
     ours = [line for line in done.stderr.splitlines() if "sightline" in line]
     assert ours == []
+
+
+def test_no_command_of_a_container_has_a_password_in_its_command_line():
+    for name, service in COMPOSE["services"].items():
+        commands = json.dumps([service.get("command"), service.get("healthcheck")])
+        # What a shell replaces may be printed into a pipe, by a command of the shell itself.
+        rest = re.sub(r"printf '[^']*' \\+\"\$\$\w+\\+\"", "", commands)
+        assert not re.search(r"\$\$?\{?\w*(PASSWORD|KEY)", rest), (name, rest)
 
 
 def test_each_command_of_the_documentation_is_installed():

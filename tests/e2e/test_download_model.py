@@ -1,10 +1,12 @@
 """scripts/download_model.sh against a hub on loopback that answers as the Hugging Face hub does."""
 
+import base64
 import hashlib
 import http.server
 import json
 import os
 import re
+import shutil
 import subprocess
 import threading
 
@@ -174,6 +176,25 @@ def test_shards_are_those_that_the_index_names(hub, tmp_path):
     hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": {"a": "../../evil.safetensors"}}).encode()
     evil = download(hub, "clip-b32", tmp_path / "n")
     assert evil.returncode == 1 and "which is not a file name" in evil.stderr
+    hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": {"a": "* \x1b]0;owned\x07"}}).encode()
+    evil = download(hub, "clip-b32", tmp_path / "o")
+    assert evil.returncode == 1 and "names a shard * ?]0;owned?, which is not a file name" in evil.stderr
+
+
+def test_a_password_of_the_hub_is_sent_only_to_the_hub_and_shown_nowhere(hub, tmp_path):
+    (tmp_path / "curl").write_text(f'#!/bin/bash\nprintf "%s\\n" "$*" >>{tmp_path}/started\nexec {shutil.which("curl")} "$@"\n')
+    (tmp_path / "curl").chmod(0o755)
+    done = download(hub, "clip-b32", tmp_path / "m", HF_ENDPOINT=hub.url.replace("//", "//me:hun@ter2@"), PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 0 and held(tmp_path / "m") == hub.files, done.stdout + done.stderr
+    assert "ter2" not in done.stdout + done.stderr + (tmp_path / "started").read_text()
+    basic = "Basic " + base64.b64encode(b"me:hun@ter2").decode()
+    assert all(authorization == (None if path.startswith("/cdn/") else basic) for _, path, _, authorization in hub.log), hub.log
+
+
+def test_an_empty_argument_is_refused(hub):
+    for arguments in (["clip-b32", ""], [""]):
+        done = download(hub, *arguments)
+        assert done.returncode == 2 and "an empty argument" in done.stderr and not hub.log
 
 
 def test_a_licence_without_commercial_use_must_be_accepted(hub, tmp_path):

@@ -139,14 +139,26 @@ def test_calls_of_endpoints_count_for_the_key_of_the_endpoint(tmp_path):
         assert server.stop() == 0
 
 
-@pytest.mark.parametrize("rate", ["0", "-1", "fast", "1e3", "2000000", ""])
+@pytest.mark.parametrize("rate", ["0", "-1", "fast", "1e3", "2000000"])
 def test_make_api_key_refuses_a_rate_that_the_server_would_not_read(tmp_path, rate):
-    done = subprocess.run([str(part) for part in [*MAKE, "--file", tmp_path / "keys", "--rate", rate, "name"]], capture_output=True, text=True, timeout=30)
-    if rate == "":  # as if it were not there
-        assert done.returncode == 0 and "rate=" not in (tmp_path / "keys").read_text()
-        return
-    assert done.returncode == 2 and "must be a number of requests per second" in done.stderr
-    assert not (tmp_path / "keys").exists()
+    assert "must be a number of requests per second" in refused_key(tmp_path, "--rate", rate)
+
+
+@pytest.mark.parametrize("option", ["--scopes", "--expires", "--rate", "--file"])
+def test_make_api_key_refuses_an_empty_value(tmp_path, option):
+    """As that of a variable that is not set: the key would have all scopes, no expiry or no rate."""
+    assert f"{option} needs a value" in refused_key(tmp_path, option, "")
+
+
+@pytest.mark.parametrize("scopes", ["all", ",", "infer,", "infer,,search", "infer\nevil sha256:00"])
+def test_make_api_key_refuses_scopes_that_the_server_would_not_read(tmp_path, scopes):
+    assert "unknown scope" in refused_key(tmp_path, "--scopes", scopes)
+
+
+def refused_key(folder, *options):
+    done = subprocess.run([str(part) for part in [*MAKE, "--file", folder / "keys", *options, "name"]], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and not done.stdout and not (folder / "keys").exists()
+    return done.stderr
 
 
 def test_a_rate_limit_without_keys_is_refused():

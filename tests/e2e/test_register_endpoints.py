@@ -2,19 +2,18 @@
 
 import base64
 import contextlib
-import http.server
 import json
 import os
 import shutil
+import signal
 import socket
-import ssl
 import subprocess
-import threading
 import urllib.parse
 
 import pytest
 
-from conftest import BIN, DEMO, InferenceServer, Program, ROOT, Sightline, run
+from conftest import BIN, DEMO, InferenceServer, Program, ROOT, Sightline, StandIn, run
+from fake_server import fake
 
 
 def test_a_second_run_changes_nothing(registered):
@@ -199,40 +198,12 @@ FAKES = {
     "ASKS": lambda method, path: (401, security_exception("missing authentication credentials for REST request [/]")),
     "FORBIDS": cluster_that_answers(403, security_exception("action [cluster:admin/xpack/inference/put] is unauthorized for API key")),
     "WEB": lambda method, path: (200, "<html>hello</html>"),
+    "LOGIN": lambda method, path: (302, "<html>log in</html>"),
+    "EMPTY": lambda method, path: (200, ""),
     "CANNOT_CALL": failed_call("Failed to send request from inference entity id [clip-ingest]. Cause: Connection refused"),
     "IS_REFUSED": failed_call("Received an authentication error status code for request from inference entity id [clip-ingest] status [401]."),
     "DISTRUSTS": failed_call("PKIX path building failed: unable to find valid certification path to requested target"),
 }
-
-
-@contextlib.contextmanager
-def fake(answer, certificate=None, with_headers=False):
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def reply(self):
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = answer(self.command, self.path, *([self.headers] if with_headers else []))
-            raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
-
-        do_GET = do_PUT = do_POST = do_DELETE = reply
-
-        def log_message(self, *_):
-            pass
-
-    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
-        listener.socket = context.wrap_socket(listener.socket, server_side=True)
-    thread = threading.Thread(target=listener.serve_forever, daemon=True)
-    thread.start()
-    yield f"127.0.0.1:{listener.server_port}"
-    listener.shutdown()
-    listener.server_close()
-    thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +242,8 @@ ES, SL = "ELASTICSEARCH_URL", "SIGHTLINE_URL"
     ({ES: "NO_HOST"}, ["cannot be resolved", "Set ELASTICSEARCH_URL"]),
     ({ES: "HOST_AND_PORT"}, ["ELASTICSEARCH_URL is '", "http://HOST:PORT"]),
     ({ES: "WEB"}, ["is not Elasticsearch: set ELASTICSEARCH_URL"]),
+    ({ES: "LOGIN"}, ["is not Elasticsearch: set ELASTICSEARCH_URL"]),
+    ({ES: "EMPTY"}, ["is not Elasticsearch: set ELASTICSEARCH_URL"]),
     ({ES: "SIGHTLINE"}, ["is Sightline's own port", "set ELASTICSEARCH_URL"]),
     ({ES: "GUARDED"}, ["is Sightline's own port", "set ELASTICSEARCH_URL"]),
     ({ES: "ASKS"}, ["requires credentials", "Set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER"]),
@@ -287,6 +260,7 @@ ES, SL = "ELASTICSEARCH_URL", "SIGHTLINE_URL"
     ({ES: "CANNOT_CALL", SL: "NOWHERE"}, ["nothing listens at http://127.0.0.1:1: Sightline", "set SIGHTLINE_URL"]),
     ({ES: "CANNOT_CALL", SL: "SIGHTLINE", "SIGHTLINE_CHECK_URL": "NOWHERE"}, ["nothing listens at http://127.0.0.1:1: Sightline", "set SIGHTLINE_CHECK_URL"]),
     ({ES: "CANNOT_CALL", SL: "WEB"}, ["is not Sightline: set SIGHTLINE_URL"]),
+    ({ES: "CANNOT_CALL", SL: "EMPTY"}, ["is not Sightline: set SIGHTLINE_URL"]),
     ({ES: "CANNOT_CALL", SL: "CANNOT_CALL"}, ["set SIGHTLINE_URL"]),
     ({ES: "CANNOT_CALL", SL: "GUARDED"}, ["requires a key: set SIGHTLINE_API_KEY"]),
     ({ES: "CANNOT_CALL", SL: "GUARDED", "SIGHTLINE_API_KEY": "wrong"}, ["refuses the key in SIGHTLINE_API_KEY"]),
@@ -321,6 +295,124 @@ def test_a_password_reaches_the_cluster_whole_and_is_shown_nowhere(places):
     assert "secret" not in run_alone(ELASTICSEARCH_URL="me:secret@localhost:9200").stderr
 
 
+@pytest.fixture()
+def with_cohere(tmp_path):
+    """A server that also serves a model of the stand-in for Cohere, with the endpoints of clip and cohere."""
+    (tmp_path / "secret.key").write_text("11" * 32)
+    (tmp_path / "secret.key").chmod(0o600)
+    cohere = StandIn(tmp_path / "cohere.log", "--key", "cohere-secret")
+    try:
+        server = Sightline(tmp_path / "data", tmp_path / "log", options=["--cohere", "--cohere-url", cohere.url, "--secret-key-file", tmp_path / "secret.key"])
+        server.settings = {"COHERE_API_KEY": "cohere-secret", "COHERE_URL": cohere.url}
+        try:
+            done = server.register("--models", "clip,cohere")
+            assert done.returncode == 0, done.stdout + done.stderr
+            yield server
+        finally:
+            server.stop()
+    finally:
+        cohere.stop()
+
+
+def endpoint_ids(server):
+    return sorted(endpoint["inference_id"] for endpoint in server.es("GET", "/_inference/_all")[1]["endpoints"])
+
+
+ALL_FOUR = ["clip-ingest", "clip-search", "cohere-ingest", "cohere-search"]
+
+
+def test_no_command_line_shows_a_secret(with_cohere, tmp_path):
+    """Everything that the script starts goes through a wrapper, which notes the command line."""
+    (tmp_path / "wrapped").mkdir()
+    for tool in ("jq", "curl", "awk", "sed"):
+        (tmp_path / "wrapped" / tool).write_text(f'#!/bin/bash\nprintf "%s\\n" "$0 $*" >>{tmp_path}/started\nexec {shutil.which(tool)} "$@"\n')
+        (tmp_path / "wrapped" / tool).chmod(0o755)
+    with_cohere.settings |= {"SIGHTLINE_API_KEY": "sightline-secret", "ELASTICSEARCH_URL": with_cohere.elasticsearch.replace("//", "//me:cluster-secret@"),
+                             "PATH": f"{tmp_path / 'wrapped'}:{os.environ['PATH']}"}
+    # The second model's calls to Cohere have no key of Cohere now, and fail: the wrapper has seen both keys by then.
+    for _ in range(2):
+        with_cohere.register("--models", "clip,cohere")
+    started = (tmp_path / "started").read_text()
+    assert "wrapped/jq" in started and "wrapped/curl" in started
+    assert [line for line in started.splitlines() if "-secret" in line] == []
+
+
+def test_an_endpoint_that_works_stays_when_its_new_settings_do_not_work(with_cohere):
+    before = with_cohere.es("GET", "/_inference/_all")[1]
+    with_cohere.settings["COHERE_URL"] = "http://127.0.0.1:1"
+    done = with_cohere.register("--models", "cohere")
+    assert done.returncode == 1 and "could not replace endpoint cohere-search, which stays as it was" in done.stderr
+    assert "cannot reach Cohere at http://127.0.0.1:1" in done.stderr and "set COHERE_URL" in done.stderr and "SIGHTLINE_URL" not in done.stderr
+    assert with_cohere.es("GET", "/_inference/_all")[1] == before and endpoint_ids(with_cohere) == ALL_FOUR
+    status, answer = with_cohere.es("POST", "/_inference/text_embedding/cohere-search", {"input": "a house"})
+    assert status == 200, answer
+
+
+def test_a_key_that_cohere_refuses_is_named_as_that(with_cohere):
+    with_cohere.settings["COHERE_API_KEY"] = "wrong"
+    done = with_cohere.register("--models", "cohere")
+    assert done.returncode == 1 and "set COHERE_API_KEY" in done.stderr and "SIGHTLINE_API_KEY" not in done.stderr, done.stderr
+    assert endpoint_ids(with_cohere) == ALL_FOUR
+
+
+def test_what_a_killed_script_left_is_deleted(with_cohere):
+    body = json.loads((ROOT / "es_config/inference/clip-ingest.json").read_text().replace("@SIGHTLINE_URL@", with_cohere.url))
+    assert with_cohere.es("PUT", "/_inference/text_embedding/sightline-check-cohere-ingest", body)[0] == 200
+    done = with_cohere.register("--models", "cohere")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert endpoint_ids(with_cohere) == ALL_FOUR
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_no_endpoint_deleted(inference, number):
+    """The cluster sends it to the whole process group, as a terminal does, when it is asked to delete the endpoint."""
+    endpoints, script = {"clip-ingest": {"dimensions": 1}}, None
+
+    def answer(method, path):
+        name = urllib.parse.urlsplit(path).path.rpartition("/")[2]
+        if path.startswith("/_inference"):
+            if method == "PUT":
+                endpoints[name] = {"dimensions": 128}
+            if name not in endpoints:
+                return 404, {"error": {"reason": "not found"}}
+            if method == "DELETE":
+                del endpoints[name]
+                if name == "clip-ingest":
+                    os.killpg(script.pid, number)
+                return 200, {"acknowledged": True}
+            return 200, {"service_settings": endpoints[name], "endpoints": [{"service_settings": endpoints[name]}]}
+        return {"/": (200, INFO), "/_license": (200, LICENSE)}.get(path, (404, {"error": {"reason": "not found"}}))
+
+    with fake(answer) as at:
+        script = subprocess.Popen([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                  start_new_session=True, env={"PATH": os.environ["PATH"], "SIGHTLINE_URL": inference.url, "ELASTICSEARCH_URL": f"http://{at}"})
+        script.communicate(timeout=60)
+    assert endpoints["clip-ingest"] == {"dimensions": 128}
+    assert not [name for name in endpoints if name.startswith("sightline-check")]
+
+
+def test_a_signal_while_settings_are_tried_leaves_the_endpoint_and_nothing_else(inference):
+    endpoints, script = {"clip-ingest": {"dimensions": 1}}, None
+
+    def answer(method, path):
+        name = urllib.parse.urlsplit(path).path.rpartition("/")[2]
+        if path.startswith("/_inference"):
+            if method == "PUT":
+                endpoints[name] = {"dimensions": 128}
+                os.kill(script.pid, signal.SIGTERM)
+            if method == "DELETE":
+                return (200, {"acknowledged": True}) if endpoints.pop(name, None) else (404, {"error": {"reason": "not found"}})
+            if name in endpoints:
+                return 200, {"service_settings": endpoints[name], "endpoints": [{"service_settings": endpoints[name]}]}
+        return {"/": (200, INFO), "/_license": (200, LICENSE)}.get(path, (404, {"error": {"reason": "not found"}}))
+
+    with fake(answer) as at:
+        script = subprocess.Popen([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                  env={"PATH": os.environ["PATH"], "SIGHTLINE_URL": inference.url, "ELASTICSEARCH_URL": f"http://{at}"})
+        script.communicate(timeout=60)
+    assert script.returncode == 130 and endpoints == {"clip-ingest": {"dimensions": 1}}
+
+
 def test_a_model_that_is_not_served_is_named_beside_those_that_are(server):
     told = run_alone("--models", "cohere", ELASTICSEARCH_URL=server.elasticsearch, SIGHTLINE_URL=server.url, COHERE_API_KEY="k").stderr
     assert "does not serve a model named 'embed-english-v3.0'; it serves: clip, jina-clip. Start it with --cohere" in told
@@ -331,6 +423,8 @@ def test_a_model_that_is_not_served_is_named_beside_those_that_are(server):
     (["--with-data"], "together with --remove"),
     (["--env-file", "/no/such/.env"], "/no/such/.env (--env-file) cannot be read"),
     (["--models", "cohere"], "cohere needs COHERE_API_KEY"),
+    (["--models="], "--models needs a list"),
+    (["--models", ""], "--models needs a list"),
     (["--accept-model", "--remove"], "--accept-model is for registering"),
 ])
 def test_wrong_options_are_refused(arguments, says):

@@ -1,5 +1,6 @@
 """Searching from the terminal and from Python, as README.md shows it, and what the demo says of pictures of one's own."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 import pytest
 
 from conftest import BIN, DEMO, ROOT, Sightline, run
+from fake_server import fake
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,7 @@ def test_a_picture_that_is_too_long_for_a_command_line_is_searched_with(filled, 
     (["--index", "nope", "words"], {}, "no index nope"),
     (["--endpoint", "nope", "words"], {}, "[nope] is not an inference service model"),
     ([], {}, "no query"),
+    (["", " "], {}, "no query"),
     (["--size", "0", "words"], {}, "--size is '0'"),
     ([ROOT / "README.md"], {}, "not a supported picture"),
     (["/no/such/Photo.JPG"], {}, "no file /no/such/Photo.JPG"),
@@ -73,6 +76,44 @@ def test_a_picture_that_is_too_long_for_a_command_line_is_searched_with(filled, 
 def test_a_search_that_fails_says_why(filled, arguments, variables, says):
     failed = search(filled, *arguments, **variables)
     assert failed.returncode == 1 and says in failed.stderr
+
+
+@pytest.mark.parametrize("status, page", [(200, "<html>log in</html>"), (200, ""), (200, "[]"), (302, ""), (404, "<html>not found</html>")])
+def test_another_web_server_is_named_as_not_being_elasticsearch(status, page):
+    with fake(lambda method, path: (status, page)) as at:
+        failed = run([ROOT / "scripts/search.sh", "--env-file", "/dev/null", "words"], {"PATH": os.environ["PATH"], "ELASTICSEARCH_URL": f"http://{at}"})
+    assert failed.returncode == 1 and not failed.stdout
+    assert failed.stderr == f"search: what answers at http://{at} is not Elasticsearch: set ELASTICSEARCH_URL (environment or /dev/null) to the address of the cluster\n"
+
+
+def test_shards_that_failed_are_named_with_their_reason(filled):
+    assert filled.es("PUT", "/others", {"mappings": {"properties": {"image_embedding": {"type": "dense_vector", "dims": 3}}}})[0] == 200
+    assert filled.es("PUT", "/others/_doc/1?refresh=true", {"image_embedding": [1, 0, 0]})[0] == 201
+    failed = search(filled, "--index", "*", "--endpoint", "clip-search", "words")
+    filled.es("DELETE", "/others")
+    assert failed.returncode == 1 and "shards failed Cause: The query vector has a different number of dimensions" in failed.stderr, failed.stderr
+
+
+def test_names_and_captions_of_hits_keep_their_columns_and_control_no_terminal():
+    hits = [{"image_name": "a\x1b]0;owned\x07.jpg", "caption": "two\nlines\tand\x9b31m \\ more"}, {"image_name": "", "caption": "only a caption"}, {"caption": None}]
+
+    def answer(method, path):
+        if path.endswith("_mapping"):
+            return 200, {"clip-images": {"mappings": {"_meta": {"sightline": {"image_embedding": {"model": "clip"}}}}}}
+        return 200, {"hits": {"hits": [{"_id": f"id{i}", "_score": 0.5, "_source": hit} for i, hit in enumerate(hits)]}}
+
+    with fake(answer) as at:
+        found = run([ROOT / "scripts/search.sh", "--env-file", "/dev/null", "words"], {"PATH": os.environ["PATH"], "ELASTICSEARCH_URL": f"http://{at}"})
+    assert found.returncode == 0 and not found.stderr
+    assert found.stdout.splitlines() == [f"  1  0.5     {'a?]0;owned?.jpg':40}  two?lines?and?31m \\ more", f"  2  0.5     {'id1':40}  only a caption", "  3  0.5     id2"]
+
+
+def test_the_demo_prints_no_control_characters():
+    spec = importlib.util.spec_from_file_location("demo_queries", ROOT / "scripts/demo_queries.py")
+    demo_queries = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(demo_queries)
+    hit = {"_score": 0.5, "_source": {"image_name": "a\x1b[31m.jpg", "caption": "b\nc\x9b"}}
+    assert demo_queries.show(hit, "+") == "    + 0.5000  a?[31m.jpg  b?c?"
 
 
 def test_an_index_that_does_not_name_its_model_needs_an_endpoint(filled):
