@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/cancellation.h"
+#include "server/http/buffer_budget.h"
 #include "server/http/content_encoding.h"
 #include "tests/http/gzipped.h"
 #include "tests/http/serving.h"
