@@ -284,8 +284,9 @@ http::Server::Options http_options(const ServerOptions& options, std::shared_ptr
   http.port = options.port;
   http.workers = options.workers;
   http.max_body_bytes = options.max_body_bytes;
-  http.max_buffered_bytes = std::max({http.max_buffered_bytes, http.max_body_bytes,
-                                      options.elasticsearch_limits.max_body_bytes});  // one always has room
+  const std::size_t largest = std::max(http.max_body_bytes, options.elasticsearch_limits.max_body_bytes);
+  http.max_buffered_bytes = std::max(http.max_buffered_bytes, largest);  // one always has room
+  http.max_buffered_bytes_per_client = std::max(http.max_buffered_bytes_per_client, largest);
   http.drain_timeout = options.drain_timeout;
   http.urgent = is_urgent;
   if (has_elasticsearch(options)) {

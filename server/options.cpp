@@ -170,6 +170,8 @@ void add_client_limits(Table& table, http::ClientLimits& clients) {
               "Minimum bytes per second, of a body and of the reading of an answer; 0: no minimum");
   table.bytes("--max-request-buffer", clients.max_buffered_bytes, "192MB",
               "Memory per port for the uncompressed bodies of requests in progress; with more: 429");
+  table.bytes("--max-request-buffer-per-address", clients.max_buffered_bytes_per_client, "128MB",
+              "The same per client address");
   table.bytes("--max-answer-buffer", clients.max_answer_bytes, "256MB",
               "Memory per port for answers that are built or not yet read; with more: 429");
   table.bytes("--max-answer-buffer-per-address", clients.max_answer_bytes_per_client, "128MB",

@@ -1,5 +1,7 @@
 #include "server/api/api.h"
 
+#include <mutex>
+
 #include "base/json/builder.h"
 #include "server/api/classification.h"
 #include "server/api/cohere.h"
@@ -86,6 +88,28 @@ constexpr const char* k_no_route = "unknown";
 
 using KeyOutcome = security::KeyCheck::Outcome;
 
+/// Its functions may be called at once by several threads: a time that has passed answers the request while the work
+/// for it goes on.
+Responder responder_of(http::Reply reply) {
+  struct Unsent {
+    explicit Unsent(http::Reply unused) : reply(std::move(unused)) {}
+    std::mutex mutex;
+    http::Reply reply;
+  };
+  const auto unsent = std::make_shared<Unsent>(std::move(reply));
+  const auto send = [unsent](http::Response response) {
+    std::unique_lock lock(unsent->mutex);
+    http::Reply taken = std::move(unsent->reply);
+    lock.unlock();
+    taken.send(std::move(response));
+  };
+  const auto keep_of_body = [unsent](std::size_t bytes) {
+    const std::lock_guard lock(unsent->mutex);
+    unsent->reply.keep_of_body(bytes);
+  };
+  return {send, keep_of_body};
+}
+
 }  // namespace
 
 struct Api::Route {
@@ -142,8 +166,7 @@ Api::Api(Options options, serving::EmbeddingService& service, Timer& timer, Metr
 
 void Api::handle(http::Request request, http::Reply reply) {
   if (ElasticsearchSide::has(request.path)) return elasticsearch_.handle(std::move(request), std::move(reply));
-  const auto shared = std::make_shared<http::Reply>(std::move(reply));
-  handle(std::move(request), Responder{[shared](http::Response response) { shared->send(std::move(response)); }});
+  handle(std::move(request), responder_of(std::move(reply)));
 }
 
 void Api::handle(http::Request request, Responder responder) {

@@ -174,6 +174,18 @@ std::vector<PictureFetcher::Link> links_of(const std::vector<Content>& contents)
   return links;
 }
 
+std::size_t bytes_of(const std::vector<serving::Input>& inputs) {
+  std::size_t bytes = 0;
+  for (const serving::Input& input : inputs) bytes += input.bytes.size();
+  return bytes;
+}
+
+std::size_t bytes_of(const std::vector<Content>& contents) {
+  std::size_t bytes = 0;
+  for (const Content& content : contents) bytes += bytes_of(content.parts);
+  return bytes;
+}
+
 /// From now on errors of these parts name the host, too.
 void put_in_place(std::vector<std::string> pictures, std::vector<Content>& contents) {
   auto picture = pictures.begin();
@@ -251,7 +263,8 @@ void embed_fetched(const Context& context, ExchangePtr exchange, const std::stri
     count_inputs(context, model, flattened.inputs);
   }
   if (options.trace) options.trace->describe(exchange->model, exchange->inputs);
-  exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
+  // A body of base64 is not needed any more; it may be large and the queue long.
+  exchange->drop_body(bytes_of(flattened.inputs));
   if (is_upstream(context, model)) options.parts = flattened.give_up_parts();
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
   auto done = [exchange, timed = std::move(timed), flattened = std::move(flattened), dimensions = fields.dimensions,
@@ -269,6 +282,7 @@ void embed_fetched(const Context& context, ExchangePtr exchange, const std::stri
     });
   };
   embed_by_name(context, exchange, model, std::move(inputs), std::move(options), std::move(done));
+  exchange->drop_body();  // the queue counts what it has taken
 }
 
 }  // namespace
@@ -281,7 +295,7 @@ void fetch_pictures(const Context& context, ExchangePtr exchange, const std::str
   if (links.empty() || !fetches) return next(std::move(exchange), std::move(fields));
   auto work = timed_options(context, exchange, fields);
   if (!work) return exchange->fail(work.error(), "timeout");
-  exchange->request.body = {};
+  exchange->drop_body(bytes_of(fields.contents));
   if (is_known(context, model)) exchange->model = model;
   const auto fetching = std::make_shared<StageSpan>(work->options.trace, Stage::fetch);
   auto done = [exchange, fetching, timed = std::move(work->timed), fields = std::move(fields),

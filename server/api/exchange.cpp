@@ -82,6 +82,11 @@ void Exchange::reply(http::Response response) {
   responder_.send(std::move(response));
 }
 
+void Exchange::drop_body(std::size_t kept_bytes) {
+  request.body = {};
+  if (responder_.keep_of_body) responder_.keep_of_body(kept_bytes);
+}
+
 void Exchange::reply_json(std::string body) {
   http::Response response;
   response.body = std::move(body);

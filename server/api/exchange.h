@@ -18,6 +18,8 @@ namespace sightline::api {
 /// Sends the answer to the client: http::Reply, or its replacement in a test.
 struct Responder {
   std::function<void(http::Response)> send;  ///< called once, from any thread
+  /// At most so many bytes of the request's body are still in memory. From any thread, also after `send`; may be empty.
+  std::function<void(std::size_t)> keep_of_body = {};
 };
 
 /// The access log's entry for a request. It has nothing of the request's content.
@@ -55,6 +57,10 @@ class Exchange {
       fail_by_exception();
     }
   }
+
+  /// Drops the body of the request, of which the caller keeps so many bytes in another form; later calls lower that.
+  /// What is left is no longer charged as a body in memory.
+  void drop_body(std::size_t kept_bytes = 0);
 
   Timer::TimePoint arrived() const { return arrived_; }
   const std::string& request_id() const { return request_id_; }

@@ -99,6 +99,7 @@ class Running : public ElasticServer {
     http.workers = options.workers;
     http.max_body_bytes = options.limits.max_body_bytes;
     http.max_buffered_bytes = std::max(http.max_buffered_bytes, http.max_body_bytes);  // one always has room
+    http.max_buffered_bytes_per_client = std::max(http.max_buffered_bytes_per_client, http.max_body_bytes);
     http.max_waiting = options.limits.max_waiting_requests;
     http.urgent = is_urgent;
     http.drain_timeout = drain_timeout_ = options.drain_timeout;

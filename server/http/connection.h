@@ -71,6 +71,7 @@ struct Connection {
   /// answer is delayed.
   std::optional<HeadAnswer> head_answer;
   Clock::time_point answer_due = Clock::time_point::max();  ///< of a delayed answer
+  std::string interim;  ///< the rest of an answer 100 that the socket did not take; sent before `output`
   std::string output;
   std::string body_output;                    ///< sent after `output`
   AnswerShare answer_share;                   ///< what these are charged with

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "base/cancellation.h"
+#include "server/http/buffer_budget.h"
 
 namespace sightline::http {
 namespace {
@@ -48,7 +49,7 @@ Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes, 
     if (plain.capacity() - plain.size() < count) {
       const std::size_t wanted = std::min(std::max(plain.size() + count, 2 * plain.capacity()), max_bytes);
       if (room && !room(packed_bytes + wanted)) {
-        return Error{ErrorCode::overloaded, "too many request bodies are in memory (--max-request-buffer); retry"};
+        return Error{ErrorCode::overloaded, k_bodies_full};
       }
       plain.reserve(wanted);
     }

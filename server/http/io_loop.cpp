@@ -229,7 +229,8 @@ void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection, C
 /// could be busy for long with what lies there.
 void IoLoop::check_reply_time(Connection& connection, Connection::Clock::time_point now) {
   const auto& options = core_->options;
-  if (connection.output.empty()) return;  // it is the sender of a stream who is slow, not the client
+  if (connection.output.empty() && connection.interim.empty())
+    return;  // it is the sender of a stream who is slow, not the client
   const auto taken = taken_by_client(connection);
   if (taken > connection.taken) {
     connection.taken = taken;
@@ -290,7 +291,7 @@ void IoLoop::connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
       peer->fd(), host, network_of(host),
       RequestParser::Limits{options.max_header_bytes, options.max_body_bytes,
                             [&core = *core_](const Request& head) { return core.workshop_of(head).max_body_bytes; }},
-      core_->budget);
+      core_->bodies.of(network_of(host)));
   if (options.tls) connection->tls = options.tls->accept(connection->descriptor);
   const bool admitted = !core_->draining && admit(*connection);
   connections_.add(connection);
@@ -330,7 +331,7 @@ bool IoLoop::make_room(const std::string* network) {
 void IoLoop::turn_away(Connection& connection, const std::string& message) {
   if (!core_->draining) {
     const Framing framing{connection.parser.is_head(), connection.parser.http_1_0(), true};
-    const std::string text = response_text(core_->error(core_->options, 503, message), framing);
+    const std::string text = connection.interim + response_text(core_->error(core_->options, 503, message), framing);
     [[maybe_unused]] const auto sent = put(connection, text.data(), text.size());
   }
   cut(connection);
@@ -343,6 +344,7 @@ void IoLoop::disconnected(int descriptor) {
   connection->phase = Phase::closed;
   connection->gone = true;
   connection->share.clear();
+  connection->interim = {};
   connection->output = {};
   connection->body_output = {};
   connection->answer_share.clear();
@@ -451,15 +453,14 @@ void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::st
   if (state == RequestParser::State::failed) {
     refuse(connection, parser.status(), parser.message());
   } else if (!connection->share.grow_to(parser.held_bytes())) {
-    refuse(connection, 429, "too many request bodies are in memory (--max-request-buffer); retry");
+    refuse(connection, 429, k_bodies_full);
   } else if (state == RequestParser::State::complete) {
     dispatch(connection);
   } else if (parser.expects_continue()) {
     static constexpr std::string_view k_continue = "HTTP/1.1 100 Continue\r\n\r\n";
-    // Nothing else waits to be written, so there is room; a client that misses it goes on by itself after a
-    // second.
-    [[maybe_unused]] const auto sent = put(*connection, k_continue.data(), k_continue.size());
+    connection->interim = k_continue;
     parser.continue_sent();
+    flush(connection);
   }
 }
 
@@ -469,7 +470,7 @@ bool IoLoop::accept_head(const std::shared_ptr<Connection>& connection) {
   auto& parser = connection->parser;
   connection->rate.begin(0, connection->last_progress);
   parser.set_peer(connection->peer);
-  connection->share = BufferShare(core_->budget_of(parser.request()));
+  connection->share = BufferShare(core_->budget_of(parser.request(), connection->network));
   connection->head_answer = core_->judge(parser.request());
   if (!connection->head_answer) return true;
   const auto to_come = parser.bytes_to_come();
@@ -538,7 +539,8 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
     waiting = StageSpan(request.trace, Stage::worker_wait);
   }
   Reply reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, request, framing));
-  HandlerCall call{std::move(request), std::move(reply), std::exchange(connection->share, BufferShare(core_->budget)),
+  HandlerCall call{std::move(request), std::move(reply),
+                   std::exchange(connection->share, BufferShare(core_->bodies.of(connection->network))),
                    std::move(waiting)};
   core_->submit(call);
 }
@@ -613,6 +615,7 @@ void IoLoop::begin_sending(Connection& connection) {
 }
 
 void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
+  if (!send_interim(*connection)) return;
   if (connection->phase != Phase::sending && connection->phase != Phase::streaming) return;
   if (!send_output(*connection)) return;
   if (!connection->body_output.empty()) {
@@ -644,24 +647,43 @@ void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
   }
 }
 
+/// As `put`, but 0 if the socket takes nothing now (there will be an event), or the connection broke (it is cut).
+std::size_t IoLoop::put_or_wait(Connection& connection, std::string_view bytes) {
+  ssize_t count = -1;
+  do {
+    count = put(connection, bytes.data(), bytes.size());
+  } while (count < 0 && errno == EINTR);
+  if (count >= 0) {
+    connection.written += static_cast<std::uint64_t>(count);
+  } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    watch_writes(connection, true);
+  } else {
+    cut(connection);
+  }
+  return count < 0 ? 0 : static_cast<std::size_t>(count);
+}
+
+/// False if the socket does not take all of it now, or the connection broke. TLS may have encrypted what the socket
+/// does not take, so these bytes go out before any others.
+bool IoLoop::send_interim(Connection& connection) {
+  auto& interim = connection.interim;
+  while (!interim.empty()) {
+    const std::size_t count = put_or_wait(connection, interim);
+    if (count == 0) return false;
+    interim.erase(0, count);
+  }
+  return true;
+}
+
 /// False if the socket does not take all of it now, or the connection broke.
 bool IoLoop::send_output(Connection& connection) {
   auto& output = connection.output;
   while (connection.sent < output.size()) {
-    const auto count = put(connection, output.data() + connection.sent, output.size() - connection.sent);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      watch_writes(connection, true);
-      return false;
-    }
-    if (count < 0) {
-      cut(connection);
-      return false;
-    }
-    connection.sent += static_cast<std::size_t>(count);
-    connection.written += static_cast<std::uint64_t>(count);
+    const std::size_t count = put_or_wait(connection, std::string_view(output).substr(connection.sent));
+    if (count == 0) return false;
+    connection.sent += count;
     connection.last_progress = Connection::Clock::now();
-    if (connection.stream) connection.stream->sent(static_cast<std::size_t>(count));
+    if (connection.stream) connection.stream->sent(count);
   }
   output.clear();
   connection.sent = 0;
@@ -702,6 +724,7 @@ void IoLoop::cut(Connection& connection) {
   connection.phase = Phase::closed;
   connection.share.clear();
   connection.ahead = {};
+  connection.interim = {};
   connection.output = {};
   connection.body_output = {};
   connection.answer_share.clear();

@@ -90,6 +90,8 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void write(const std::shared_ptr<Connection>& connection, std::string text, bool close);
   void begin_sending(Connection& connection);
   void flush(const std::shared_ptr<Connection>& connection);
+  std::size_t put_or_wait(Connection& connection, std::string_view bytes);
+  bool send_interim(Connection& connection);
   bool send_output(Connection& connection);
   ssize_t take(Connection& connection, char* buffer, std::size_t size);
   ssize_t put(Connection& connection, const char* bytes, std::size_t size);

@@ -72,6 +72,8 @@ class Reply {
   void send(Response response);
   /// Charges the request's memory until it is answered, or its answer begins.
   void hold(BufferShare share);
+  /// At most so many bytes of the request's body are still in memory: only they stay charged. 0: none.
+  void keep_of_body(std::size_t bytes);
   /// Answers piece by piece: sends the head at once, and uses up the Reply.
   ReplyStream stream(ResponseHead head);
   /// True once the connection is gone: work for it is wasted. Request::cancellation reports it.
@@ -100,6 +102,7 @@ struct ClientLimits {
   std::size_t min_transfer_rate = 240;
   /// Bodies of requests not yet answered, all together, unpacked; more get 429.
   std::size_t max_buffered_bytes = 192u << 20;
+  std::size_t max_buffered_bytes_per_client = 128u << 20;  ///< the same of one address
   /// Answers that are being made or that their clients have not read, all together; a further one is 429, and
   /// streamed ones wait for their clients sooner.
   std::size_t max_answer_bytes = 256u << 20;

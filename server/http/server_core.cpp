@@ -166,7 +166,7 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
       workshop_(core_->workshop_of(request)),
       may_refuse_(!workshop_.only_reads || workshop_.only_reads(request)),
       page_(core_->guard.page_of(request)),
-      share_(core_->budget) {
+      share_(core_->bodies.whole()) {
   core_->in_flight.add();
 }
 
@@ -355,6 +355,10 @@ ReplyStream Reply::stream(ResponseHead head) {
 
 void Reply::hold(BufferShare share) {
   if (channel_) channel_->hold(std::move(share));
+}
+
+void Reply::keep_of_body(std::size_t bytes) {
+  if (channel_) channel_->keep_of_body(bytes);
 }
 
 bool Reply::client_left() const {

@@ -54,8 +54,8 @@ struct ServerCore {
   ServerCore(const Server::Options& chosen, WebGuard web_guard)
       : options(chosen),
         guard(std::move(web_guard)),
-        budget(std::make_shared<BufferBudget>(chosen.max_buffered_bytes)),
-        apart_budget(std::make_shared<BufferBudget>(chosen.max_buffered_bytes)),
+        bodies(chosen.max_buffered_bytes, chosen.max_buffered_bytes_per_client),
+        apart_bodies(chosen.max_buffered_bytes, chosen.max_buffered_bytes_per_client),
         answers(std::make_shared<AnswerBudget>(chosen.max_answer_bytes, chosen.max_answer_bytes_per_client)) {}
 
   bool is_apart(const Request& head) const { return options.is_apart && options.is_apart(head); }
@@ -63,8 +63,9 @@ struct ServerCore {
   const Workshop& workshop_of(const Request& head) const {
     return is_apart(head) ? options.apart : static_cast<const Workshop&>(options);
   }
-  const std::shared_ptr<BufferBudget>& budget_of(const Request& head) const {
-    return is_apart(head) ? apart_budget : budget;
+  /// What the body of that client's request is charged to.
+  std::shared_ptr<BufferBudget> budget_of(const Request& head, const std::string& network) {
+    return (is_apart(head) ? apart_bodies : bodies).of(network);
   }
 
   /// An error in the shape of that workshop's clients; never throws.
@@ -83,8 +84,8 @@ struct ServerCore {
   const Server::Options options;
   const WebGuard guard;
   std::optional<ListeningSocket> listening;  ///< opened before the loops run, closed after them
-  const std::shared_ptr<BufferBudget> budget;
-  const std::shared_ptr<BufferBudget> apart_budget;
+  ClientBudgets bodies;
+  ClientBudgets apart_bodies;
   const std::shared_ptr<AnswerBudget> answers;
   Gauge in_flight;
   Gauge connections;
@@ -121,6 +122,7 @@ class Reply::Channel {
   /// Never throws: where there is no memory to pass the answer on, the connection ends without one.
   void send(Response response);
   void hold(BufferShare share) { share_ = std::move(share); }
+  void keep_of_body(std::size_t bytes) { share_.shrink_to(bytes); }
   std::shared_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
   /// The answer to a client whose Reply was dropped.
   void send_fault();

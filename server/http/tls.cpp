@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/readable_file.h"
+#include "server/http/tls_records.h"
 
 namespace sightline::http {
 namespace {
@@ -179,6 +180,7 @@ Result<std::shared_ptr<ssl_ctx_st>> TlsServer::load() const {
   // buffers.
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  limit_records_without_data(context.get());
   SSL_CTX_set_default_passwd_cb(context.get(), no_passphrase);
   SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   static constexpr unsigned char k_sessions[] = "sightline";

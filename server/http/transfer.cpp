@@ -6,6 +6,7 @@
 #include "base/exception_error.h"
 #include "base/number_text.h"
 #include "base/trimmed.h"
+#include "server/http/tls_records.h"
 
 namespace sightline::http {
 namespace {
@@ -129,18 +130,15 @@ CURL* Transfer::prepare(const Client::Options& options, const TrustAnchor* ancho
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
   set(CURLOPT_BUFFERSIZE, k_read_bytes);
   if (anchor != nullptr) {
-    trust_by_fingerprint_ = true;
     set(CURLOPT_CAINFO, static_cast<const char*>(nullptr));
     set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-    set(CURLOPT_SSL_CTX_FUNCTION, &TrustAnchor::install);
-    set(CURLOPT_SSL_CTX_DATA, const_cast<void*>(static_cast<const void*>(anchor)));
   } else if (!options.ca_file.empty()) {
     set(CURLOPT_CAINFO, options.ca_file.c_str());
   }
-  if (anchor == nullptr && !options.also_trusted.empty()) {
-    set(CURLOPT_SSL_CTX_FUNCTION, &trust_also);
-    set(CURLOPT_SSL_CTX_DATA, const_cast<void*>(static_cast<const void*>(options.also_trusted.c_str())));
-  }
+  anchor_ = anchor;
+  also_trusted_ = options.also_trusted;
+  set(CURLOPT_SSL_CTX_FUNCTION, &set_up_tls);
+  set(CURLOPT_SSL_CTX_DATA, static_cast<void*>(this));
 
   const Method method = request_.method;
   if (!request_.body.empty() || method == Method::post || method == Method::put || method == Method::patch) {
@@ -186,6 +184,19 @@ bool Transfer::set_fields(const Client::Options& options) {
   }
   if (!options.user_agent.empty() && !fields.get("User-Agent")) add("User-Agent: " + options.user_agent);
   return ok && curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, fields_) == CURLE_OK;
+}
+
+/// Called for each new connection.
+CURLcode Transfer::set_up_tls(CURL*, void* ssl_context, void* self) {
+  const auto& transfer = *static_cast<const Transfer*>(self);
+  auto* const context = static_cast<ssl_ctx_st*>(ssl_context);
+  limit_records_without_data(context);
+  if (transfer.anchor_ != nullptr) {
+    transfer.anchor_->install(context);
+  } else if (!transfer.also_trusted_.empty()) {
+    trust_also(context, transfer.also_trusted_);
+  }
+  return CURLE_OK;
 }
 
 /// Curl sends a request again, by itself, on another connection when a kept one is cut before any answer. The
@@ -286,7 +297,7 @@ Error Transfer::connection_error(CURLcode code) const {
   if (code == CURLE_ABORTED_BY_CALLBACK) why = "closed the connection before it answered";
   if (code == CURLE_PEER_FAILED_VERIFICATION && why.find("subject name") != why.npos) {
     why += "; use a host name or an address from its certificate";
-  } else if (code == CURLE_PEER_FAILED_VERIFICATION && trust_by_fingerprint_) {
+  } else if (code == CURLE_PEER_FAILED_VERIFICATION && anchor_ != nullptr) {
     why +=
         "; its certificate chain must contain a certificate with the given SHA-256 fingerprint and "
         "be signed by it: compare with `openssl x509 -fingerprint -sha256 -noout -in http_ca.crt` on the "

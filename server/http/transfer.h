@@ -71,6 +71,7 @@ class Transfer {
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static int before_sending(void* self, char*, char*, int, int);
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static CURLcode set_up_tls(CURL*, void* ssl_context, void* self);
   bool set_fields(const Client::Options& options);
   void read_line(std::string_view line);
   void read_field(std::string_view line);
@@ -82,7 +83,8 @@ class Transfer {
   const std::string origin_;
   const Clock::time_point deadline_;
   Cancellation::Registration registration_;
-  bool trust_by_fingerprint_ = false;
+  const TrustAnchor* anchor_ = nullptr;  ///< outlives the connections; null: none
+  std::string also_trusted_;             ///< see Client::Options
   CURL* easy_ = nullptr;
   curl_slist* fields_ = nullptr;
   char error_text_[CURL_ERROR_SIZE] = {};

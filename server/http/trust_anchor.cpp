@@ -7,7 +7,6 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <string>
 
 #include "base/readable_file.h"
 
@@ -93,23 +92,20 @@ Result<TrustAnchor> TrustAnchor::parse(std::string_view fingerprint) {
   return anchor;
 }
 
-CURLcode trust_also(CURL*, void* ssl_context, void* file) {
-  X509_STORE* const store = SSL_CTX_get_cert_store(static_cast<SSL_CTX*>(ssl_context));
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> open(std::fopen(static_cast<const char*>(file), "re"),
-                                                             std::fclose);
-  if (!open) return CURLE_OK;
+void trust_also(ssl_ctx_st* context, const std::string& file) {
+  X509_STORE* const store = SSL_CTX_get_cert_store(context);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> open(std::fopen(file.c_str(), "re"), std::fclose);
+  if (!open) return;
   while (X509* const found = PEM_read_X509(open.get(), nullptr, nullptr, nullptr)) {
     X509_STORE_add_cert(store, found);  // it takes a reference of its own
     X509_free(found);
   }
   ERR_clear_error();  // the end of the file is one
   X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
-  return CURLE_OK;
 }
 
-CURLcode TrustAnchor::install(CURL*, void* ssl_context, void* anchor) {
-  SSL_CTX_set_cert_verify_callback(static_cast<SSL_CTX*>(ssl_context), &verify, anchor);
-  return CURLE_OK;
+void TrustAnchor::install(ssl_ctx_st* context) const {
+  SSL_CTX_set_cert_verify_callback(context, &verify, const_cast<TrustAnchor*>(this));
 }
 
 }  // namespace sightline::http

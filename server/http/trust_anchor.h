@@ -2,11 +2,13 @@
 #pragma once
 
 #include <array>
-#include <curl/curl.h>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
+
+struct ssl_ctx_st;
 
 namespace sightline::http {
 
@@ -25,8 +27,8 @@ class TrustAnchor {
   /// 64 hexadecimal digits in any case, with or without colons. Errors: invalid_argument.
   static Result<TrustAnchor> parse(std::string_view fingerprint);
 
-  /// A CURLOPT_SSL_CTX_FUNCTION; `anchor` is the TrustAnchor and outlives the connections.
-  static CURLcode install(CURL* easy, void* ssl_context, void* anchor);
+  /// Verifies the servers of `context` by this object, which must outlive their connections.
+  void install(ssl_ctx_st* context) const;
 
   const std::array<unsigned char, 32>& sha256() const { return sha256_; }
 
@@ -34,8 +36,8 @@ class TrustAnchor {
   std::array<unsigned char, 32> sha256_{};
 };
 
-/// A CURLOPT_SSL_CTX_FUNCTION that trusts the certificates of a PEM file too, servers' own among them. `file` is its
-/// name (const char*). A file that cannot be read adds nothing.
-CURLcode trust_also(CURL* easy, void* ssl_context, void* file);
+/// Trusts the certificates of a PEM file in `context` too, servers' own among them. A file that cannot be read adds
+/// nothing.
+void trust_also(ssl_ctx_st* context, const std::string& file);
 
 }  // namespace sightline::http

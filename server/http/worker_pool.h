@@ -20,7 +20,7 @@ namespace sightline::http {
 struct HandlerCall {
   Request request;
   Reply reply;
-  BufferShare share;     ///< the memory that the body is charged with, until it is answered
+  BufferShare share;     ///< the memory that the body is charged with
   StageSpan stage = {};  ///< that it waits for a worker
 };
 

@@ -59,7 +59,11 @@ class ApiBench {
     }
     const auto answer = std::make_shared<std::promise<http::Response>>();
     api->handle(std::move(request),
-                Responder{[answer](http::Response response) { answer->set_value(std::move(response)); }});
+                Responder{[answer](http::Response response) { answer->set_value(std::move(response)); },
+                          [this](std::size_t bytes) {
+                            const std::lock_guard lock(log_mutex);
+                            kept_of_body.push_back(bytes);
+                          }});
     return answer->get_future();
   }
   std::future<http::Response> send_post(std::string path, std::string body, std::string query = "") {
@@ -93,8 +97,9 @@ class ApiBench {
 
   ManualTimer timer;
   Metrics metrics;
-  std::mutex log_mutex;          // answers are given by several threads
-  std::vector<AccessEntry> log;  // to be read when the answers are in
+  std::mutex log_mutex;                   // answers are given by several threads
+  std::vector<AccessEntry> log;           // to be read when the answers are in
+  std::vector<std::size_t> kept_of_body;  // what requests have said of their bodies, one after the other
   serving::HashEmbedder* embedder = nullptr;
   serving::Gate gate;
   std::shared_ptr<Cancellation> client;  // of the requests that are sent from now on; may be null

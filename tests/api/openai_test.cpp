@@ -477,5 +477,16 @@ TEST_CASE("a client that left costs no inference") {
   CHECK(abandoned.get().status == 499);
 }
 
+TEST_CASE("a request that waits for the model holds no body: first its inputs are charged, then the queue has them") {
+  ApiBench bench;
+  bench.hold_model();
+  const std::string whitespace(100'000, ' ');
+  auto answer = bench.send_post("/v1/embeddings", R"({"model":"hash","input":["some","text"]})" + whitespace);
+  CHECK(bench.kept_of_body == std::vector<std::size_t>{8, 0});
+  CHECK(answer.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+  bench.gate.open();
+  CHECK(answer.get().status == 200);
+}
+
 }  // namespace
 }  // namespace sightline::api

@@ -49,6 +49,8 @@ TEST_CASE("what clients may cost is for both ports, and each is an option") {
                                       "1kB",
                                       "--max-request-buffer",
                                       "300MB",
+                                      "--max-request-buffer-per-address",
+                                      "150MB",
                                       "--max-answer-buffer",
                                       "200MB",
                                       "--max-answer-buffer-per-address",
@@ -66,6 +68,7 @@ TEST_CASE("what clients may cost is for both ports, and each is an option") {
   CHECK(clients.idle_timeout == std::chrono::minutes(1));
   CHECK(clients.min_transfer_rate == 1024);
   CHECK(clients.max_buffered_bytes == 300u << 20);
+  CHECK(clients.max_buffered_bytes_per_client == 150u << 20);
   CHECK(clients.max_answer_bytes == 200u << 20);
   CHECK(clients.max_answer_bytes_per_client == 50u << 20);
   CHECK(clients.allowed_hosts == std::vector<std::string>{"a.example", "*.b.example"});

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/cancellation.h"
+#include "server/http/buffer_budget.h"
 #include "server/http/content_encoding.h"
 #include "tests/http/gzipped.h"
 #include "tests/http/serving.h"
@@ -220,6 +221,61 @@ TEST_CASE("what unpacking took beyond the body is free while the body is handled
   parked.next().second.send(text("ok"));
   CHECK(plain.receive().status == 200);
   reply.send(text("ok"));
+}
+
+TEST_CASE("the bodies of one address have a limit of their own, and leave room to others") {
+  Server::Options options;
+  options.max_buffered_bytes = 10u << 20;
+  options.max_buffered_bytes_per_client = 6u << 20;
+  Parked parked(options);
+  const std::string body = post(std::string(4u << 20, 'x'));
+  RawClient first(parked.server->port());
+  first.send(body);
+  auto [path, reply] = parked.next();
+  const auto refused = RawClient(parked.server->port()).ask(body);
+  CHECK(refused.status == 429);
+  CHECK_MESSAGE(refused.body.find("--max-request-buffer-per-address") != std::string::npos, refused.body);
+  RawClient other(parked.server->port(), 0, "127.0.0.2");
+  other.send(body);
+  auto others = parked.next().second;
+  CHECK(RawClient(parked.server->port(), 0, "127.0.0.3").ask(body).status == 429);  // the limit of all
+  others.send(text("ok"));
+  CHECK(other.receive().status == 200);
+  reply.send(text("ok"));
+  CHECK(first.receive().status == 200);
+  first.send(body);
+  parked.next().second.send(text("ok"));
+  CHECK(first.receive().status == 200);
+}
+
+TEST_CASE("a body that was dropped is not counted while its request is handled") {
+  Server::Options options;
+  options.max_buffered_bytes = 6u << 20;
+  Parked parked(options);
+  const std::string body = post(std::string(4u << 20, 'x'));
+  RawClient slow(parked.server->port());
+  slow.send(body);
+  auto [path, reply] = parked.next();
+  CHECK(RawClient(parked.server->port()).ask(body).status == 429);
+  reply.keep_of_body(3u << 20);
+  CHECK(RawClient(parked.server->port()).ask(body).status == 429);
+  reply.keep_of_body(1u << 20);
+  RawClient next(parked.server->port());
+  next.send(body);
+  parked.next().second.send(text("ok"));
+  CHECK(next.receive().status == 200);
+  reply.send(text("ok"));
+  CHECK(slow.receive().status == 200);
+}
+
+TEST_CASE("budgets of clients are forgotten with what they hold") {
+  ClientBudgets budgets(100, 60);
+  for (int i = 0; i < 1000; ++i) CHECK(BufferShare(budgets.of(std::to_string(i))).grow_to(50));
+  BufferShare held(budgets.of("a"));
+  CHECK(held.grow_to(50));
+  CHECK_FALSE(BufferShare(budgets.of("a")).grow_to(20));
+  CHECK_FALSE(BufferShare(budgets.of("b")).grow_to(60));
+  CHECK(BufferShare(budgets.of("b")).grow_to(50));
 }
 
 TEST_CASE("unpacking ends when nobody waits for it any more") {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <functional>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <string>
 #include <string_view>
@@ -44,6 +45,11 @@ class PeerConnection : public RawConnection {
     while (read_more()) {
     }
     return last_count_ == 0 || errno == ECONNRESET;
+  }
+  /// The same of now, whatever still waits to be read.
+  bool has_ended() const {
+    pollfd state{descriptor_, POLLRDHUP, 0};
+    return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
   }
 };
 

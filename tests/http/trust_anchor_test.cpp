@@ -5,12 +5,11 @@
 #include <atomic>
 #include <doctest/doctest.h>
 #include <fstream>
-#include <memory>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <vector>
 
 #include "tests/base/temporary_folder.h"
+#include "tests/http/certificates.h"
 #include "tests/http/raw_peer.h"
 #include "tests/http/serving.h"
 
@@ -18,49 +17,6 @@ using namespace sightline;
 using namespace sightline::http;
 
 namespace {
-
-template <class T, void (*release)(T*)>
-struct Release {
-  void operator()(T* object) const { release(object); }
-};
-using Key = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY, EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Release<X509, X509_free>>;
-using Context = std::unique_ptr<SSL_CTX, Release<SSL_CTX, SSL_CTX_free>>;
-using Session = std::unique_ptr<SSL, Release<SSL, SSL_free>>;
-
-struct Identity {
-  Key key;
-  Certificate certificate;
-};
-
-void extend(X509* certificate, X509* issuer, int kind, const char* value) {
-  X509V3_CTX context;
-  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, kind, value);
-  REQUIRE(extension != nullptr);
-  X509_add_ext(certificate, extension, -1);
-  X509_EXTENSION_free(extension);
-}
-
-/// `issuer` null: self-signed. `hosts` null: a CA.
-Identity make(const char* name, const Identity* issuer, const char* hosts) {
-  static long serial = 1;
-  Identity made{Key(EVP_EC_gen("P-256")), Certificate(X509_new())};
-  X509* certificate = made.certificate.get();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_set_pubkey(certificate, made.key.get());
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
-  X509* signer = issuer != nullptr ? issuer->certificate.get() : certificate;
-  X509_set_issuer_name(certificate, X509_get_subject_name(signer));
-  extend(certificate, signer, NID_basic_constraints, hosts == nullptr ? "critical,CA:TRUE" : "CA:FALSE");
-  if (hosts != nullptr) extend(certificate, signer, NID_subject_alt_name, hosts);
-  REQUIRE(X509_sign(certificate, issuer != nullptr ? issuer->key.get() : made.key.get(), EVP_sha256()) > 0);
-  return made;
-}
 
 std::string fingerprint(const Identity& identity, bool as_elasticsearch_prints = true) {
   std::array<unsigned char, 32> digest{};
@@ -121,23 +77,23 @@ void check_refused(TlsPeer& peer, const std::string& ca_fingerprint, const char*
 }  // namespace
 
 TEST_CASE("a fingerprint of the CA, or of the server's own certificate, is enough to trust a server") {
-  const Identity ca = make("Elasticsearch HTTP CA", nullptr, nullptr);
-  const Identity node = make("node-1", &ca, "IP:127.0.0.1,DNS:localhost");
+  const Identity ca = make_identity("Elasticsearch HTTP CA", nullptr, nullptr);
+  const Identity node = make_identity("node-1", &ca, "IP:127.0.0.1,DNS:localhost");
   TlsPeer peer(node, {&ca});
   for (const auto& known : {fingerprint(ca), fingerprint(ca, false), fingerprint(node)}) {
     const auto answer = peer.ask(known);
     REQUIRE_MESSAGE(answer.ok(), (answer.ok() ? "" : answer.error().message));
     CHECK(answer->body == "trusted");
   }
-  const Identity alone = make("self", nullptr, "IP:127.0.0.1");
+  const Identity alone = make_identity("self", nullptr, "IP:127.0.0.1");
   CHECK(TlsPeer(alone, {}).ask(fingerprint(alone)).ok());
 }
 
 TEST_CASE("without a certificate of the fingerprint, or a chain up to it, nothing is sent") {
-  const Identity ca = make("CA", nullptr, nullptr);
-  const Identity other = make("CA", nullptr, nullptr);  // of the same name
-  const Identity node = make("node-1", &ca, "IP:127.0.0.1");
-  const Identity impostor = make("node-1", &other, "IP:127.0.0.1");
+  const Identity ca = make_identity("CA", nullptr, nullptr);
+  const Identity other = make_identity("CA", nullptr, nullptr);  // of the same name
+  const Identity node = make_identity("node-1", &ca, "IP:127.0.0.1");
+  const Identity impostor = make_identity("node-1", &other, "IP:127.0.0.1");
 
   TlsPeer true_peer(node, {&ca});
   check_refused(true_peer, fingerprint(other), "fingerprint");
@@ -152,8 +108,8 @@ TEST_CASE("without a certificate of the fingerprint, or a chain up to it, nothin
 }
 
 TEST_CASE("a trusted certificate of another host is refused") {
-  const Identity ca = make("CA", nullptr, nullptr);
-  const Identity node = make("node-1", &ca, "IP:127.0.0.2,DNS:elsewhere.example");
+  const Identity ca = make_identity("CA", nullptr, nullptr);
+  const Identity node = make_identity("node-1", &ca, "IP:127.0.0.2,DNS:elsewhere.example");
   TlsPeer peer(node, {&ca});
   check_refused(peer, fingerprint(ca), "use a host name");
   check_refused(peer, fingerprint(node), "use a host name");
