@@ -132,7 +132,7 @@ class GifReader {
   Palette palette(const ImageLimits& limits) const {
     Palette colours = file_palette();
     if (limits.background && transparent_ >= 0)
-      std::copy_n(limits.background->begin(), 3, colours.begin() + transparent_ * 3);
+      std::copy_n(limits.background->begin(), 3, colours.begin() + std::ptrdiff_t{3} * transparent_);
     return colours;
   }
 

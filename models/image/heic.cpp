@@ -624,7 +624,7 @@ Result<PictureCost> cost_of_heic(std::string_view bytes, const ImageLimits& limi
   const auto alpha = find_alpha(reader, limits, left->width, left->height);
   if (!alpha) return alpha.error();
   if (!*alpha) return cost;
-  const auto more = reader.cost((*alpha)->item, (*alpha)->layout);
+  auto more = reader.cost((*alpha)->item, (*alpha)->layout);
   if (!more) return more;
   cost->bytes += more->bytes;
   cost->pixels += more->pixels;

@@ -18,6 +18,7 @@ struct MatmulShape {
   Precision precision;
   Epilogue epilogue;  ///< none with Precision::int8
   Element result;     ///< with Precision::int8, 32-bit integers in any case
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 reports the 0 that the comparison is defined with
   auto operator<=>(const MatmulShape&) const = default;
 };
 

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from conftest import KINDS, call, running
+from conftest import KINDS, TEST_CLUSTER, call, running
 
 KEY = "services-secret-5e21c0"
 MODEL = "clip"
@@ -130,7 +130,7 @@ def test_no_key_is_shown_or_kept_in_clear(server, inputs):
     assert sorted(endpoint["service"] for endpoint in shown if endpoint["inference_id"] == endpoint["service"]) == sorted(settings(""))
     assert KEY not in json.dumps(answers)
     files = [path for path in server.folder.rglob("*") if path.is_file()]
-    assert len(files) > 2
+    assert len(files) > (1 if TEST_CLUSTER else 2)  # a cluster has the definitions in files of its own
     for path in files:
         assert KEY.encode() not in path.read_bytes(), path
 
