@@ -47,7 +47,7 @@ bool is_without_data(const SSL* session, int kind, const unsigned char* bytes, s
 void count_record(int sent, int, int kind, const void* bytes, std::size_t size, SSL* session, void*) {
   if (sent != 0 || !is_without_data(session, kind, static_cast<const unsigned char*>(bytes), size)) return;
   const auto count = reinterpret_cast<std::uintptr_t>(SSL_get_ex_data(session, count_index())) + 1;
-  SSL_set_ex_data(session, count_index(), reinterpret_cast<void*>(count));
+  SSL_set_ex_data(session, count_index(), reinterpret_cast<void*>(count));  // NOLINT(performance-no-int-to-ptr)
   if (count > k_max_records) BIO_set_callback_ex(SSL_get_rbio(session), &refuse_reads);
 }
 

@@ -240,7 +240,7 @@ TEST_CASE("keys may be updated in the middle of bodies, and between requests") {
   for (int request = 0; request < 2; ++request) {
     client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
     for (std::size_t at = 0; at < bytes.size(); at += 128u << 10) {
-      CHECK(client.update_keys(at % 2 == 0 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED));
+      CHECK(client.update_keys(at / (128u << 10) % 2 == 0 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED));
       CHECK(client.send(bytes.substr(at, 128u << 10)));
     }
     CHECK(client.receive_answer().ends_with("8388608!"));
