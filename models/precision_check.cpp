@@ -13,8 +13,8 @@ constexpr const char* k_texts[] = {
     "a modern kitchen with an island, white cabinets and pendant lights",
     "the same room at night, with the curtains drawn",
     "3 bedroom villa with a pool & sea view, 1.2M",
-    "A brick terrace on a quiet street. Two reception rooms, a loft conversion with a skylight, a small garden that "
-    "faces south, and parking for one car in front of the house.",
+    ("A brick terrace on a quiet street. Two reception rooms, a loft conversion with a skylight, a small garden that "
+     "faces south, and parking for one car in front of the house."),
 };
 
 /// A byte of picture `kind` at x, y and channel: gradients, stripes, noise, or tiles of one colour.

@@ -110,9 +110,9 @@ Result<std::string> model_fingerprint(const std::filesystem::path& folder, std::
 
 Result<std::string> model_fingerprint(const std::filesystem::path& pictures, const std::filesystem::path& texts,
                                       std::string_view dtype, bool exif_orientation) {
-  const Result<std::string> of_pictures = digest_of_folder(pictures, dtype, exif_orientation);
+  Result<std::string> of_pictures = digest_of_folder(pictures, dtype, exif_orientation);
   if (!of_pictures) return of_pictures;
-  const Result<std::string> of_texts = digest_of_folder(texts, dtype, exif_orientation);
+  Result<std::string> of_texts = digest_of_folder(texts, dtype, exif_orientation);
   if (!of_texts) return of_texts;
   Sha256 whole;
   whole.update("sightline pair\npictures " + *of_pictures + "\ntexts " + *of_texts + "\n");

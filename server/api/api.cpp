@@ -189,7 +189,7 @@ void Api::dispatch(ExchangePtr exchange) {
     http::Headers headers;
     headers.set("Allow", found->method == Method::get ? "GET, HEAD" : http::to_string(found->method));
     return exchange->fail(405, "method_not_allowed",
-                          std::string(found->path) + " takes " + http::to_string(found->method), std::move(headers));
+                          std::string(found->path) + " takes " + http::to_string(found->method), headers);
   }
   if (found->own) return (this->*found->own)(std::move(exchange));
   found->handle(context_, std::move(exchange));

@@ -111,7 +111,7 @@ void Exchange::fail(const Error& error, std::string_view param) {
   reply(error_response(shape, error, param));
 }
 
-void Exchange::fail(int status, std::string_view code, std::string_view message, http::Headers headers) {
+void Exchange::fail(int status, std::string_view code, std::string_view message, const http::Headers& headers) {
   serving::unharmed([&] { metrics_.request_refused(std::string(code)); });
   http::Response response = error_response(shape, status, code, message);
   for (const auto& [name, value] : headers.all()) response.headers.set(name, value);

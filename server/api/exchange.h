@@ -45,7 +45,7 @@ class Exchange {
   void reply_json(std::string body);
   /// `param`: the wrong member of the body; may be empty.
   void fail(const Error& error, std::string_view param = {});
-  void fail(int status, std::string_view code, std::string_view message, http::Headers headers = {});
+  void fail(int status, std::string_view code, std::string_view message, const http::Headers& headers = {});
 
   /// Runs what answers the request. If it throws, the answer is that error: no exception leaves, as on the
   /// callback threads nothing could answer it.

@@ -144,9 +144,8 @@ class PictureFetcher::Job : public std::enable_shared_from_this<Job> {
     }
     memory.shrink_to(picture.size());
     if (!memory.grow_to(picture.size() * uses.size())) return too_many(host_of(url)).picture.error();
-    for (const std::size_t use : uses) {
-      fetched_.pictures[use] = use == uses.back() ? std::move(picture) : picture;
-    }
+    for (std::size_t i = 0; i + 1 < uses.size(); ++i) fetched_.pictures[uses[i]] = picture;
+    fetched_.pictures[uses.back()] = std::move(picture);
     fetched_.memory.push_back(std::move(memory));
     return {};
   }

@@ -81,7 +81,7 @@ class Running : public ElasticServer {
         front_(backend_->store(), backend_->native(), executor_, *timer_, secret_box_ ? &*secret_box_ : nullptr,
                limits) {}
 
-  ~Running() override { Running::stop(); }
+  ~Running() override { Running::stop(timer_->now() + drain_timeout_); }
 
   Status listen(const Options& options) {
     records_models_ = std::holds_alternative<EmbeddedStore>(options.documents);

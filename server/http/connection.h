@@ -54,7 +54,7 @@ struct Connection {
       : descriptor(descriptor_),
         peer(std::move(peer_)),
         network(std::move(network_)),
-        parser(limits),
+        parser(std::move(limits)),
         share(std::move(budget)) {}
 
   const int descriptor;

@@ -325,7 +325,7 @@ OutboundCalls::~OutboundCalls() {
   core_->wait_until_sent();
 }
 
-void OutboundCalls::start(std::shared_ptr<Call> call) {
+void OutboundCalls::start(const std::shared_ptr<Call>& call) {
   core_->start(call);
 }
 

@@ -117,7 +117,7 @@ class OutboundCalls {
   OutboundCalls(Client& client, Timer& timer, Options options);
   ~OutboundCalls();
 
-  void start(std::shared_ptr<Call> call);
+  void start(const std::shared_ptr<Call>& call);
   /// Ends all calls, and every later one.
   void shut_down();
 

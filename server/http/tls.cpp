@@ -60,7 +60,7 @@ std::string trouble_with_dates(const X509* certificate) {
 
 Status use_certificate(SSL_CTX* context, const TlsServer::Files& files) {
   for (const auto& file : {files.certificate, files.key}) {
-    if (const Status good = readable(file); !good) return good;
+    if (Status good = readable(file); !good) return good;
   }
   if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1)
     return invalid(files.certificate, "no certificate in PEM (" + reason() + ")");
@@ -81,7 +81,7 @@ Status use_certificate(SSL_CTX* context, const TlsServer::Files& files) {
 
 /// Clients need a certificate. No session is resumed: the certificate is checked each time.
 Status demand_certificates(SSL_CTX* context, const std::filesystem::path& authorities) {
-  if (const Status good = readable(authorities); !good) return good;
+  if (Status good = readable(authorities); !good) return good;
   STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(authorities.c_str());
   if (!names || SSL_CTX_load_verify_locations(context, authorities.c_str(), nullptr) != 1) {
     sk_X509_NAME_pop_free(names, X509_NAME_free);

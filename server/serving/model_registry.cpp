@@ -108,8 +108,10 @@ Status ModelRegistry::load(Model& model) {
   if (fingerprint.valid()) {
     try {
       auto found = fingerprint.get();
-      if (found) known_by = *std::move(found);
-      if (!found && status) status = found.error();
+      if (found)
+        known_by = *std::move(found);
+      else if (status)
+        status = found.error();
     } catch (const std::exception& exception) {
       if (status) status = Error{ErrorCode::internal, exception.what()};
     }

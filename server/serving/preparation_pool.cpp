@@ -69,7 +69,7 @@ PreparationPool::Lines PreparationPool::lines_of(const Work& work) {
   return lines;
 }
 
-void PreparationPool::post(Work work) {
+void PreparationPool::post(const Work& work) {
   Lines posted = lines_of(work);
   {
     const std::lock_guard lock(mutex_);

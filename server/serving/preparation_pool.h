@@ -64,7 +64,7 @@ class PreparationPool {
 
   /// After `stop`, tasks run at once on the caller's thread, so that none is ever lost. Throws
   /// std::bad_alloc, and then runs nothing.
-  void post(Work work);
+  void post(const Work& work);
 
   /// Runs all that was posted, then ends the threads.
   void stop();

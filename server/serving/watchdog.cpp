@@ -91,7 +91,7 @@ void Watchdog::look_for_progress() {
   }
   progress_ = activity.progress;
   looked_ = now;
-  if (reported_ || options_.limit.count() == 0 || standstill_ < options_.limit || !options_.stuck) return;
+  if (!waiting || reported_ || options_.limit.count() == 0 || standstill_ < options_.limit || !options_.stuck) return;
   reported_ = true;
   options_.stuck("the model thread hangs: a probe of model [" + waiting->name() +
                  "] waits, and no step of a pass ended for " +

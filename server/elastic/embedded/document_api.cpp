@@ -66,7 +66,7 @@ struct Found {
 };
 
 Found find_document(const StoreCore& store, const std::string& name, const std::string& id,
-                    std::shared_ptr<const SourceFilter> filter) {
+                    const std::shared_ptr<const SourceFilter>& filter) {
   for (;;) {
     const IndexPtr index = store.find_one(name);
     try {

@@ -71,7 +71,7 @@ Answer<bool> ClusterProbe::knows(const Caller& caller, const std::string& model_
   return known_.look_up(caller.key() + " " + model_id, [&]() -> Answer<bool> {
     const std::string id = http::percent_encode(model_id);
     if (available(caller)) {
-      const auto endpoint = exists(caller, "/_inference/" + id);
+      auto endpoint = exists(caller, "/_inference/" + id);
       if (!endpoint || *endpoint) return endpoint;
     }
     return exists(caller, "/_ml/trained_models/" + id + "/_stats");

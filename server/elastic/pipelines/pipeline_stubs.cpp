@@ -64,7 +64,7 @@ Answer<bool> PipelineStubs::put_guard(const Caller& caller, const std::string& n
 
 Answer<PipelineStubs::InCluster> PipelineStubs::ensure(const Caller& caller, const std::string& name, bool guarded) {
   return seen_.look_up(caller.key() + "/" + name, [&]() -> Answer<InCluster> {
-    const auto there = look(caller, name);
+    auto there = look(caller, name);
     if (!there || *there != InCluster::nothing) return there;
     const auto response = put(caller, name, guarded ? guard() : k_empty);
     if (response.status >= 400) return error_in(response);

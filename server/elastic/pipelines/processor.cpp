@@ -235,6 +235,7 @@ DocumentStep read_remove(PropertyReader& reader) {
     const bool fixed = std::all_of(keep.begin(), keep.end(), [](const Template& path) { return path.plain_text(); });
     if (fixed) {
       std::vector<std::string> paths;
+      paths.reserve(keep.size());
       for (const auto& field : keep) paths.push_back(*field.plain_text());
       return [kept = std::make_shared<const KeptPaths>(std::move(paths))](IngestDocument& document) -> Refusal {
         keep_only(document, document.mutable_source(), *kept, kept->all());

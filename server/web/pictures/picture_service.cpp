@@ -339,7 +339,7 @@ void PictureService::post(const FlightPtr& flight, serving::Lane lane, models::P
     }
   };
   try {
-    pool_.post(std::move(work));
+    pool_.post(work);
   } catch (...) {
     finish(flight, refusal_of_exception());
   }
