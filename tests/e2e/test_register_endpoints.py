@@ -363,10 +363,10 @@ def test_what_a_killed_script_left_is_deleted(with_cohere):
     assert endpoint_ids(with_cohere) == ALL_FOUR
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_no_endpoint_deleted(inference, number):
-    """The cluster sends it to the whole process group, as a terminal does, when it is asked to delete the endpoint."""
-    endpoints, script = {"clip-ingest": {"dimensions": 1}}, None
+def run_interrupted(inference, endpoints, send):
+    """The script against a cluster with these endpoints, which it changes; `send(script, method, name)` is called when it has put or
+    deleted one, before its answer. The script is in a process group of its own."""
+    script = None
 
     def answer(method, path):
         name = urllib.parse.urlsplit(path).path.rpartition("/")[2]
@@ -375,42 +375,44 @@ def test_a_signal_leaves_no_endpoint_deleted(inference, number):
                 endpoints[name] = {"dimensions": 128}
             if name not in endpoints:
                 return 404, {"error": {"reason": "not found"}}
+            found = endpoints[name]
             if method == "DELETE":
                 del endpoints[name]
-                if name == "clip-ingest":
-                    os.killpg(script.pid, number)
-                return 200, {"acknowledged": True}
-            return 200, {"service_settings": endpoints[name], "endpoints": [{"service_settings": endpoints[name]}]}
+            if method in ("PUT", "DELETE"):
+                send(script, method, name)
+            return 200, {"acknowledged": True} if method == "DELETE" else {"service_settings": found, "endpoints": [{"service_settings": found}]}
         return {"/": (200, INFO), "/_license": (200, LICENSE)}.get(path, (404, {"error": {"reason": "not found"}}))
 
     with fake(answer) as at:
         script = subprocess.Popen([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                   start_new_session=True, env={"PATH": os.environ["PATH"], "SIGHTLINE_URL": inference.url, "ELASTICSEARCH_URL": f"http://{at}"})
         script.communicate(timeout=60)
+    return script.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_no_endpoint_deleted(inference, number):
+    """The cluster sends it to the whole process group, as a terminal does, when it is asked to delete the endpoint."""
+    endpoints = {"clip-ingest": {"dimensions": 1}}
+
+    def send(script, method, name):
+        if (method, name) == ("DELETE", "clip-ingest"):
+            os.killpg(script.pid, number)
+
+    run_interrupted(inference, endpoints, send)
     assert endpoints["clip-ingest"] == {"dimensions": 128}
     assert not [name for name in endpoints if name.startswith("sightline-check")]
 
 
 def test_a_signal_while_settings_are_tried_leaves_the_endpoint_and_nothing_else(inference):
-    endpoints, script = {"clip-ingest": {"dimensions": 1}}, None
+    endpoints = {"clip-ingest": {"dimensions": 1}}
 
-    def answer(method, path):
-        name = urllib.parse.urlsplit(path).path.rpartition("/")[2]
-        if path.startswith("/_inference"):
-            if method == "PUT":
-                endpoints[name] = {"dimensions": 128}
-                os.kill(script.pid, signal.SIGTERM)
-            if method == "DELETE":
-                return (200, {"acknowledged": True}) if endpoints.pop(name, None) else (404, {"error": {"reason": "not found"}})
-            if name in endpoints:
-                return 200, {"service_settings": endpoints[name], "endpoints": [{"service_settings": endpoints[name]}]}
-        return {"/": (200, INFO), "/_license": (200, LICENSE)}.get(path, (404, {"error": {"reason": "not found"}}))
+    def send(script, method, name):
+        if method == "PUT":
+            os.kill(script.pid, signal.SIGTERM)
 
-    with fake(answer) as at:
-        script = subprocess.Popen([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                  env={"PATH": os.environ["PATH"], "SIGHTLINE_URL": inference.url, "ELASTICSEARCH_URL": f"http://{at}"})
-        script.communicate(timeout=60)
-    assert script.returncode == 130 and endpoints == {"clip-ingest": {"dimensions": 1}}
+    assert run_interrupted(inference, endpoints, send) == 130
+    assert endpoints == {"clip-ingest": {"dimensions": 1}}
 
 
 def test_a_model_that_is_not_served_is_named_beside_those_that_are(server):
