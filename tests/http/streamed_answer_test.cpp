@@ -279,8 +279,9 @@ TEST_CASE("a client that leaves is told of, before the answer and in the middle 
   middle.send(get("/"));
   auto second = parked.next().second;
   std::promise<void> middle_left;
-  const auto middle_heard = Cancellation::on_cancel(parked.work, [&] { middle_left.set_value(); });
   auto answer = second.stream(head_of(200));
+  // Registered after the stream's own callback, and so called after it.
+  const auto middle_heard = Cancellation::on_cancel(parked.work, [&] { middle_left.set_value(); });
   answer.write("one");
   middle.reset();
   CHECK(middle_left.get_future().wait_for(20s) == std::future_status::ready);
