@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <span>
 #include <vector>
 
 #include "base/json/document.h"
@@ -18,8 +19,13 @@ namespace {
 
 using Value = rapidjson::Value;
 
-constexpr std::array<std::string_view, 7> k_metadata_names{"_index",        "_id",        "_routing",        "_version",
-                                                           "_version_type", "_if_seq_no", "_if_primary_term"};
+constexpr std::array<std::string_view, 3> k_settable_metadata{"_index", "_id", "_routing"};
+constexpr std::array<std::string_view, 6> k_other_metadata{"_version",         "_version_type", "_if_seq_no",
+                                                           "_if_primary_term", "_type",         "_dynamic_templates"};
+
+bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 /// What a document may grow by that came larger than pipelines make one.
 constexpr std::size_t k_least_growth = 1u << 20;
@@ -97,7 +103,7 @@ Answer<FieldPath> parse_path(std::string_view path) {
   while (!parsed.names.empty() && parsed.names.back().empty()) parsed.names.pop_back();
   if (parsed.names.empty()) return illegal_argument("path " + bracketed(path) + " is not valid");
   if (parsed.root == FieldPath::Root::source &&
-      std::find(k_metadata_names.begin(), k_metadata_names.end(), parsed.names.front()) != k_metadata_names.end()) {
+      (is_one_of(k_settable_metadata, parsed.names.front()) || is_one_of(k_other_metadata, parsed.names.front()))) {
     parsed.root = FieldPath::Root::metadata;
   }
   return parsed;
@@ -345,6 +351,9 @@ Refusal IngestDocument::set(std::string_view path, Value value) {
   if (parsed->root == FieldPath::Root::ingest) at = &ingest_;
   if (parsed->root == FieldPath::Root::metadata) {
     at = &metadata_;
+    if (!is_one_of(k_settable_metadata, names.front())) {
+      return illegal_argument(bracketed(names.front()) + " cannot be set by a pipeline here");
+    }
     if (!json::is_text(value))
       return illegal_argument(bracketed(names.front()) + " must be a string, like all metadata that a pipeline sets");
   }

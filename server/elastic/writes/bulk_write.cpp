@@ -52,18 +52,28 @@ ElasticError told_in(const std::string& items, ElasticError error) {
   return error;
 }
 
+ElasticError unreadable_answer() {
+  return {500, "exception",
+          "the store's answer to _bulk cannot be read: whether the document was written is not known"};
+}
+
 std::string dropped_item(const BulkItem& item) {
   return item_head(item).append(",").append(k_dropped_members).append(",\"status\":200}}");
 }
 
+}  // namespace
+
 /// The store's answer to a part; views into its text.
-struct StoreAnswer {
+struct BulkWrite::StoreAnswer {
   std::vector<std::string_view> items;
   bool errors = false;
   long took = 0, ingest_took = -1;
+
+  /// Nothing if the answer cannot be read or has not that many items.
+  static std::optional<StoreAnswer> read(std::string_view body, std::size_t sent);
 };
 
-std::optional<StoreAnswer> read_answer(std::string_view body) {
+std::optional<BulkWrite::StoreAnswer> BulkWrite::StoreAnswer::read(std::string_view body, std::size_t sent) {
   const auto tape = rest::JsonTape::parse(body);
   if (!tape || (*tape)[0].kind != Kind::object) return {};
   const std::size_t items = tape->member(0, "items");
@@ -82,10 +92,9 @@ std::optional<StoreAnswer> read_answer(std::string_view body) {
   for (std::size_t item = items + 1; item < (*tape)[items].next; item = (*tape)[item].next) {
     answer.items.push_back(tape->raw(item));
   }
+  if (answer.items.size() != sent) return {};
   return answer;
 }
-
-}  // namespace
 
 /// An item on its way to the store.
 struct BulkWrite::Prepared {
@@ -99,9 +108,10 @@ struct BulkWrite::Part {
     BulkItem item;
     std::string answer;  ///< empty: it is the store's
     bool failed = false;
+    std::size_t begin = 0, end = 0;  ///< its lines in the request's body, if it is sent
   };
   std::vector<Slot> slots;
-  std::string body;                                            ///< for the store
+  http::Request request;                                       ///< for the store; no body: nothing is sent
   std::vector<std::unique_ptr<const http::BufferShare>> held;  ///< what its documents have grown by
 };
 
@@ -137,19 +147,18 @@ http::Response BulkWrite::run() {
       if (refused_) return std::move(*refused_);
     }
     if (next.slots.empty()) return answer();
-    if (next.body.empty() || gone_) {
+    if (next.request.body.empty() || gone_) {
       settle(next, {});
       continue;
     }
     writing = std::move(next);
     // The last part needs no thread: there is nothing to do beside it.
-    reply = std::async(
-        reader_.at_end() ? std::launch::deferred : std::launch::async | std::launch::deferred,
-        [this, body = std::move(writing.body), work = current_cancellation(), trace = current_trace()]() mutable {
-          const CancellationScope scope(std::move(work));
-          const TraceScope stages(std::move(trace));
-          return send(std::move(body));
-        });
+    reply = std::async(reader_.at_end() ? std::launch::deferred : std::launch::async | std::launch::deferred,
+                       [this, &writing, work = current_cancellation(), trace = current_trace()]() mutable {
+                         const CancellationScope scope(std::move(work));
+                         const TraceScope stages(std::move(trace));
+                         return send(writing.request);
+                       });
   }
 }
 
@@ -210,14 +219,16 @@ void BulkWrite::add_update(Prepared& prepared, const BulkItem& item) {
 /// let go of as soon as it is written down.
 BulkWrite::Part BulkWrite::composed(std::vector<Prepared>&& items) {
   Part part;
+  std::string body;
   part.slots.reserve(items.size());
   std::size_t bytes = 0;
   for (const auto& [item, write, update] : items)
     bytes += item.action_line.size() + item.source_line.size() + (write ? k_vector_bytes : 2);
-  part.body.reserve(bytes);
+  body.reserve(bytes);
   for (auto& [item, write, update] : items) {
     check_cancelled();
     auto& slot = part.slots.emplace_back();
+    slot.begin = body.size();
     if (write && write->failure) {
       slot = {{}, failed_item(item, told_in(items_, *std::move(write->failure))), true};
     } else if (write && write->dropped) {
@@ -225,29 +236,30 @@ BulkWrite::Part BulkWrite::composed(std::vector<Prepared>&& items) {
     } else if (write) {
       const auto metadata =
           update ? IngestDocument::Metadata{item.index, item.id, item.routing} : write->document->metadata();
-      part.body += item.action_after_pipelines(metadata.index, metadata.id, metadata.routing);
-      part.body += '\n';
+      body += item.action_after_pipelines(metadata.index, metadata.id, metadata.routing);
+      body += '\n';
       if (update) {
         const auto unmarked = update->doc_as_upsert ? write->document->source_json() : std::string();
-        part.body += update->with_first_document(write->source_json(), unmarked);
+        body += update->with_first_document(write->source_json(), unmarked);
       } else {
-        write->append_source(part.body);
+        write->append_source(body);
       }
-      part.body += '\n';
+      body += '\n';
       part.held.push_back(write->document->take_share());
       write.reset();
     } else {
-      part.body.append(item.action_line) += '\n';
-      if (item.operation != "delete") part.body.append(item.source_line) += '\n';
+      body.append(item.action_line) += '\n';
+      if (item.operation != "delete") body.append(item.source_line) += '\n';
     }
+    slot.end = body.size();
     slot.item = std::move(item);
   }
+  part.request = head_;
+  part.request.body = std::move(body);
   return part;
 }
 
-http::Response BulkWrite::send(std::string body) const {
-  http::Request request = head_;
-  request.body = std::move(body);
+http::Response BulkWrite::send(const http::Request& request) const {
   try {
     return store_.handle(request);
   } catch (const WorkCancelled&) {
@@ -267,34 +279,59 @@ Refusal BulkWrite::failure_of(const http::Response& response) {
   return error;
 }
 
+void BulkWrite::count(const StoreAnswer& stored, const http::Headers& headers) {
+  errors_ = errors_ || stored.errors;
+  took_ += stored.took;
+  if (stored.ingest_took >= 0) ingest_took_ = std::max(ingest_took_, 0L) + stored.ingest_took;
+  for (const auto& [name, value] : headers.all()) {
+    const bool is_new = std::find(warnings_.begin(), warnings_.end(), value) == warnings_.end();
+    if (http::equal_ignoring_case(name, "Warning") && is_new) warnings_.push_back(value);
+  }
+}
+
+/// Sends each item of a refused part in a request of its own: one wrong line must not fail its neighbours.
+void BulkWrite::settle_by_items(Part& part) {
+  http::Request request = head_;
+  for (auto& slot : part.slots) {
+    check_cancelled();
+    if (!slot.answer.empty()) continue;
+    Refusal failure = gone_;
+    if (!failure) {
+      request.body.assign(part.request.body, slot.begin, slot.end - slot.begin);
+      const http::Response response = send(request);
+      const auto stored = response.status < 300 ? StoreAnswer::read(response.body, 1) : std::nullopt;
+      if (stored) {
+        count(*stored, response.headers);
+        slot.answer = stored->items.front();
+        continue;
+      }
+      failure = response.status < 300 ? unreadable_answer() : failure_of(response);
+    }
+    slot.answer = failed_item(slot.item, told_in(items_, *std::move(failure)));
+    slot.failed = true;
+  }
+}
+
 /// Adds a part's items to the answer; without a response none was sent.
-void BulkWrite::settle(const Part& part, std::optional<http::Response> response) {
+void BulkWrite::settle(Part& part, const std::optional<http::Response>& response) {
   Refusal failure = gone_;
   std::optional<StoreAnswer> stored;
   if (response && response->status >= 300) {
     if (!written_) {
-      refused_ = std::move(response);
+      refused_ = *response;
       return;
     }
+    if (response->status == 400) settle_by_items(part);
     failure = failure_of(*response);
   } else if (response) {
     written_ = true;
     const auto sent =
         std::count_if(part.slots.begin(), part.slots.end(), [](const auto& slot) { return slot.answer.empty(); });
-    stored = read_answer(response->body);
-    if (!stored || stored->items.size() != static_cast<std::size_t>(sent)) {
-      stored.reset();
-      failure = ElasticError{500, "exception",
-                             "the store's answer to _bulk cannot be read: whether the document was written "
-                             "is not known"};
+    stored = StoreAnswer::read(response->body, static_cast<std::size_t>(sent));
+    if (stored) {
+      count(*stored, response->headers);
     } else {
-      errors_ = errors_ || stored->errors;
-      took_ += stored->took;
-      if (stored->ingest_took >= 0) ingest_took_ = std::max(ingest_took_, 0L) + stored->ingest_took;
-    }
-    for (const auto& [name, value] : response->headers.all()) {
-      const bool is_new = std::find(warnings_.begin(), warnings_.end(), value) == warnings_.end();
-      if (http::equal_ignoring_case(name, "Warning") && is_new) warnings_.push_back(value);
+      failure = unreadable_answer();
     }
   }
   std::size_t next = 0;

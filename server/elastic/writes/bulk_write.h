@@ -16,8 +16,9 @@ namespace sightline::elastic {
 /// held: while the store writes one, the documents of the next go through their pipelines, all at once.
 ///
 /// A part that the store refuses whole, or that gets no answer, is the answer to the whole bulk while nothing
-/// was written yet; later it fails the part's items, each with the status and reason, and the parts after it
-/// are tried still, unless the store is gone (502 to 504). Nothing is sent twice.
+/// was written yet. A later part that is refused with 400, of which nothing is written, is sent again item by item,
+/// so that only the faulty ones fail. Any other failure is that of all of the part's items, and the parts after it
+/// are tried still, unless the store is gone (502 to 504). Nothing that may have been written is sent twice.
 /// Thread safety: none; one bulk, one object.
 class BulkWrite {
  public:
@@ -29,13 +30,16 @@ class BulkWrite {
  private:
   struct Part;
   struct Prepared;
+  struct StoreAnswer;
   void wait_for(const std::future<http::Response>& reply) const;
   Part prepare();
   void add_document(Prepared& prepared, const BulkItem& item);
   void add_update(Prepared& prepared, const BulkItem& item);
   Part composed(std::vector<Prepared>&& items);
-  http::Response send(std::string body) const;
-  void settle(const Part& part, std::optional<http::Response> response);
+  http::Response send(const http::Request& request) const;
+  void settle(Part& part, const std::optional<http::Response>& response);
+  void settle_by_items(Part& part);
+  void count(const StoreAnswer& stored, const http::Headers& headers);
   Refusal failure_of(const http::Response& response);
   http::Response answer() const;
 

@@ -5,6 +5,7 @@
 #include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
@@ -20,6 +21,18 @@ ElasticError moved_by_final(const PipelinedWrite& write, const std::string& inde
   return {500, "illegal_state_exception",
           "final pipeline [" + write.plan.last + "] can't change the target index (from [" + write.index + "] to [" +
               index + "]) for document [" + write.document->metadata().id.value_or("null") + "]"};
+}
+
+/// What pipelines can make of a document's metadata for which the store would refuse a whole bulk.
+Refusal refused_in_bulks(const WritePlanner& planner, const std::string& index, const std::optional<std::string>& id,
+                         const std::optional<std::string>& routing) {
+  if (index.empty()) {
+    return ElasticError{400, "invalid_index_name_exception", "Invalid index name [], must not be empty"};
+  }
+  if (id && id->empty()) return illegal_argument("if _id is specified it must not be empty");
+  if (const auto problem = rest::id_problem(id.value_or(""))) return illegal_argument(*problem);
+  if (routing && !planner.store_has_routing()) return rest::not_supported("[routing] of a document");
+  return {};
 }
 
 void run(const Caller& caller, IngestService& ingest, const std::vector<PipelinedWrite*>& writes,
@@ -115,14 +128,13 @@ void run_pipelines(WritePlanner& planner, IngestService& ingest, const std::vect
   run(planner.caller(), ingest, writes, &WritePlan::last);
   for (auto* write : writes) {
     if (write->failure || write->dropped) continue;
-    const auto index = write->document->metadata().index;
+    const auto [index, id, routing] = write->document->metadata();
     if (is_definition_index(index)) {
       write->failure = restricted_index();
     } else if (index != write->index) {
       write->failure = moved_by_final(*write, index);
-    } else if (const auto problem = rest::id_problem(write->document->metadata().id.value_or(""))) {
-      // A pipeline's: the store would refuse a whole bulk for it.
-      write->failure = illegal_argument(*problem);
+    } else {
+      write->failure = refused_in_bulks(planner, index, id, routing);
     }
   }
 }

@@ -46,6 +46,8 @@ class WritePlanner {
   /// True if a pipeline of that name is run here. False for none at all.
   Answer<bool> runs_here(const std::string& pipeline);
   const Caller& caller() const { return caller_; }
+  /// The embedded store has none.
+  bool store_has_routing() const { return store_.runs_pipelines(); }
 
  private:
   using Key = std::pair<std::string, std::optional<std::string>>;

@@ -92,10 +92,10 @@ export async function loadFacets(collection, values, clauses, options) {
   if (facets.length === 0) return { facets: [], narrowable: false };
   const chosen = facets.filter((facet) => values[facet.path] !== undefined);
   const whole = searchesOf(facets, []);
-  const narrowed = searchesOf(facets.filter((facet) => !chosen.includes(facet)), [...clauses, ...filterClauses(values)]);
+  const narrowed = searchesOf(facets.filter((facet) => !chosen.includes(facet)), [...clauses, ...filterClauses(values, collection.fields)]);
   const own = chosen.flatMap((facet) => {
     const { [facet.path]: mine, ...others } = values;
-    return searchesOf([facet], [...clauses, ...filterClauses(others)]);
+    return searchesOf([facet], [...clauses, ...filterClauses(others, collection.fields)]);
   });
   const answers = await askAll(collection.index, [...whole, ...narrowed, ...own], options);
   const [all, now] = [{}, {}];

@@ -42,13 +42,22 @@ export function facetState(values) {
   return state;
 }
 
-/** One Elasticsearch query for each field with a choice, to be used as filters. */
-export function filterClauses(values) {
+const k_day = 24 * 60 * 60 * 1000;
+const isDay = (value) => /^\d{4}-\d\d-\d\d$/.test(value);
+/** True if a date field reads milliseconds and no ISO dates, as those that Elasticsearch maps by itself for "2020/01/31". */
+const readsMillisecondsOnly = (format = "") => format.includes("epoch_millis") && !/date_optional_time|date_time|iso8601|yyyy-MM-dd|uuuu-MM-dd/.test(format);
+
+/**
+ * One Elasticsearch query for each field with a choice, to be used as filters in an index with these `fields` (those of its
+ * collection).
+ */
+export function filterClauses(values, fields = {}) {
   return Object.entries(values).map(([field, value]) => {
     if (!isRange(value)) return { terms: { [field]: value } };
+    const inMilliseconds = readsMillisecondsOnly(fields[field]?.format);
     const range = {};
-    if (value.min !== undefined) range.gte = value.min;
-    if (value.max !== undefined) range.lte = value.max;
+    if (value.min !== undefined) range.gte = inMilliseconds && isDay(value.min) ? Date.parse(value.min) : value.min;
+    if (value.max !== undefined) range.lte = inMilliseconds && isDay(value.max) ? Date.parse(value.max) + k_day - 1 : value.max;
     return { range: { [field]: range } };
   });
 }

@@ -4,6 +4,7 @@ import { base64Of, refusalOf } from "../pictures/take.js";
 import { sha256 } from "../pictures/sha256.js";
 import { bulk, elasticsearch } from "../server/elasticsearch.js";
 import { innermostReason } from "../server/request.js";
+import { sourceOf } from "./query.js";
 
 const k_batch_pictures = 4;
 const k_batch_bytes = 4e6; // of base64
@@ -186,7 +187,7 @@ export class Adding {
     if (batch.length === 0) return;
     const lines = batch.flatMap(({ id, name, data }) => [
       { create: { _index: target.index, _id: id } },
-      { [target.nameField ?? "image_name"]: name, [target.pictureField]: data },
+      sourceOf({ [target.nameField ?? "image_name"]: name, [target.pictureField]: data }),
     ]);
     let answer;
     try {

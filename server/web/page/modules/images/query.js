@@ -12,6 +12,19 @@ export function valueAt(source, path) {
   return dot < 0 ? undefined : valueAt(source[path.slice(0, dot)], path.slice(dot + 1));
 }
 
+/** A document's source with these values at their paths: {"a.b": 1} is {a: {b: 1}}, as pipelines read it. */
+export function sourceOf(values) {
+  const source = Object.create(null);
+  for (const [path, value] of Object.entries(values)) {
+    const names = path.split(".");
+    const last = names.pop();
+    let at = source;
+    for (const name of names) at = at[name] ??= Object.create(null);
+    at[last] = value;
+  }
+  return source;
+}
+
 /** How a hit is called: its name field, else its _id. */
 export function nameOf(hit, { nameField } = {}) {
   const value = nameField && valueAt(hit._source, nameField);

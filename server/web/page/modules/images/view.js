@@ -36,7 +36,7 @@ function useRevision(listing) {
 /** The Listing of a state; its `key` names the list. */
 function useListing({ collection, words, sort, values }) {
   const [, draw] = useReducer((count) => count + 1, 0);
-  const clauses = [...nameClauses(collection, words), ...filterClauses(values)];
+  const clauses = [...nameClauses(collection, words), ...filterClauses(values, collection.fields)];
   const key = JSON.stringify([collection.id, clauses, sort]);
   const listing = useMemo(() => new Listing(collection, { clauses, sort }, () => draw()), [key]);
   useEffect(() => {

@@ -1,13 +1,8 @@
 // A search in one collection.
-import { heavyFields } from "../server/collections.js";
+import { heavyFields, textFields } from "../server/collections.js";
 import { search } from "../server/elasticsearch.js";
 import { queryVector } from "./query_vector.js";
 import { cosine, cosineOfScore } from "./vectors.js";
-
-/** The fields that words are matched against in a hybrid search. */
-export function textFields(collection) {
-  return Object.values(collection.fields).filter((field) => field.type === "text" && !field.parent).map((field) => field.path);
-}
 
 /** True if a hit's score adds that of its text, or its rank among texts, to that of its vector. */
 export function isFused(collection, { words, mode }) {

@@ -55,7 +55,7 @@ function useMarks() {
 }
 
 /** What the columns search with; they begin anew when `key` changes. "" if there is nothing to search, or not yet. */
-function searchKeyOf(state, chosen, filters) {
+function searchKeyOf(state, chosen, filterClauses(values)) {
   if (!hasQuery(state)) return "";
   if (state.picture && !chosen.picture && !state.words) return "";
   if (state.picture && !chosen.picture && !chosen.lost) return "";
@@ -72,16 +72,16 @@ function Toolbar({ panel, onPanel, filterCount, state }) {
 }
 
 function Columns({ collections, missing, state, chosen, values, thresholds, onOpen }) {
-  const filters = filterClauses(values);
   const [marks, tell] = useMarks();
   const [pointed, setPointed] = useState();
-  const key = searchKeyOf(state, chosen, filters);
+  const key = searchKeyOf(state, chosen, filterClauses(values));
   const columnState = { ...state, picture: chosen.picture };
   // "More like this" asks for others, not for the picture itself.
-  const withoutItself = state.like ? [...filters, { bool: { must_not: [{ ids: { values: [state.like.id] } }] } }] : filters;
+  const withoutItself = state.like ? [{ bool: { must_not: [{ ids: { values: [state.like.id] } }] } }] : [];
+  const filtersOf = ({ fields }) => [...filterClauses(values, fields), ...withoutItself];
   const count = collections.length + missing.length;
   return html`<div class=${`columns columns-${Math.min(count, 4)}`}>
-    ${collections.map((collection, i) => html`<${Column} key=${collection.id} place=${i} collection=${collection} state=${columnState} filters=${withoutItself} searchKey=${key}
+    ${collections.map((collection, i) => html`<${Column} key=${collection.id} place=${i} collection=${collection} state=${columnState} filters=${filtersOf(collection)} searchKey=${key}
       thresholds=${thresholds} marks=${marks} pointed=${pointed} onPoint=${setPointed} onOpen=${onOpen} onResult=${tell} />`)}
     ${missing.map((one) => html`<${MissingColumn} key=${one.model} title=${titleOf(one.model)} help=${one.help} />`)}
   </div>`;

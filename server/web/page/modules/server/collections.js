@@ -57,6 +57,11 @@ function endpointsOf(model, dims, endpoints) {
   return { search, ingest, picture };
 }
 
+/** The fields that words are matched against in a hybrid search. */
+export function textFields(collection) {
+  return Object.values(collection.fields).filter((field) => field.type === "text" && field.index !== false && !field.parent).map((field) => field.path);
+}
+
 /** The field that holds pictures beside a vector field: the only binary field, or image_data. */
 function pictureFieldOf(fields) {
   const binary = Object.values(fields).filter((field) => field.type === "binary").map((field) => field.path);
