@@ -84,6 +84,9 @@ Result<Part> declared_text(std::string_view text, ModalityRule rule, const Input
 Result<std::string_view> text_member(const rapidjson::Value& object, const char* name, const char* inner = nullptr) {
   const auto member = object.FindMember(name);
   if (member == object.MemberEnd()) return bad(std::string("[") + name + "] is missing");
+  const auto same = [&](const auto& other) { return as_view(other.name) == name; };
+  if (std::count_if(object.MemberBegin(), object.MemberEnd(), same) > 1)
+    return bad(std::string("[") + name + "] appears twice in one object");
   if (inner && member->value.IsObject()) return text_member(member->value, inner);
   if (!member->value.IsString()) {
     return bad(std::string("[") + name + "] must be a string, not " + type_name(member->value));

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/cancellation.h"
+#include "base/split.h"
 #include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/rest/json_bounds.h"
 #include "server/elastic/rest/media_type.h"
@@ -21,6 +22,35 @@ bool is_write(Method method) {
 }
 bool is_read(Method method) {
   return method == Method::get || method == Method::post;
+}
+
+/// What may follow an index in a path, and names no part of another command.
+constexpr std::array<std::string_view, 42> k_index_commands{
+    "_alias",    "_aliases",    "_async_search",  "_bulk",     "_cache",           "_clone",
+    "_close",    "_count",      "_create",        "_delete",   "_delete_by_query", "_doc",
+    "_eql",      "_explain",    "_field_caps",    "_fleet",    "_flush",           "_forcemerge",
+    "_graph",    "_knn_search", "_mapping",       "_mget",     "_msearch",         "_mtermvectors",
+    "_mvt",      "_open",       "_percolate",     "_pit",      "_rank_eval",       "_refresh",
+    "_rollover", "_search",     "_search_shards", "_settings", "_shrink",          "_source",
+    "_split",    "_terms_enum", "_termvectors",   "_update",   "_update_by_query", "_validate"};
+
+/// Refuses "/_doc/_mget" and "/_all,x/_search". For the router of the store, as for Elasticsearch's, the first part is
+/// an index there, for guards of keys, definitions and pipelines it is a command; no index begins with "_".
+Refusal misnamed_index(const std::vector<std::string>& parts) {
+  if (parts.empty()) return {};
+  const auto refused = [](std::string_view name) {
+    return ElasticError{400, "invalid_index_name_exception",
+                        "Invalid index name [" + shortened(name) + "], must not start with '_'."};
+  };
+  const std::string& first = parts.front();
+  if (first.find(',') != std::string::npos) {
+    for (const std::string& name : split(first, ',')) {
+      if (name.starts_with('_')) return refused(name);
+    }
+  }
+  const bool is_index = parts.size() > 1 && first.starts_with('_') && first != "_all" &&
+                        std::find(k_index_commands.begin(), k_index_commands.end(), parts[1]) != k_index_commands.end();
+  return is_index ? Refusal(refused(first)) : Refusal();
 }
 
 /// True if indices, their settings or their names may become others: which pipelines they name is asked
@@ -57,6 +87,7 @@ Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor,
 Outcome Front::decide(http::Request request) {
   try {
     const auto parts = request.path_parts();
+    if (const Refusal refusal = misnamed_index(parts)) return refusal->response();
     const auto types = rest::check_media_types(request);
     if (types && !types->unsupported_content) {
       const bool is_bulk = !parts.empty() && parts.back() == "_bulk";

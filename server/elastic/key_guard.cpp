@@ -51,12 +51,14 @@ constexpr const char* k_advice =
 }  // namespace
 
 Scope scope_of(const http::Request& head) {
-  if (head.method == http::Method::get || head.method == http::Method::head) return Scope::search;
   const std::vector<std::string> path = head.path_parts();
   const std::string_view command = command_of(path);
+  const bool reads = head.method == http::Method::get || head.method == http::Method::head;
   const bool posts = head.method == http::Method::post;
+  if (command == "_ingest" && path.back() == "_simulate" && (reads || posts)) return Scope::ingest;
+  if (reads) return Scope::search;
   if (command == "_inference") return posts ? Scope::infer : Scope::manage;
-  if (command == "_ingest") return posts && path.back() == "_simulate" ? Scope::ingest : Scope::manage;
+  if (command == "_ingest") return Scope::manage;
   if (is_one_of(k_reads, command)) return Scope::search;
   return is_one_of(k_writes, command) ? Scope::ingest : Scope::manage;
 }

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <sys/socket.h>
+#include <unordered_set>
 
+#include "base/ascii_lower.h"
 #include "base/exception_error.h"
 #include "base/number_text.h"
+#include "base/split.h"
 #include "base/trimmed.h"
 #include "server/http/tls_records.h"
 
@@ -58,14 +61,24 @@ bool is_of_message(std::string_view name) {
   return false;
 }
 
-/// Fields of the connection on which `fields` came: no part of the message.
-bool is_of_connection(const Headers& fields, std::string_view name) {
-  if (is_connection_field(name) || equal_ignoring_case(name, "Content-Length")) return true;
-  if (is_of_message(name)) return false;
-  return std::any_of(fields.all().begin(), fields.all().end(), [&](const auto& field) {
-    return equal_ignoring_case(field.first, "Connection") && list_has(field.second, name);
-  });
-}
+/// Fields of the connection on which a message came: no part of it. A head may be long, and is read on a thread that
+/// serves others: the lists are taken apart once.
+class ConnectionFields {
+ public:
+  explicit ConnectionFields(const Headers& fields) {
+    for (const auto& [name, value] : fields.all()) {
+      if (!equal_ignoring_case(name, "Connection")) continue;
+      for (const std::string& member : split(value, ',')) named_.insert(ascii_lower(trimmed(member, k_blanks)));
+    }
+  }
+  bool has(std::string_view name) const {
+    if (is_connection_field(name) || equal_ignoring_case(name, "Content-Length")) return true;
+    return !named_.empty() && named_.contains(ascii_lower(name)) && !is_of_message(name);
+  }
+
+ private:
+  std::unordered_set<std::string> named_;
+};
 
 bool is_safe(Method method) {
   return method == Method::get || method == Method::head || method == Method::options;
@@ -167,14 +180,17 @@ CURL* Transfer::prepare(const Client::Options& options, const TrustAnchor* ancho
 
 bool Transfer::set_fields(const Client::Options& options) {
   bool ok = true;
+  curl_slist* last = nullptr;  // curl walks from the node that it is given to the end of the list
   const auto add = [&](const std::string& line) {
-    curl_slist* longer = curl_slist_append(fields_, line.c_str());
+    curl_slist* const longer = curl_slist_append(last, line.c_str());
     ok = ok && longer != nullptr;
-    if (longer != nullptr) fields_ = longer;
+    if (longer == nullptr) return;
+    last = last == nullptr ? fields_ = longer : longer->next;
   };
   const auto& fields = request_.headers;
+  const ConnectionFields of_connection(fields);
   for (const auto& [name, value] : fields.all()) {
-    if (is_of_connection(fields, name) || equal_ignoring_case(name, "Expect")) continue;
+    if (of_connection.has(name) || equal_ignoring_case(name, "Expect")) continue;
     // "Name;" is how curl writes a field without value.
     add(trimmed(value, k_blanks).empty() ? name + ";" : name + ": " + value);
   }
@@ -265,9 +281,10 @@ void Transfer::finish_head() {
   head_done_ = true;
   ResponseHead head;
   head.status = head_.status;
+  const ConnectionFields of_connection(head_.headers);
   for (const auto& [name, value] : head_.headers.all()) {
     if (equal_ignoring_case(name, "Content-Length")) head.content_length = number_from<std::uint64_t>(value);
-    if (!is_of_connection(head_.headers, name)) head.headers.add(name, value);
+    if (!of_connection.has(name)) head.headers.add(name, value);
   }
   if (head_.headers.get("Transfer-Encoding")) head.content_length.reset();
   take_head(std::move(head));

@@ -123,6 +123,7 @@ TEST_CASE("nothing of a content object is left out unnoticed") {
            {R"({"content":[{"text":"b"},{"type":"text","text":"a","image":"PICTURE"}]})",
             "[image] in a content object"},
            {R"({"type":"text","text":"a","text":"b"})", "[text] appears twice in one content object"},
+           {R"({"type":"image_url","image_url":{"url":"a","url":"b"}})", "[url] appears twice in one object"},
            {R"({"content":[{"text":"a"}],"content":[{"text":"b"}]})", "[content] appears twice"},
        }) {
     std::string text = object;

@@ -194,6 +194,27 @@ TEST_CASE("a later part that is refused fails its own items with that status, an
   }
 }
 
+TEST_CASE("of a later part that is refused with 400 only the faulty items fail") {
+  ClusterBench bench;
+  const auto faulty = [](const http::Request& request) {
+    return request.body.find("\"_id\":\"300\"") != std::string::npos;
+  };
+  bench.store.instead = [&](const http::Request& request) -> std::optional<http::Response> {
+    if (!request.path.ends_with("_bulk") || !faulty(request)) return {};
+    return ElasticError{400, "illegal_argument_exception", "what is wrong with 300"}.response();
+  };
+  const auto answer = parsed(bench.post("/_bulk?pipeline=embed", numbered(600)));
+  CHECK(answer["errors"].IsTrue());
+  REQUIRE(answer["items"].Size() == 600);
+  for (rapidjson::SizeType i = 0; i < 600; ++i) {
+    const auto& item = answer["items"][i]["index"];
+    CHECK(item["_id"].GetString() == std::to_string(i));
+    CHECK(item["status"].GetInt() == (i == 300 ? 400 : 201));
+    CHECK(bench.store.source("pics", std::to_string(i)).empty() == (i == 300));
+  }
+  CHECK(answer["items"][300]["index"]["error"]["reason"].GetString() == std::string("what is wrong with 300"));
+}
+
 TEST_CASE("after the store is lost, no more is sent, and every item has its known result") {
   ClusterBench bench;
   answer_bulk(bench.store, 1, ElasticError{502, "connect_exception", "the outcome is not known"}.response());

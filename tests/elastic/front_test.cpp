@@ -2,6 +2,7 @@
 #include <future>
 
 #include "front_bench.h"
+#include "server/elastic/inference/settings_reader.h"
 
 using namespace sightline;
 using namespace sightline::elastic;
@@ -117,6 +118,39 @@ TEST_CASE("an endpoint that a pipeline uses is deleted by force only") {
   CHECK(refused.status == 409);
   CHECK(reason(refused).find("referenced by pipelines: [embed]") != std::string::npos);
   CHECK(bench.remove("/_inference/clip?force=true").status == 200);
+}
+
+TEST_CASE("an endpoint is deleted by force also if its pipelines cannot be listed") {
+  FrontBench bench;
+  bench.set_up();
+  bench.store.instead = [](const http::Request& request) -> std::optional<http::Response> {
+    if (request.path != "/.sightline/_search") return {};
+    return ElasticError{413, "content_too_long_exception", "too much"}.response();
+  };
+  CHECK(bench.remove("/_inference/clip").status == 413);
+  CHECK(bench.remove("/_inference/clip?force=true").status == 200);
+}
+
+TEST_CASE("definitions are limited, so that all of them can be listed") {
+  FrontBench bench;
+  bench.set_up();
+  const std::string text(k_max_definition_bytes, 'x');
+  const auto pipeline = bench.put("/_ingest/pipeline/large", R"({"description":")" + text + R"(","processors":[]})");
+  CHECK(pipeline.status == 400);
+  CHECK(reason(pipeline).find("and the limit is [1048576]") != std::string::npos);
+  CHECK(bench.get("/_ingest/pipeline/large").status == 404);
+  std::string headers;
+  for (std::size_t i = 0; i <= SettingsReader::k_max_pairs; ++i)
+    headers += (i > 0 ? ",\"h" : "\"h") + std::to_string(i) + R"(":"v")";
+  for (const char* setting : {"headers", "secret_parameters"}) {
+    const auto endpoint = bench.put("/_inference/text_embedding/more",
+                                    bench.endpoint_body(",\"" + std::string(setting) + "\":{" + headers + "}"));
+    CHECK(endpoint.status == 400);
+    CHECK(reason(endpoint).find("[201] entries, the limit is [200]") != std::string::npos);
+  }
+  const auto update =
+      bench.put("/_inference/clip/_update", R"({"service_settings":{"secret_parameters":{)" + headers + "}}}");
+  CHECK(update.status == 400);
 }
 
 // ---- pipelines
@@ -361,6 +395,33 @@ TEST_CASE("a pipeline may send a document elsewhere or drop it") {
   CHECK(bench.store.source("pics", "4").empty());
 }
 
+TEST_CASE("metadata of which a pipeline makes what no store takes fails its document alone") {
+  FrontBench bench;
+  struct Case {
+    const char *field, *value, *reason;
+  };
+  for (const auto& [field, value, why] : {Case{"_routing", "x", "[routing]"},
+                                          {"_index", "", "must not be empty"},
+                                          {"_id", "", "_id"},
+                                          {"_version", "5", "[_version] cannot be set"},
+                                          {"_if_seq_no", "5", "[_if_seq_no] cannot be set"},
+                                          {"_dynamic_templates", "x", "[_dynamic_templates] cannot be set"},
+                                          {"_type", "x", "[_type] cannot be set"}}) {
+    CAPTURE(field);
+    bench.put("/_ingest/pipeline/meta", std::string(R"({"processors":[{"set":{"field":")") + field +
+                                            R"(","value":"{{value}}"}},{"remove":{"field":"value"}}]})");
+    const auto bulk = parsed(bench.post("/pics/_bulk?pipeline=meta",
+                                        std::string("{\"index\":{\"_id\":\"1\"}}\n{\"value\":\"") + value + "\"}\n"));
+    REQUIRE(bulk.HasMember("items"));
+    const auto& item = bulk["items"][0]["index"];
+    CHECK(item["status"].GetInt() == 400);
+    CHECK(std::string(item["error"]["reason"].GetString()).find(why) != std::string::npos);
+    CHECK(bench.put(std::string("/pics/_doc/1?pipeline=meta"), std::string("{\"value\":\"") + value + "\"}").status ==
+          400);
+  }
+  CHECK(bench.store.seen("/_bulk").empty());
+}
+
 TEST_CASE("numbers and texts of a document are the same after a pipeline") {
   FrontBench bench;
   bench.put("/_ingest/pipeline/mark", R"({"processors":[{"set":{"field":"m","value":1}}]})");
@@ -392,6 +453,28 @@ TEST_CASE("the index that holds the secrets cannot be reached") {
   }
   CHECK(bench.get("/*/_search").status == 200);
   CHECK(bench.get("/_search").status == 200);
+}
+
+TEST_CASE("a command in the place of an index is refused, whatever follows it") {
+  FrontBench bench;
+  bench.set_up();
+  const std::string get = R"({"docs":[{"_index":".sightline","_id":"endpoint:clip"}]})";
+  const std::string written = "{\"index\":{\"_index\":\"pics\",\"_id\":\"1\"}}\n{\"t\":\"x\"}\n";
+  const std::size_t before = bench.store.requests.size();
+  for (const char* path : {"/_doc/_mget", "/_foo/_mget", "/%5Fdoc/_mget", "/_source/_msearch",
+                           "/_all,.sightline/_search", "/pics,_all/_mapping", "/_all,x", "/_doc/_bulk",
+                           "/_search/_bulk", "/_foo/_doc/1", "/_foo/_update/1", "/_foo/_search", "/_foo/_pit"}) {
+    CAPTURE(path);
+    for (const auto& response : {bench.get(path), bench.post(path, std::string(path).ends_with("bulk") ? written : get),
+                                 bench.put(path, get), bench.remove(path)}) {
+      CHECK(response.status == 400);
+      CHECK(response.body.find("invalid_index_name_exception") != std::string::npos);
+    }
+  }
+  CHECK(bench.store.requests.size() == before);
+  for (const char* path : {"/_all/_search", "/_cluster/stats", "/_nodes/_all/stats", "/_data_stream/_stats",
+                           "/_snapshot/_status", "/_search/scroll", "/pics,*/_search", "/pics/_doc/_mget"})
+    CHECK(bench.get(path).body.find("invalid_index_name_exception") == std::string::npos);
 }
 
 TEST_CASE("the index of definitions cannot be reached by another spelling of its name") {

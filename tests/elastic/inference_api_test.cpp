@@ -142,6 +142,17 @@ TEST_CASE("an update changes the settings that it names, is measured, and keeps 
   CHECK(bench.upstream.requests().back().headers.get("X-Key") == "hush2 quiet");
 }
 
+TEST_CASE("secret parameters that a service does not have are refused in updates, too") {
+  Bench bench;
+  const std::string settings = R"({"service":"openai","service_settings":{"url":")" + bench.upstream.url() +
+                               R"(","model_id":"m","api_key":"k"}})";
+  REQUIRE(bench.gateway.put("/_inference/text_embedding/clip", settings).status == 200);
+  const auto updated = bench.gateway.put("/_inference/text_embedding/clip/_update",
+                                         R"({"service_settings":{"secret_parameters":{"a":"b"}}})");
+  CHECK(updated.status == 400);
+  CHECK(reason(updated).find("secret_parameters") != std::string::npos);
+}
+
 TEST_CASE("an update takes a timeout, which bounds the measuring call") {
   Bench bench;
   REQUIRE(bench.make().status == 200);

@@ -242,6 +242,25 @@ TEST_CASE("answers that do not fit are errors with Elasticsearch's texts") {
   CHECK(outcome.error().reason == "number of results [1] does not match the number of inputs [2]");
 }
 
+TEST_CASE("what templates add to all bodies in memory has a limit, and is given back") {
+  Upstream upstream;
+  InferenceExecutor::Options options;
+  options.max_growth_bytes = 3u << 20;
+  Bench bench(options);
+  const std::string text(100'000, 'x');
+  std::string list;
+  for (int i = 0; i < 60; ++i) list += (i > 0 ? ",${input}" : "${input}");
+  const auto refused =
+      bench.call(endpoint_at(upstream.url(), R"({\"input\":${input},\"more\":[)" + list + "]}"), {text}).get();
+  REQUIRE(!refused);
+  CHECK(refused.error().status == 429);
+  CHECK(refused.error().reason.find("inference id [clip]") != std::string::npos);
+  CHECK(upstream.count() == 0);
+  const auto fits =
+      endpoint_at(upstream.url(), R"({\"input\":${input},\"more\":[)" + list.substr(0, 30 * 9 - 1) + "]}");
+  for (int i = 0; i < 3; ++i) CHECK(bench.call(fits, {text}).get());
+}
+
 TEST_CASE("a template that cannot be filled fails before anything is sent") {
   Upstream upstream;
   Bench bench;

@@ -79,6 +79,14 @@ ElasticError index_error(const http::Response& response) {
   return error;
 }
 
+Refusal check_bytes(const Content& content, Kind kind, const std::string& name) {
+  const std::size_t bytes = content.config.size() + content.secrets.size();
+  if (bytes <= k_max_definition_bytes) return {};
+  return illegal_argument("the definition of " + std::string(name_of(kind)) + " [" + name + "] has [" +
+                          std::to_string(bytes) + "] bytes, and the limit is [" +
+                          std::to_string(k_max_definition_bytes) + "]");
+}
+
 ElasticError unreadable(const std::string& what) {
   return {500, "corrupt_data", what + " in the index [" + std::string(k_definition_index) + "] cannot be read"};
 }
@@ -207,6 +215,7 @@ http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Def
 }
 
 Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name, const Content& content) {
+  if (Refusal refusal = check_bytes(content, kind, name)) return *refusal;
   if (Refusal refusal = ensure_index(caller)) return *refusal;
   if (Refusal refusal = refuse_one_more(caller, kind, name)) {
     const auto old = get(caller, kind, name);
@@ -228,6 +237,7 @@ Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::stri
     if (!old) return old.error();
     auto content = change(*old ? &**old : nullptr);
     if (!content) return content.error();
+    if (Refusal refusal = check_bytes(*content, kind, name)) return refusal;
     if (!*old) {
       if (Refusal refusal = refuse_one_more(caller, kind, name)) return refusal;
     }

@@ -19,6 +19,8 @@ constexpr std::string_view k_definition_index = ".sightline";
 
 /// Of one kind; a search gives no more at once.
 constexpr std::size_t k_most_definitions = 10'000;
+/// Of one definition: all of them are read together where they are listed.
+constexpr std::size_t k_max_definition_bytes = 1u << 20;
 
 /// Reads and writes definitions through Store::handle alone, so that they live where the documents live: a
 /// front keeps no state, and any number of them may work on one store. Documents: `_id` "endpoint:clip",
@@ -52,7 +54,8 @@ class DefinitionIndex {
   /// All of a kind, by name. More than a search can give at once (k_most_definitions) are an error.
   Answer<std::vector<Definition>> list(const Caller& caller, Kind kind);
   /// Adds a definition; false if there is one of that name. Errors, here and of `change`: also 400 if there are
-  /// k_most_definitions of that kind already (fronts that add at the same moment may exceed it by a few).
+  /// k_most_definitions of that kind already (fronts that add at the same moment may exceed it by a few), or if it has
+  /// more than k_max_definition_bytes.
   Answer<bool> create(const Caller& caller, Kind kind, const std::string& name, const Content& content);
   /// Adds or replaces, keeping when it was created. Errors: also those of `change`; 409 if others keep
   /// changing it.

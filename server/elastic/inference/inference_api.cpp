@@ -244,8 +244,13 @@ Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& end
     rapidjson::Value& kept = config["service_settings"];
     // Secrets are not shown, so that no one can send them all back: those that are not named stay.
     const auto secrets = settings->value.FindMember("secret_parameters");
-    if (secrets != settings->value.MemberEnd() && secrets->value.IsObject()) {
-      set_members(kept["secret_parameters"], secrets->value, config.GetAllocator());
+    const auto kept_secrets = kept.FindMember("secret_parameters");
+    const bool merges = secrets != settings->value.MemberEnd() && secrets->value.IsObject() &&
+                        kept_secrets != kept.MemberEnd() && kept_secrets->value.IsObject() &&
+                        secrets->value.MemberCount() <= SettingsReader::k_max_pairs;
+    // What is not merged is refused below, with the reason: the service has no such setting, or not so many entries.
+    if (merges) {
+      set_members(kept_secrets->value, secrets->value, config.GetAllocator());
       settings->value.RemoveMember(secrets);
     }
     set_members(kept, settings->value, config.GetAllocator());
@@ -354,8 +359,9 @@ InferenceApi::Handled InferenceApi::remove(const http::Request& request, const s
   if (!endpoint) return endpoint.error().response();
   if (!*endpoint) return endpoint_not_found(id).response();
   if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
-  const auto users = pipelines_using_(caller, id);
-  if (!users) return users.error().response();
+  auto users = pipelines_using_(caller, id);
+  if (!users && !*force) return users.error().response();
+  if (!users) users = std::vector<std::string>();  // who forces it need not know
   if (*dry_run)
     return json_response(
         json::Builder().object().member("acknowledged", false).member("pipelines", *users).array("indexes").text());

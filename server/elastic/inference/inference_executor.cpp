@@ -103,19 +103,31 @@ ElasticError count_mismatch(std::size_t results, std::size_t inputs) {
               std::to_string(inputs) + "]"};
 }
 
+/// Of a body, over its inputs, that is not worth counting: the inputs as JSON, and a usual template.
+constexpr std::size_t k_least_growth = 1u << 20;
+
+ElasticError bodies_too_large(const std::string& endpoint_id) {
+  return {429, "es_rejected_execution_exception",
+          "the requests that templates such as that of inference id [" + endpoint_id +
+              "] make of their inputs take too much memory together; retry the request later, or have the template "
+              "repeat the inputs less often"};
+}
+
 /// One call of an endpoint.
 class InferenceCall final : public http::OutboundCalls::Call {
  public:
   /// `timeout`: what an error names, also where the request set none.
   InferenceCall(http::OutboundCalls::Terms terms, std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
                 http::ClientRequest target, milliseconds timeout,
-                std::shared_ptr<const InferenceExecutor::Options> options, InferenceExecutor::Callback callback)
+                std::shared_ptr<const InferenceExecutor::Options> options, http::BufferShare growth,
+                InferenceExecutor::Callback callback)
       : Call(std::move(terms)),
         endpoint_(std::move(endpoint)),
         input_(std::move(input)),
         target_(std::move(target)),
         timeout_(timeout),
         options_(std::move(options)),
+        growth_(std::move(growth)),
         callback_(std::move(callback)) {}
 
  private:
@@ -123,6 +135,11 @@ class InferenceCall final : public http::OutboundCalls::Call {
     auto body = endpoint_->service->body(*endpoint_, input_);
     if (!body) {
       outcome_ = construction_failed(endpoint_->service->name(), body.error());
+      return std::nullopt;
+    }
+    growth_.clear();
+    if (!growth_.grow_to(body->size() - std::min(body->size(), free_bytes()))) {
+      outcome_ = bodies_too_large(endpoint_->id);
       return std::nullopt;
     }
     http::ClientRequest request = target_;
@@ -148,8 +165,15 @@ class InferenceCall final : public http::OutboundCalls::Call {
     return std::nullopt;
   }
 
+  std::size_t free_bytes() const {
+    std::size_t bytes = k_least_growth;
+    for (const std::string_view text : input_.texts) bytes += 2 * text.size();  // JSON escapes some characters
+    return bytes;
+  }
+
   void end(const http::OutboundCalls::End& end) override {
     stage_.end();
+    growth_.clear();
     using Reason = http::OutboundCalls::End::Reason;
     switch (end.reason) {
       case Reason::settled:
@@ -177,6 +201,7 @@ class InferenceCall final : public http::OutboundCalls::Call {
   const http::ClientRequest target_;  // without its body
   const milliseconds timeout_;
   const std::shared_ptr<const InferenceExecutor::Options> options_;
+  http::BufferShare growth_;  // of the body that is being sent
   const InferenceExecutor::Callback callback_;
   StageSpan stage_{current_trace(), Stage::endpoint};
   ElasticError fault_ = fault_of_server(endpoint_->id);  // made now, as there may be no memory then
@@ -194,6 +219,7 @@ ElasticError too_many_waiting() {
 InferenceExecutor::InferenceExecutor(http::Client& client, Timer& timer, Options options)
     : options_(std::make_shared<const Options>(std::move(options))),
       timer_(timer),
+      growth_(std::make_shared<http::BufferBudget>(options_->max_growth_bytes)),
       calls_(client, timer,
              {.line_capacity = options_->queue_capacity,
               .attempt_timeout = options_->longest_call,
@@ -217,7 +243,8 @@ void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, Inferenc
   timeout = limited ? std::min(timeout, options_->longest_call) : options_->longest_call;
   if (limited) terms.deadline = timer_.now() + timeout;
   calls_.start(std::make_shared<InferenceCall>(std::move(terms), std::move(endpoint), std::move(input),
-                                               *std::move(target), timeout, options_, std::move(callback)));
+                                               *std::move(target), timeout, options_, http::BufferShare(growth_),
+                                               std::move(callback)));
 }
 
 Answer<Embeddings> InferenceExecutor::infer_and_wait(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,

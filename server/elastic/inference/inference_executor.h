@@ -13,6 +13,7 @@
 #include "server/elastic/inference/endpoint.h"
 #include "server/elastic/inference/inference_input.h"
 #include "server/elastic/limits.h"
+#include "server/http/buffer_budget.h"
 #include "server/http/client.h"
 #include "server/http/outbound_calls.h"
 
@@ -44,6 +45,8 @@ class InferenceExecutor {
     std::chrono::milliseconds retry_timeout{30'000};  ///< no more attempts after that, counted from `infer`
     /// Of one HTTP call, and of the timeouts that are asked for.
     std::chrono::milliseconds longest_call = Limits().max_inference_timeout;
+    /// What the bodies of all calls together may be larger than their inputs, which a template can repeat: 429 above.
+    std::size_t max_growth_bytes = 256u << 20;
     /// True for URLs of this server's own inference port: only these get the ids of an input. Empty: for none.
     std::function<bool(const std::string& url)> is_own_url;
   };
@@ -66,6 +69,7 @@ class InferenceExecutor {
  private:
   const std::shared_ptr<const Options> options_;  // calls may outlive this object
   Timer& timer_;
+  const std::shared_ptr<http::BufferBudget> growth_;
   http::OutboundCalls calls_;
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view k_prefix = "${";
 constexpr std::string_view k_default_mark = ":-";
-constexpr std::size_t k_max_bytes = std::size_t{256} << 20;
+constexpr std::size_t k_max_bytes = std::size_t{64} << 20;
 
 ElasticError illegal_state(std::string reason) {
   return {500, "illegal_state_exception", std::move(reason)};

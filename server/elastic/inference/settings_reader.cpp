@@ -137,6 +137,11 @@ StringPairs SettingsReader::string_map(std::string_view key, bool secret) {
   }
   const auto* object = optional_object(key);
   if (!object) return pairs;
+  if (object->MemberCount() > k_max_pairs) {
+    faults_.add("Map field [" + std::string(key) + "] has [" + std::to_string(object->MemberCount()) +
+                "] entries, the limit is [" + std::to_string(k_max_pairs) + "]");
+    return pairs;
+  }
   for (const auto& member : object->GetObject()) {
     if (member.value.IsNull()) continue;
     if (!member.value.IsString()) {

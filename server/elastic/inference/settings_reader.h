@@ -51,9 +51,10 @@ class SettingsReader {
   /// An object, or nullptr.
   const rapidjson::Value* required_object(std::string_view key);
   const rapidjson::Value* optional_object(std::string_view key);
-  /// An object whose values are all strings; nulls are left out. Fields are in the order given.
+  /// An object whose values are all strings, at most k_max_pairs; nulls are left out. Fields are in the order given.
   /// With `secret` no value is shown in a fault.
   StringPairs string_map(std::string_view key, bool secret = false);
+  static constexpr std::size_t k_max_pairs = 200;
   /// Marks a key as read and returns its value, or nullptr.
   const rapidjson::Value* take(std::string_view key);
 
