@@ -55,7 +55,7 @@ function useMarks() {
 }
 
 /** What the columns search with; they begin anew when `key` changes. "" if there is nothing to search, or not yet. */
-function searchKeyOf(state, chosen, filterClauses(values)) {
+function searchKeyOf(state, chosen, filters) {
   if (!hasQuery(state)) return "";
   if (state.picture && !chosen.picture && !state.words) return "";
   if (state.picture && !chosen.picture && !chosen.lost) return "";
