@@ -52,17 +52,18 @@ std::vector<rest::Parameter<Target>> timeout_rows(bool changes) {
   return rows;
 }
 
-/// The parameters of `_source` as they were sent. They override the body.
+/// The parameters of `_source` as they were sent. Together they replace the `_source` of the body.
 struct SourceParameters {
   std::vector<std::pair<std::string, std::string>> source = {};
 };
 
-/// `base`, overridden by the parameters. Throws Refused.
-inline rest::SourceFilter source_with(const SourceParameters& parameters, rest::SourceFilter base,
-                                      std::size_t max_patterns) {
-  for (const auto& [name, text] : parameters.source) accepted(rest::read_source_parameter(name, text, base));
-  accepted(rest::check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns));
-  return base;
+/// Throws Refused.
+inline rest::SourceFilter source_filter(const SourceParameters& parameters, const Limits& limits) {
+  rest::SourceFilter filter;
+  for (const auto& [name, text] : parameters.source) accepted(rest::read_source_parameter(name, text, filter));
+  const std::size_t patterns = filter.includes.size() + filter.excludes.size();
+  accepted(rest::check_pattern_count("_source", patterns, limits.max_patterns));
+  return filter;
 }
 
 template <class Target>
