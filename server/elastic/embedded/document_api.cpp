@@ -107,7 +107,7 @@ Response get_source(StoreCore& store, const Request&, const PathParameters& path
 struct Wanted {
   std::string index, id;
   std::shared_ptr<const SourceFilter> filter;  // shared by most lines
-  std::size_t max_patterns = 0;
+  const Limits* limits = nullptr;
 };
 
 const rest::MemberTable<Wanted> k_doc{
@@ -118,7 +118,7 @@ const rest::MemberTable<Wanted> k_doc{
      {"_id", rest::k_scalars, rest::into<&Wanted::id, read_text>},
      {"_source", rest::k_flags | rest::k_object | rest::k_array,
       [](const JsonView&, const JsonView& value, Wanted& wanted) {
-        wanted.filter = std::make_shared<const SourceFilter>(read_source_filter(value, wanted.max_patterns));
+        wanted.filter = std::make_shared<const SourceFilter>(read_source_filter(value, *wanted.limits));
       }}}};
 
 /// What the body of an _mget is read into.
@@ -144,7 +144,7 @@ struct MultiGetReading {
 void read_docs(const JsonView&, const JsonView& value, MultiGetReading& reading) {
   value.each_element([&](const JsonView& item) {
     if (!item.is_object()) refuse(illegal_argument("docs array element should include an object"));
-    Wanted one{reading.index, "", reading.filter, reading.limits.max_patterns};
+    Wanted one{reading.index, "", reading.filter, &reading.limits};
     k_doc.read(item, one);
     reading.add(std::move(one));
   });

@@ -236,10 +236,6 @@ void read_point_in_time(const JsonView&, const JsonView& value, BodyReading& rea
   reading.body.point_in_time = std::move(use);
 }
 
-SourceFilter read_source(const JsonView& value, const Limits& limits) {
-  return read_source_filter(value, limits.max_patterns);
-}
-
 const MemberTable<BodyReading> k_body{
     "search body",
     "search",
@@ -249,7 +245,7 @@ const MemberTable<BodyReading> k_body{
      {"retriever", k_object, read_retriever},
      {"size", k_numbers, into_body<&SearchBody::size, read_count>},
      {"from", k_numbers, into_body<&SearchBody::from, read_count>},
-     {"_source", k_flags | k_object | k_array, into_body_within<&SearchBody::source, read_source>},
+     {"_source", k_flags | k_object | k_array, into_body_within<&SearchBody::source, read_source_filter>},
      {"fields", k_array, into_body_within<&SearchBody::fields, read_fields>, "names and patterns"},
      {"min_score", k_numbers, into_body<&SearchBody::min_score, read_float>},
      {"sort", k_text | k_object | k_array, into_body_within<&SearchBody::sort, parse_sort>},
@@ -373,7 +369,7 @@ const ParameterTable<SearchParameters> k_search_parameters{
     {search_rows(), source_rows<SearchParameters>(), indices_rows<SearchParameters>(), {k_preference}}};
 const ParameterTable<IndicesParameters> k_count_parameters{{indices_rows<IndicesParameters>(), {k_preference}}};
 
-rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns) {
+rest::SourceFilter read_source_filter(const JsonView& value, const Limits& limits) {
   rest::SourceFilter filter;
   if (value.is_object()) {
     k_source.read(value, filter);
@@ -382,7 +378,7 @@ rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_pat
   } else {
     read_patterns<&rest::SourceFilter::includes>(value, value, filter);
   }
-  accepted(rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), max_patterns));
+  accepted(rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), limits.max_patterns));
   return filter;
 }
 
