@@ -39,6 +39,7 @@ Response write_document(StoreCore& store, const Request& request, const PathPara
   if (request.body.empty() && (Of == Action::index || Of == Action::create))
     refuse({400, "parse_exception", "request body is required"});
   if (const auto problem = rest::id_problem(write.id); problem && Of != Action::remove) refuse_invalid(*problem);
+  if (Of == Action::update) parse_update_body(write.source);  // a body that is refused creates no index
   check_sequence_numbers(write);
   DocumentWriter writer(store);
   auto results = writer.write({&write, 1});
@@ -61,16 +62,16 @@ void write_found(json::Builder& out, const std::optional<StoredDocument>& docume
 /// The document of a path, and how to show it.
 struct Found {
   IndexPtr index;
-  std::shared_ptr<const SourceFilter> filter;
+  SourceFilter filter;
   std::optional<StoredDocument> document;
 };
 
-Found find_document(const StoreCore& store, const std::string& name, const std::string& id,
-                    const std::shared_ptr<const SourceFilter>& filter) {
+Found find_document(const StoreCore& store, const std::string& name, const std::string& id, const SourceFilter& given) {
   for (;;) {
     const IndexPtr index = store.find_one(name);
     try {
-      return {index, filter, index->fetch_by_id(rest::document_id(id), filter->needs_vectors())};
+      SourceFilter filter = index->settled(given);
+      return {index, filter, index->fetch_by_id(rest::document_id(id), filter.exclude_vectors == false)};
     } catch (const StorageFailed&) {
       // Its tables are missing if the index was deleted meanwhile. The name then belongs to another index or to none.
       const auto deletions_ended = store.read_lock();
@@ -80,9 +81,7 @@ Found find_document(const StoreCore& store, const std::string& name, const std::
 }
 
 Found find_document(StoreCore& store, const PathParameters& path, const SourceParameters& parameters) {
-  auto filter = source_with(parameters, {}, store.limits().max_patterns);
-  return find_document(store, path.get("index"), path.get("id"),
-                       std::make_shared<const SourceFilter>(std::move(filter)));
+  return find_document(store, path.get("index"), path.get("id"), source_filter(parameters, store.limits()));
 }
 
 Response get_document(StoreCore& store, const Request&, const PathParameters& path,
@@ -90,7 +89,7 @@ Response get_document(StoreCore& store, const Request&, const PathParameters& pa
   const Found found = find_document(store, path, parameters);
   json::Builder out;
   out.object().member("_index", found.index->name()).member("_id", rest::document_id(path.get("id")));
-  write_found(out, found.document, *found.filter);
+  write_found(out, found.document, found.filter);
   return json_answer(out.text(), found.document ? 200 : 404);
 }
 
@@ -100,15 +99,15 @@ Response get_source(StoreCore& store, const Request&, const PathParameters& path
     refuse({404, "resource_not_found_exception",
             "Document not found [" + path.get("index") + "]/[" + path.get("id") + "]"});
   }
-  if (!found.filter->enabled) refuse_invalid("fetching source can not be disabled");
-  return json_answer(rest::filter_source(found.document->source, *found.filter));
+  if (!found.filter.enabled) refuse_invalid("fetching source can not be disabled");
+  return json_answer(rest::filter_source(found.document->source, found.filter));
 }
 
 /// One line of an _mget.
 struct Wanted {
   std::string index, id;
   std::shared_ptr<const SourceFilter> filter;  // shared by most lines
-  std::size_t max_patterns = 0;
+  const Limits* limits = nullptr;
 };
 
 const rest::MemberTable<Wanted> k_doc{
@@ -119,7 +118,7 @@ const rest::MemberTable<Wanted> k_doc{
      {"_id", rest::k_scalars, rest::into<&Wanted::id, read_text>},
      {"_source", rest::k_flags | rest::k_object | rest::k_array,
       [](const JsonView&, const JsonView& value, Wanted& wanted) {
-        wanted.filter = std::make_shared<const SourceFilter>(read_source_filter(value, wanted.max_patterns));
+        wanted.filter = std::make_shared<const SourceFilter>(read_source_filter(value, *wanted.limits));
       }}}};
 
 /// What the body of an _mget is read into.
@@ -145,7 +144,7 @@ struct MultiGetReading {
 void read_docs(const JsonView&, const JsonView& value, MultiGetReading& reading) {
   value.each_element([&](const JsonView& item) {
     if (!item.is_object()) refuse(illegal_argument("docs array element should include an object"));
-    Wanted one{reading.index, "", reading.filter, reading.limits.max_patterns};
+    Wanted one{reading.index, "", reading.filter, &reading.limits};
     k_doc.read(item, one);
     reading.add(std::move(one));
   });
@@ -167,7 +166,7 @@ const rest::MemberTable<MultiGetReading> k_multi_get_body{
 std::vector<Wanted> read_multi_get(const Request& request, const std::string& index, const SourceParameters& parameters,
                                    const Limits& limits) {
   if (request.body.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
-  const auto filter = std::make_shared<const SourceFilter>(source_with(parameters, {}, limits.max_patterns));
+  const auto filter = std::make_shared<const SourceFilter>(source_filter(parameters, limits));
   MultiGetReading reading{index, filter, limits};
   read_object(request.body, rest::k_parsing_error, [&](const JsonView& root) { k_multi_get_body.read(root, reading); });
   if (reading.wanted.empty()) refuse_invalid("no documents to get");
@@ -186,11 +185,11 @@ Response multi_get(StoreCore& store, const Request& request, const PathParameter
   std::string docs;
   for (const Wanted& one : read_multi_get(request, path.get("index"), parameters, store.limits())) {
     check_answer_size(docs, store.limits());
-    const auto found = part_of_request([&] { return find_document(store, one.index, one.id, one.filter); });
+    const auto found = part_of_request([&] { return find_document(store, one.index, one.id, *one.filter); });
     json::Builder doc;
     doc.object().member("_index", found ? found->index->name() : shortened(one.index)).member("_id", one.id);
     if (found) {
-      write_found(doc, found->document, *found->filter);
+      write_found(doc, found->document, found->filter);
     } else {
       doc.member("error", json::Raw{error_object(found.error())});
     }

@@ -136,7 +136,7 @@ class DocumentParser {
   }
 
   void check_name(const std::string& name, std::size_t key, const Place& place) const {
-    if (name.find_first_not_of(' ') == std::string::npos || name.front() == '.' || name.find("..") != std::string::npos)
+    if (is_blank(name) || name.front() == '.' || name.find("..") != std::string::npos)
       fail(key, "field name cannot be blank, begin with a dot or hold two: [" + shortened(name) + "]");
     const auto dots =
         std::count(place.prefix.begin(), place.prefix.end(), '.') + std::count(name.begin(), name.end(), '.');
@@ -144,8 +144,9 @@ class DocumentParser {
       fail(key, "Limit of mapping depth [" + std::to_string(k_deepest_mapping) +
                     "] has been exceeded due to a field name of [" + std::to_string(dots + 1) + "] levels");
     }
-    if (!place.prefix.empty() || !rest::is_metadata_field(name)) return;
-    fail(key, "Field [" + name + "] is a metadata field and cannot be added inside a document");
+    const std::string top = name.substr(0, name.find('.'));
+    if (!place.prefix.empty() || !rest::is_metadata_field(top)) return;
+    fail(key, "Field [" + top + "] is a metadata field and cannot be added inside a document");
   }
 
   /// The value of a member that is mapped as an object.

@@ -227,17 +227,16 @@ struct AliasChanges {
       refuse_invalid("an alias action needs [alias] or [aliases], and [index] or [indices]");
     IndexPtr first;
     const std::size_t before = changes.size();
-    for (const std::string& expression : action.expressions) {
-      const auto parts = split_expression(expression);
-      for (const IndexPtr& index : store.find_all(expression, {})) {
-        for (const std::string& part : parts) {
-          if (index->has_alias(part))
-            refuse(illegal_argument("[" + part + "] matches an alias, name its indices instead"));
-        }
-        if (!first) first = index;
-        for (const std::string& name : alias ? action.aliases : matching(*index, action.aliases))
-          add(index, name, alias);
+    std::string expression;
+    for (const std::string& part : action.expressions) expression += (expression.empty() ? "" : ",") + part;
+    const auto parts = split_expression(expression);
+    for (const IndexPtr& index : store.find_all(expression, {})) {
+      for (const std::string& part : parts) {
+        if (index->has_alias(part))
+          refuse(illegal_argument("[" + part + "] matches an alias, name its indices instead"));
       }
+      if (!first) first = index;
+      for (const std::string& name : alias ? action.aliases : matching(*index, action.aliases)) add(index, name, alias);
     }
     if (!alias && first && changes.size() == before) add(first, action.aliases.front(), alias);  // reports it missing
   }

@@ -100,7 +100,7 @@ std::size_t count_objects(const MappingNode& node) {
 }
 
 void check_name(std::string_view name, const MappingLimits& limits) {
-  if (name.find_first_not_of(' ') == name.npos) refuse(illegal_argument("a field name cannot be blank"));
+  if (is_blank(name)) refuse(illegal_argument("a field name cannot be blank"));
   const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
   if (name.size() <= limits.field_name_length ||
       static_cast<std::size_t>(std::count_if(name.begin(), name.end(), begins_character)) <= limits.field_name_length)
@@ -199,6 +199,8 @@ MappingNode& Mapping::place_for(const std::string& path) {
 
 void Mapping::check_new(const std::string& path, bool object, std::size_t more, const MappingLimits& limits,
                         std::size_t known) const {
+  for (std::size_t dot = path.find('.'); dot != path.npos; dot = path.find('.', dot + 1))
+    more += node(std::string_view(path).substr(0, dot)) ? 0 : 1;
   if (size() + more > limits.total_fields) {
     refuse(illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
                             "] has been exceeded while adding new fields [" +

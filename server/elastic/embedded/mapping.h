@@ -97,6 +97,11 @@ struct MappingLimits {
   std::size_t field_name_length = 32'766;
 };
 
+/// True for names that are empty or only of ASCII whitespace, as Java has it.
+inline bool is_blank(std::string_view name) {
+  return name.find_first_not_of(" \t\n\v\f\r\x1c\x1d\x1e\x1f") == name.npos;
+}
+
 /// The largest value of index.mapping.depth.limit: mappings are traversed by recursion.
 constexpr std::size_t k_deepest_mapping = 100;
 
@@ -146,7 +151,7 @@ class Mapping {
   void index_fields();
   /// The node of a path. Creates it and those above it if they are missing.
   MappingNode& place_for(const std::string& path);
-  /// `more`: the number of new fields and objects, not counting the objects above `path`.
+  /// `more`: the number of new fields and objects, not counting those above `path`, which are counted here.
   void check_new(const std::string& path, bool object, std::size_t more, const MappingLimits& limits,
                  std::size_t known) const;
 

@@ -45,6 +45,10 @@ void read_multi_fields(const JsonView& key, const JsonView& value, FieldReading&
   if (reading.field.multi_field) refuse_mapping("a multi-field cannot have [" + std::string(key.text()) + "]");
   value.each_member([&](const JsonView& name, const JsonView& body) {
     if (!body.is_object()) refuse_mapping("the multi-field [" + shortened(name.text()) + "] must be an object");
+    if (name.text().find('.') != std::string_view::npos) {
+      refuse_mapping("Field name [" + shortened(name.text()) + "] which is a multi field of [" + reading.field.path +
+                     "] cannot contain '.'");
+    }
     reading.field.fields.push_back(parse_field(reading.field.path + "." + std::string(name.text()), body, true));
   });
 }
@@ -53,7 +57,7 @@ void read_ignore_above(const JsonView& key, const JsonView& value, FieldReading&
   const std::int64_t most = read_integer(value, key.text());
   if (most <= 0) refuse(illegal_argument("[ignore_above] must be positive, got [" + std::to_string(most) + "]"));
   reading.field.ignore_above = most;
-  keep(key, value, reading);
+  reading.field.shown.emplace_back(key.text(), std::to_string(most));
 }
 
 void read_format(const JsonView& key, const JsonView& value, FieldReading& reading) {

@@ -21,19 +21,17 @@ struct IndicesParameters {
   IndicesOptions indices = {};
 };
 
+template <bool IndicesOptions::*Option, class Target>
+void read_indices_option(std::string_view name, const std::string& text, Target& target) {
+  target.indices.*Option = rest::parameter::plain_flag(name, text);
+}
+
 /// ignore_unavailable, allow_no_indices, expand_wildcards. `Target` has IndicesParameters as a base.
 template <class Target>
 std::vector<rest::Parameter<Target>> indices_rows() {
-  using namespace rest::parameter;
-  return {{"ignore_unavailable", "flag",
-           [](std::string_view name, const std::string& text, Target& target) {
-             target.indices.ignore_unavailable = plain_flag(name, text);
-           },
+  return {{"ignore_unavailable", "flag", read_indices_option<&IndicesOptions::ignore_unavailable, Target>,
            "names without an index are skipped"},
-          {"allow_no_indices", "flag",
-           [](std::string_view name, const std::string& text, Target& target) {
-             target.indices.allow_no_indices = plain_flag(name, text);
-           },
+          {"allow_no_indices", "flag", read_indices_option<&IndicesOptions::allow_no_indices, Target>,
            "wildcards may fit nothing"},
           {"expand_wildcards", "list: open, closed, hidden, none, all",
            [](std::string_view, const std::string& text, Target& target) {
@@ -52,17 +50,17 @@ std::vector<rest::Parameter<Target>> timeout_rows(bool changes) {
   return rows;
 }
 
-/// The parameters of `_source` as they were sent. They override the body.
+/// The parameters of `_source` as they were sent. Together they replace the `_source` of the body.
 struct SourceParameters {
   std::vector<std::pair<std::string, std::string>> source = {};
 };
 
-/// `base`, overridden by the parameters. Throws Refused.
-inline rest::SourceFilter source_with(const SourceParameters& parameters, rest::SourceFilter base,
-                                      std::size_t max_patterns) {
-  for (const auto& [name, text] : parameters.source) accepted(rest::read_source_parameter(name, text, base));
-  accepted(rest::check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns));
-  return base;
+/// Throws Refused.
+inline rest::SourceFilter source_filter(const SourceParameters& parameters, const Limits& limits) {
+  rest::SourceFilter filter;
+  for (const auto& [name, text] : parameters.source) accepted(rest::read_source_parameter(name, text, filter));
+  accepted(rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), limits.max_patterns));
+  return filter;
 }
 
 template <class Target>

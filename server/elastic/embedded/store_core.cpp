@@ -92,9 +92,10 @@ bool part_fits(std::string_view part, std::string_view name) {
 }
 
 void read_wildcard_states(std::string_view states, IndicesOptions& options) {
-  options.expand_open = options.expand_hidden = false;
+  options.expands = options.expand_open = options.expand_hidden = false;
   for (const std::string& part : split_expression(states)) {
-    if (part == "none") options.expand_open = options.expand_hidden = false;
+    if (part == "none") options.expands = options.expand_open = options.expand_hidden = false;
+    if (part == "all" || part == "open" || part == "closed") options.expands = true;
     if (part == "all" || part == "open") options.expand_open = true;
     if (part == "all" || part == "hidden") options.expand_hidden = true;
     if (part != "all" && part != "open" && part != "hidden" && part != "none" && part != "closed")
@@ -545,7 +546,9 @@ std::vector<IndexPtr> StoreCore::find_all(std::string_view expression, const Ind
     (excludes ? done : excluded).clear();
     const std::string name = excludes ? part.substr(1) : part;
     bool any = excludes;
-    if (excludes || is_wildcard(name)) {
+    const bool all = parts.size() == 1 && name == "_all";  // within a list it is a name
+    if (name.starts_with('_') && !all) refuse(invalid_index_name(name, "must not start with '_'."));
+    if (excludes || all || (options.expands && is_wildcard(name))) {
       wildcard_seen = true;
       for (const auto& [index_name, index] : indices_) {
         check_cancelled();
@@ -563,7 +566,6 @@ std::vector<IndexPtr> StoreCore::find_all(std::string_view expression, const Ind
       if (!any && !options.allow_no_indices) refuse(index_not_found(name));
       continue;
     }
-    if (name.starts_with('_')) refuse(invalid_index_name(name, "must not start with '_'."));
     if (const auto index = indices_.find(name); index != indices_.end()) {
       take(index->second);
       continue;

@@ -31,6 +31,7 @@ std::optional<std::string> fault_of_name(const std::string& name);
 struct IndicesOptions {
   bool ignore_unavailable = false;  ///< names without an index are skipped
   bool allow_no_indices = true;     ///< wildcards may match nothing
+  bool expands = true;              ///< wildcards match names; otherwise they are names
   bool expand_open = true;          ///< wildcards match indices
   bool expand_hidden = false;       ///< wildcards also match hidden indices
 

@@ -105,11 +105,13 @@ std::optional<std::int64_t> StoredIndex::find(std::string_view id) const {
   return rows.bind(1, id).step() ? std::optional(rows.integer(0)) : std::nullopt;
 }
 
-std::vector<float> StoredIndex::fetch_vector(std::int64_t number, std::string_view path) const {
-  const auto reader = readers_.borrow();
-  auto rows = reader->query("SELECT vector FROM " + vectors_table() + " WHERE document=?1 AND path=?2");
-  if (!rows.bind(1, number).bind(2, path).step()) return {};
-  return floats_of(rows.text(0), "index " + name_ + ", document " + std::to_string(number));
+rest::SourceFilter StoredIndex::settled(rest::SourceFilter filter) const {
+  filter.exclude_vectors = filter.includes.empty() && filter.exclude_vectors.value_or(cuts_vectors());
+  const auto mapping = this->mapping();
+  for (const FieldPtr& field : *filter.exclude_vectors ? mapping->expand("*") : std::vector<FieldPtr>()) {
+    if (field->type == FieldType::dense_vector) filter.hidden_vectors.push_back(field->path);
+  }
+  return filter;
 }
 
 std::int64_t StoredIndex::source_bytes() const {

@@ -15,6 +15,7 @@
 #include "server/elastic/embedded/search/search_index.h"
 #include "server/elastic/embedded/sqlite.h"
 #include "server/elastic/limits.h"
+#include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
@@ -103,8 +104,6 @@ class StoredIndex {
   std::optional<StoredDocument> fetch_by_id(std::string_view id, bool with_vectors) const;
   /// The number of the live document with that _id.
   std::optional<std::int64_t> find(std::string_view id) const;
-  /// One dense vector of a document; empty if the document has none.
-  std::vector<float> fetch_vector(std::int64_t number, std::string_view path) const;
   /// The vectors of one document, ready to be put back.
   std::vector<CutVector> read_vectors(sqlite::Connection& connection, std::int64_t number) const;
 
@@ -123,6 +122,8 @@ class StoredIndex {
   bool hidden() const { return is_hidden(settings()); }
   /// True if vectors are stored outside the source (index.mapping.exclude_source_vectors).
   bool cuts_vectors() const { return setting("index.mapping.exclude_source_vectors") != "false"; }
+  /// `filter` as it applies to this index: with a value of exclude_vectors, and with the vectors that it hides.
+  rest::SourceFilter settled(rest::SourceFilter filter) const;
   MappingLimits mapping_limits() const { return mapping_limits_of(settings()); }
   /// Bytes of all sources, for _cat/indices.
   std::int64_t source_bytes() const;

@@ -188,7 +188,17 @@ Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t 
 }
 
 std::string filter_source(std::string_view source, const SourceFilter& filter) {
-  if (filter.shows_everything()) return std::string(source);
+  // Most sources are stored without vectors, so a text that may hold one is searched for before the source is parsed.
+  const auto may_hold = [&](const std::string& path) {
+    return source.find(path.substr(path.rfind('.') + 1) + '"') != std::string_view::npos;
+  };
+  if (std::any_of(filter.hidden_vectors.begin(), filter.hidden_vectors.end(), may_hold)) {
+    SourceFilter excluding = filter;
+    excluding.excludes.insert(excluding.excludes.end(), filter.hidden_vectors.begin(), filter.hidden_vectors.end());
+    excluding.hidden_vectors.clear();
+    return filter_source(source, excluding);
+  }
+  if (filter.includes.empty() && filter.excludes.empty()) return std::string(source);
   const auto tape = JsonTape::parse(source);
   if (!tape || (*tape)[0].kind != Kind::object) return std::string(source);
   SourceWriter writer(*tape, filter);

@@ -1,6 +1,7 @@
 // Parts of a JSON text chosen by path: `_source` includes and excludes, and `filter_path`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,11 +24,10 @@ struct SourceFilter {
   bool enabled = true;  ///< false: no `_source` at all
   std::vector<std::string> includes = {};
   std::vector<std::string> excludes = {};
-  bool exclude_vectors = true;  ///< false: put dense vectors back
-
-  /// True if the source is to be fetched with its vectors: they were asked for, or an include may name one.
-  bool needs_vectors() const { return enabled && (!exclude_vectors || !includes.empty()); }
-  bool shows_everything() const { return includes.empty() && excludes.empty(); }
+  /// False: dense vectors are shown. Absent: as the setting of the index says.
+  std::optional<bool> exclude_vectors = {};
+  /// Paths of dense vectors, which are removed from sources that hold them.
+  std::vector<std::string> hidden_vectors = {};
 };
 
 /// `_source` as a search body, an _mget item or an update body has it: true, false, "a", ["a","b*"],

@@ -567,4 +567,64 @@ TEST_CASE("an id of more than 512 bytes refuses writes, and finds nothing") {
 }
 
 }  // namespace
+TEST_CASE("an update whose body is refused creates no index") {
+  StoreFixture store;
+  for (const char* body : {R"({"doc":5})", R"({"nosuch":5})", "{}", R"({"doc":{})"}) {
+    CHECK(store.post("/new/_update/1", body).status == 400);
+    CHECK(store.get("/new").status == 404);
+  }
+  CHECK(store.post("/new/_update/1", R"({"doc":{"a":1}})").error_type() == "document_missing_exception");
+  CHECK(store.get("/new").status == 200);
+}
+
+TEST_CASE("in a list of names none begins with an underscore, and names that do not expand must exist") {
+  StoreFixture store;
+  store.put("/a1");
+  store.put("/a2");
+  for (const char* path : {"/a1,_all/_search", "/_all,a1/_count", "/_all,_all/_mapping", "/*,-_all/_settings",
+                           "/a1,_all/_search?ignore_unavailable=true", "/_all,-a1", "/_cat/indices/a1,_all"}) {
+    CAPTURE(path);
+    CHECK(store.get(path).error_type() == "invalid_index_name_exception");
+    CHECK(store.get(path).reason() == "Invalid index name [_all], must not start with '_'.");
+  }
+  CHECK(store.get("/a1,_foo*/_search").reason() == "Invalid index name [_foo*], must not start with '_'.");
+  CHECK(store.post("/_aliases", R"({"actions":[{"add":{"indices":["a1","_all"],"alias":"b"}}]})").error_type() ==
+        "invalid_index_name_exception");
+  CHECK(store.get("/_all/_search").status == 200);
+  for (const char* states : {"none", "hidden", "open,none"}) {
+    const std::string query = std::string("/_search?expand_wildcards=") + states;
+    CHECK(store.get("/a*" + query).reason() == "no such index [a*]");
+    CHECK(store.get("/a*,a1" + query).status == 404);
+    CHECK(store.get("/a*,a1" + query + "&ignore_unavailable=true").status == 200);
+    CHECK(store.get("/a1" + query).status == 200);
+    CHECK(store.get("/_all" + query).status == 200);
+  }
+  CHECK(store.get("/a*/_search?expand_wildcards=closed").status == 200);
+  CHECK(store.get("/a*/_search?expand_wildcards=none,open").at("/_shards/total") == "2");
+}
+
+TEST_CASE("names of fields, and how many there may be") {
+  StoreFixture store;
+  const auto refused = [&](const std::string& properties) {
+    return store.put("/m", R"({"mappings":{"properties":{)" + properties + "}}}").reason();
+  };
+  CHECK(refused(R"("a":{"type":"text","fields":{"b.c":{"type":"keyword"}}})") ==
+        "Failed to parse mapping: Field name [b.c] which is a multi field of [a] cannot contain '.'");
+  CHECK(refused(R"("\t":{"type":"long"})").ends_with("a field name cannot be blank"));
+  CHECK(refused(R"("a.\u001c.b":{"type":"long"})").ends_with("a field name cannot be blank"));
+  store.put("/m", R"({"settings":{"index.mapping.total_fields.limit":4},"mappings":{"properties":{
+      "k":{"type":"keyword","ignore_above":"7"}}}})");
+  CHECK(store.get("/m/_mapping").at("/m/mappings/properties/k/ignore_above") == "7");
+  for (const char* document : {R"({"_id.x":1})", R"({"_source.x":1})", R"({"_ignored.y.z":{}})"})
+    CHECK(store.put("/m/_doc/1", document).reason().find("is a metadata field") != std::string::npos);
+  CHECK(store.put("/m/_doc/1", R"({"\t":1})").status == 400);
+  CHECK(store.put("/m/_doc/1", R"({"b":{"\n\u001f":1}})").status == 400);
+  CHECK(store.put("/m/_doc/1", R"({"a.b.c.d":1})").reason() ==
+        "[1:12] failed to parse: Limit of total fields [4] has been exceeded while adding new fields [4]");
+  CHECK(store.put("/m/_doc/1", R"({"a.b.c.d":{}})").status == 400);
+  CHECK(store.put("/m/_doc/1", R"({"a.b.c":1})").status == 201);
+  CHECK(store.put("/m/_doc/1", R"({"a.b.d":1})").reason().ends_with("while adding new fields [1]"));
+  CHECK(store.put("/m/_doc/1", R"({"a.b.c":2})").status == 200);
+}
+
 }  // namespace sightline::elastic

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <thread>
@@ -274,4 +275,107 @@ TEST_CASE_FIXTURE(Listings, "searches beside writes always see whole writes") {
   for (std::thread& searcher : searchers) searcher.join();
   CHECK(torn == 0);
   CHECK(search("", "pairs").total() == 40);
+}
+
+namespace {
+/// The hits of a search, from the first `"_source"` or `"fields"` on.
+std::string shown(const StoreBench::Answer& answer) {
+  const std::size_t at = std::min(answer.text.find("\"_source\":"), answer.text.find("\"fields\":"));
+  return at == std::string::npos ? "" : answer.text.substr(at, answer.text.find("}]}", at) - at);
+}
+}  // namespace
+
+TEST_CASE_FIXTURE(StoreBench, "vectors are shown as the setting of their index and the request say") {
+  for (const std::string kept : {"false", "true"}) {
+    const std::string index = "kept-" + kept;
+    put("/" + index, R"({"settings":{"index.mapping.exclude_source_vectors":)" + kept +
+                         R"(},"mappings":{"properties":{"v":{"type":"dense_vector","dims":2},"o":{"properties":{
+                         "v":{"type":"dense_vector","dims":2}}}}}})");
+    put("/" + index + "/_doc/1", R"({"v":[1.5,2.25],"o":{"v":[0.5,0.25],"w":1},"z":1})");
+    const auto search_it = [&](const std::string& body) { return shown(search(body, index)); };
+    const auto get_it = [&](const std::string& query) {
+      return request(sightline::http::Method::get, "/" + index + "/_source/1", "", query).text;
+    };
+    const std::string whole = R"({"v":[1.5,2.25],"o":{"v":[0.5,0.25],"w":1},"z":1})", hidden = R"({"o":{"w":1},"z":1})";
+    const std::string& usual = kept == "false" ? whole : hidden;
+    CHECK(search_it("{}") == "\"_source\":" + usual);
+    CHECK(search_it(R"({"_source":{"exclude_vectors":true}})") == "\"_source\":" + hidden);
+    CHECK(search_it(R"({"_source":{"exclude_vectors":false}})") == "\"_source\":" + whole);
+    CHECK(search_it(R"({"_source":{"exclude_vectors":true,"includes":["o"]}})") ==
+          R"("_source":{"o":{"v":[0.5,0.25],"w":1}})");
+    CHECK(search_it(R"({"_source":false,"fields":["v","o.v"]})") == R"("fields":{"v":[1.5,2.25],"o.v":[0.5,0.25]})");
+    CHECK(search_it(R"({"_source":{"exclude_vectors":true},"fields":["v"]})") ==
+          "\"_source\":" + hidden + R"(,"fields":{"v":[1.5,2.25]})");
+    CHECK(get_it("") == usual);
+    CHECK(get_it("_source_exclude_vectors=true") == hidden);
+    CHECK(get_it("_source_exclude_vectors=false") == whole);
+    CHECK(get_it("_source_includes=v") == R"({"v":[1.5,2.25]})");
+  }
+}
+
+TEST_CASE_FIXTURE(StoreBench, "documents that were stored before their fields were mapped") {
+  put("/r", R"({"mappings":{"dynamic":false}})");
+  put("/r/_doc/1",
+      R"({"n":"5","h":[1.5,"x"],"d":"2020-01-02","b":true,"v":[1,2],"o":{"v":[3,4],"p":1.5},"w":{"v":[5,6]},"k":"long"})");
+  put("/r/_mapping",
+      R"({"properties":{"n":{"type":"long"},"h":{"type":"double"},"d":{"type":"date"},"b":{"type":"boolean"},"v":{"type":"dense_vector","dims":2},
+      "o":{"properties":{"v":{"type":"dense_vector","dims":2},"p":{"type":"integer"}}},
+      "k":{"type":"keyword","ignore_above":3}}})");
+  CHECK(
+      shown(search(R"({"_source":false,"fields":["*"]})", "r")) ==
+      R"("fields":{"b":[true],"d":["2020-01-02T00:00:00.000Z"],"h":[1.5],"n":[5],"o.p":[1],"o.v":[3.0,4.0],"v":[1.0,2.0]})");
+  const std::string kept =
+      R"({"n":"5","h":[1.5,"x"],"d":"2020-01-02","b":true,"o":{"p":1.5},"w":{"v":[5,6]},"k":"long"})";
+  CHECK(shown(search("{}", "r")) == "\"_source\":" + kept);
+  CHECK(request(sightline::http::Method::get, "/r/_source/1", "").text == kept);
+  CHECK(shown(search(R"({"_source":["v"]})", "r")) == R"("_source":{"v":[1,2]})");
+}
+
+TEST_CASE_FIXTURE(Listings, "sort keys of the URL come after those of the body") {
+  CHECK(sort_values(search(R"({"sort":["listed"],"size":3,"from":4})", "l", "sort=price:desc")) ==
+        "[1773532800000,640000][1775088000000,2450000][1775088000000,1]");
+  CHECK(search(R"({"sort":["city"],"search_after":["Nice",1000000],"size":1})", "l", "sort=price:desc").ids() ==
+        Ids{"2"});
+  CHECK(search(R"({"sort":["city"],"search_after":["Nice"]})", "l", "sort=price").reason() ==
+        "search_after has 1 value(s) but sort has 2.");
+  CHECK(search(R"({"sort":["price"],"size":1})", "l", "sort=").ids() == Ids{"7"});
+  CHECK(search(R"({"retriever":{"standard":{}}})", "l", "sort=price").reason() ==
+        "Validation Failed: 1: cannot specify [retriever] and [sort];");
+}
+
+TEST_CASE_FIXTURE(Listings, "the `_source` of the URL replaces that of the body") {
+  const auto source = [&](const std::string& body, const std::string& query) {
+    return shown(search(R"({"query":{"ids":{"values":["5"]}},"_source":)" + body + "}", "l", query));
+  };
+  const std::string cozy = R"("title":"Cozy bedroom under the roof","city":"Paris","price":640000,"area":55.0)";
+  CHECK(source(R"({"includes":["city","price"],"excludes":["price"]})", "_source_excludes=garden,listed") ==
+        R"("_source":{)" + cozy + "}");
+  CHECK(source("false", "_source_includes=city") == R"("_source":{"city":"Paris"})");
+  CHECK(source(R"(["city"])", "_source_exclude_vectors=true") ==
+        R"("_source":{)" + cozy + R"(,"garden":false,"listed":"2026-03-15"})");
+  CHECK(source(R"({"excludes":["city"]})", "_source=city") == R"("_source":{"city":"Paris"})");
+}
+
+TEST_CASE_FIXTURE(StoreBench, "bounds between two half_floats lie between them") {
+  put("/h", R"({"mappings":{"properties":{"h":{"type":"half_float"}}}})");
+  for (const char* value : {"0.1", "0.3", "-0.1", "2049"})
+    put("/h/_doc/" + std::string(value), R"({"h":)" + std::string(value) + "}");
+  const auto found = [&](const std::string& bound, const std::string& value) {
+    return search(R"({"sort":"h","query":{"range":{"h":{")" + bound + "\":" + value + "}}}}", "h").ids();
+  };
+  CHECK(found("gte", "0.1") == Ids{"0.3", "2049"});  // it holds 0.09997559, 0.30004883 and 2048
+  CHECK(found("lt", "0.09998") == Ids{"-0.1", "0.1"});
+  CHECK(found("gt", "0.3") == Ids{"0.3", "2049"});
+  CHECK(found("lte", "-0.1").empty());
+  CHECK(found("gt", "2048.5").empty());
+  CHECK(found("gte", "0.0999755859375") == Ids{"0.1", "0.3", "2049"});
+  CHECK(search(R"({"query":{"term":{"h":0.1}}})", "h").ids() == Ids{"0.1"});
+  CHECK(search(R"({"query":{"terms":{"h":[2049,0.3]}}})", "h").ids() == Ids{"0.3", "2049"});
+}
+
+TEST_CASE_FIXTURE(Listings, "a retriever has no boost, and takes a post_filter") {
+  const std::string nearest = R"({"retriever":{"knn":{"field":"v","query_vector":[1,0,0,0],"k":2,"num_candidates":9)";
+  CHECK(search(nearest + R"(,"boost":2}}})").reason().find("[knn] unknown field [boost]") != std::string::npos);
+  CHECK(search(nearest + "}}}").ids() == Ids{"1", "2"});
+  CHECK(search(nearest + R"(}},"post_filter":{"term":{"city":"Nice"}}})").ids() == Ids{"2"});
 }

@@ -10,11 +10,6 @@
 namespace sightline::elastic {
 namespace {
 
-/// Text and binary values are only in the source, and so are keywords in their original form. All others are in memory.
-bool is_from_source(const Field& field) {
-  return field.type == FieldType::text || field.type == FieldType::binary || field.type == FieldType::keyword;
-}
-
 /// A scalar as text, in Elasticsearch's form.
 std::string text_of(const JsonView& value) {
   return value.is_number() ? json::java_number_text(value.text()) : std::string(value.text());
@@ -25,23 +20,21 @@ std::string json_integer(const Field& field, std::int64_t value) {
   return field.type == FieldType::date ? json::json_string(format_date(value, field.format)) : std::to_string(value);
 }
 
-/// Appends the scalars at `path` below `value`, through arrays, objects and dotted keys. Omits values that the field
-/// ignores.
-void collect(const JsonView& value, std::string_view path, const Field& field, std::vector<std::string>& values) {
+/// Calls `visit` for the scalars at `path` below `value`, through arrays, objects and dotted keys.
+template <class Visit>
+void each_scalar(const JsonView& value, std::string_view path, const Visit& visit) {
   if (value.is_array()) {
-    value.each_element([&](const JsonView& item) { collect(item, path, field, values); });
+    value.each_element([&](const JsonView& item) { each_scalar(item, path, visit); });
   } else if (path.empty()) {
-    const std::string text = value.is_scalar() ? text_of(value) : std::string();
-    if (value.is_scalar() && (!field.ignore_above || utf16_length(text) <= *field.ignore_above))
-      values.push_back(json::json_string(text));
+    if (value.is_scalar()) visit(value);
   } else if (value.is_object()) {
     value.each_member([&](const JsonView& key, const JsonView& item) {
       const std::string_view name = key.text();
       if (!path.starts_with(name)) return;
       if (path.size() == name.size()) {
-        collect(item, {}, field, values);
+        each_scalar(item, {}, visit);
       } else if (path[name.size()] == '.') {
-        collect(item, path.substr(name.size() + 1), field, values);
+        each_scalar(item, path.substr(name.size() + 1), visit);
       }
     });
   }
@@ -51,6 +44,30 @@ void collect(const JsonView& value, std::string_view path, const Field& field, s
 std::string_view source_path(const Field& field) {
   const std::string_view path = field.path;
   return field.multi_field ? path.substr(0, path.rfind('.')) : path;
+}
+
+/// The values in the source, which also has those of before the field was mapped. Omits values that the field ignores,
+/// and those that do not fit it.
+std::vector<std::string> values_of(const Field& field, const JsonView& source) {
+  std::vector<std::string> values;
+  FieldValues read{field.path, field.type};
+  each_scalar(source, source_path(field), [&](const JsonView& value) {
+    if (field.type == FieldType::dense_vector) {
+      const bool whole = value.text().find_first_of(".eE") == std::string_view::npos;
+      if (value.is_number()) values.push_back(std::string(value.text()) + (whole ? ".0" : ""));
+    } else if (field.type != FieldType::text && field.type != FieldType::binary && field.type != FieldType::keyword) {
+      append_value(field, read, value.token());
+    } else if (const std::string text = text_of(value);
+               !field.ignore_above || utf16_length(text) <= *field.ignore_above) {
+      values.push_back(json::json_string(text));
+    }
+  });
+  for (const std::int64_t value : read.integers) values.push_back(json_integer(field, value));
+  for (const double value : read.doubles) {
+    std::string& text = values.emplace_back();
+    field.type == FieldType::double_ ? append_decimal(text, value) : append_decimal(text, static_cast<float>(value));
+  }
+  return values;
 }
 
 }  // namespace
@@ -64,43 +81,20 @@ FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<std::string
     for (const FieldPtr& field : shard.expand(pattern)) {
       if (!known.insert(field).second) continue;
       wanted_.push_back(field);
-      reads_source_ = reads_source_ || is_from_source(*field);
+      reads_vectors_ = reads_vectors_ || field->type == FieldType::dense_vector;
     }
   }
 }
 
-std::vector<std::string> FieldFetcher::values_of(const Field& field, Doc doc, const rest::JsonTape* source) const {
-  std::vector<std::string> values;
-  const MemoryIndex& memory = shard_.memory();
-  if (is_from_source(field)) {
-    if (source) collect(JsonView(*source, 0), source_path(field), field, values);
-  } else if (field.type == FieldType::dense_vector) {
-    for (const float x : shard_.index->fetch_vector(memory.number(doc), field.path))
-      append_decimal(values.emplace_back(), x);
-  } else if (const IntegerColumn* integers = memory.integers(field.path)) {
-    for (const auto value : integers->of(doc)) values.push_back(json_integer(field, value));
-  } else if (const DoubleColumn* doubles = memory.doubles(field.path)) {
-    const bool wide = field.type == FieldType::double_;
-    for (const auto value : doubles->of(doc)) {
-      std::string& text = values.emplace_back();
-      wide ? append_decimal(text, value) : append_decimal(text, static_cast<float>(value));
-    }
-  }
-  return values;
-}
-
-std::string FieldFetcher::fetch(Doc doc, std::string_view source) const {
-  std::optional<rest::JsonTape> tape;
-  if (reads_source_) {
-    auto read = rest::JsonTape::parse(source);
-    if (!read) throw StorageFailed{{ErrorCode::corrupt_data, "the stored source of a document is no JSON"}};
-    tape = *std::move(read);
-  }
+std::string FieldFetcher::fetch(Doc doc) const {
+  const auto stored = shard_.index->fetch(shard_.memory().number(doc), reads_vectors_);
+  const auto tape = rest::JsonTape::parse(stored ? std::string_view(stored->source) : std::string_view());
+  if (!tape) throw StorageFailed{{ErrorCode::corrupt_data, "the stored source of a document is missing or no JSON"}};
   json::Builder fields;
   std::size_t bytes = 0;  // multi-fields repeat the values of their field
   for (const FieldPtr& field : wanted_) {
     check_cancelled();
-    const std::vector<std::string> values = values_of(*field, doc, tape ? &*tape : nullptr);
+    const std::vector<std::string> values = values_of(*field, JsonView(*tape, 0));
     if (values.empty()) continue;
     fields.array(field->path);
     for (const std::string& value : values) fields.value(json::Raw{value}), bytes += value.size();

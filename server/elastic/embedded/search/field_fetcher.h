@@ -19,19 +19,14 @@ class FieldFetcher {
   FieldFetcher(const ShardView& shard, const std::vector<std::string>& patterns, const Limits& limits);
 
   bool empty() const { return wanted_.empty(); }
-  /// True if values must be read from the source.
-  bool needs_source() const { return reads_source_; }
-  /// `"city":["Lyon"],...`; empty if there are no values. `source` is only used if needed. Throws StorageFailed,
-  /// AnswerTooLarge.
-  std::string fetch(Doc doc, std::string_view source) const;
+  /// `"city":["Lyon"],...`; empty if there are no values. Throws StorageFailed, AnswerTooLarge.
+  std::string fetch(Doc doc) const;
 
  private:
-  std::vector<std::string> values_of(const Field& field, Doc doc, const rest::JsonTape* source) const;
-
   const ShardView& shard_;
   const Limits& limits_;
   std::vector<FieldPtr> wanted_;
-  bool reads_source_ = false;
+  bool reads_vectors_ = false;
 };
 
 }  // namespace sightline::elastic

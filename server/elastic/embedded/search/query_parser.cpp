@@ -360,22 +360,25 @@ void into_knn(const JsonView& key, const JsonView& value, KnnReading& reading) {
   reading.knn.*Field = Read(value, key.text());
 }
 
+const MemberTable<KnnReading>::Rows k_knn_rows{
+    {"field", k_text, into_knn<&KnnQuery::field, read_text>},
+    {"query_vector", k_array, read_vector},
+    {"query_vector_builder", k_object, refuse_builder, "resolved before the search"},
+    {"k", k_numbers, into<&KnnReading::k, read_count>,
+     "also of a query on a `flat` field, where Elasticsearch finds every vector"},
+    {"num_candidates", k_numbers, into<&KnnReading::num_candidates, read_count>},
+    {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_float>},
+    {"filter", k_object | k_array, read_knn_filter}};
+const MemberTable<KnnReading> k_knn_retriever{"retriever `knn`", "knn", k_content_error, {k_knn_rows}};
 const MemberTable<KnnReading> k_knn{"`knn`",
                                     "knn",
                                     k_content_error,
-                                    {{"field", k_text, into_knn<&KnnQuery::field, read_text>},
-                                     {"query_vector", k_array, read_vector},
-                                     {"query_vector_builder", k_object, refuse_builder, "resolved before the search"},
-                                     {"k", k_numbers, into<&KnnReading::k, read_count>,
-                                      "also of a query on a `flat` field, where Elasticsearch finds every vector"},
-                                     {"num_candidates", k_numbers, into<&KnnReading::num_candidates, read_count>},
-                                     {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_float>},
-                                     {"filter", k_object | k_array, read_knn_filter},
-                                     {"boost", k_numbers,
-                                      [](const JsonView& key, const JsonView& value, KnnReading& reading) {
-                                        reading.query.boost = read_boost(value, key.text());
-                                      },
-                                      "multiplies scores; negative and infinite ones are refused"}}};
+                                    {k_knn_rows,
+                                     {{"boost", k_numbers,
+                                       [](const JsonView& key, const JsonView& value, KnnReading& reading) {
+                                         reading.query.boost = read_boost(value, key.text());
+                                       },
+                                       "multiplies scores; negative and infinite ones are refused"}}}};
 
 /// The rules for k and num_candidates, in the order in which Elasticsearch checks them.
 void settle_sizes(KnnReading& parts, KnnPlace place) {
@@ -450,7 +453,7 @@ ElasticError beyond(const char* what, std::size_t limit, const char* option) {
 
 Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace place) {
   KnnReading reading{context};
-  k_knn.read(value, reading);
+  (place == KnnPlace::retriever ? k_knn_retriever : k_knn).read(value, reading);
   if (reading.knn.field.empty()) refuse(illegal_argument("Required [field]"));
   settle_sizes(reading, place);
   if (!reading.has_vector) refuse(illegal_argument("either [query_vector] or [query_vector_builder] must be provided"));

@@ -38,8 +38,8 @@ struct QueryContext {
 /// Reads one query: an object with the query's name as its only key. Throws Refused.
 QueryPtr parse_query(const JsonView& value, const QueryContext& context);
 
-/// The place of a `knn` object: within a query, k and num_candidates have other defaults.
-enum class KnnPlace { top, query };
+/// The place of a `knn` object: within a query, k and num_candidates have other defaults. A retriever has no boost.
+enum class KnnPlace { top, query, retriever };
 
 /// Reads one `knn` object. Throws Refused.
 Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace place);

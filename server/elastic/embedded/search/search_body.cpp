@@ -100,16 +100,14 @@ std::vector<SortKey> parse_sort(const JsonView& value, const Limits& limits) {
   return keys;
 }
 
-/// The form in a URL: "price:desc,_score".
-std::vector<SortKey> parse_sort_parameter(std::string_view text, const Limits& limits) {
-  std::vector<SortKey> keys;
+/// The form in a URL: "price:desc,_score". These keys come after those of the body.
+void add_sort_parameter(std::vector<SortKey>& keys, std::string_view text, const Limits& limits) {
   for (const std::string& one : split_expression(text)) {
     const std::size_t colon = one.rfind(':');
     SortKey key = key_of(one.substr(0, colon));
     if (colon != std::string::npos) key.descending = is_descending(one.substr(colon + 1));
     add_key(keys, std::move(key), limits);
   }
-  return keys;
 }
 
 /// Lists of patterns of a `_source` object.
@@ -210,7 +208,7 @@ void read_knn_retriever(const JsonView&, const JsonView& value, BodyReading& rea
   for (const char* required : {"k", "num_candidates"}) {
     if (!value.member(required)) refuse(illegal_argument("Required [" + std::string(required) + "]"));
   }
-  reading.body.knn.push_back(parse_knn(value, reading.context, KnnPlace::top));
+  reading.body.knn.push_back(parse_knn(value, reading.context, KnnPlace::retriever));
 }
 
 const MemberTable<BodyReading> k_retrievers{
@@ -238,10 +236,6 @@ void read_point_in_time(const JsonView&, const JsonView& value, BodyReading& rea
   reading.body.point_in_time = std::move(use);
 }
 
-SourceFilter read_source(const JsonView& value, const Limits& limits) {
-  return read_source_filter(value, limits.max_patterns);
-}
-
 const MemberTable<BodyReading> k_body{
     "search body",
     "search",
@@ -251,7 +245,7 @@ const MemberTable<BodyReading> k_body{
      {"retriever", k_object, read_retriever},
      {"size", k_numbers, into_body<&SearchBody::size, read_count>},
      {"from", k_numbers, into_body<&SearchBody::from, read_count>},
-     {"_source", k_flags | k_object | k_array, into_body_within<&SearchBody::source, read_source>},
+     {"_source", k_flags | k_object | k_array, into_body_within<&SearchBody::source, read_source_filter>},
      {"fields", k_array, into_body_within<&SearchBody::fields, read_fields>, "names and patterns"},
      {"min_score", k_numbers, into_body<&SearchBody::min_score, read_float>},
      {"sort", k_text | k_object | k_array, into_body_within<&SearchBody::sort, parse_sort>},
@@ -265,14 +259,14 @@ const MemberTable<BodyReading> k_body{
      {"pit", k_object, read_point_in_time, "for searches without an index in the path"},
      no_effect("timeout", k_text, rest::check_time, "a search runs to its end")}};
 
-void read_body(const JsonView& root, QueryBudget& budget, SearchBody& body) {
+void read_body(const JsonView& root, const SearchParameters& parameters, QueryBudget& budget, SearchBody& body) {
   QueryContext context{budget};
   if (const auto size = root.member("size"); size && (size->is_number() || size->is_string())) {
     context.size = read_count(*size, "size");
   }
-  for (const char* other : {"query", "knn", "sort", "search_after", "min_score", "post_filter"}) {
-    if (root.member("retriever") && root.member(other))
-      refuse_invalid(std::string("cannot specify [retriever] and [") + other + "]");
+  for (const std::string other : {"query", "knn", "sort", "search_after", "min_score"}) {
+    if (root.member("retriever") && (root.member(other) || (other == "sort" && parameters.sort)))
+      refuse_invalid("cannot specify [retriever] and [" + other + "]");
   }
   BodyReading reading{context, body};
   k_body.read(root, reading);
@@ -281,8 +275,8 @@ void read_body(const JsonView& root, QueryBudget& budget, SearchBody& body) {
 void read_parameters(const SearchParameters& parameters, const Limits& limits, SearchBody& body) {
   if (parameters.from) body.from = not_negative("from", *parameters.from);
   if (parameters.size) body.size = not_negative("size", *parameters.size);
-  if (parameters.sort) body.sort = parse_sort_parameter(*parameters.sort, limits);
-  body.source = source_with(parameters, std::move(body.source), limits.max_patterns);
+  if (parameters.sort && !parameters.sort->empty()) add_sort_parameter(body.sort, *parameters.sort, limits);
+  if (!parameters.source.empty()) body.source = source_filter(parameters, limits);
   if (parameters.track_total_hits) body.track_total_hits = checked_tracking(*parameters.track_total_hits);
   body.version = parameters.version.value_or(body.version);
   body.seq_no_primary_term = parameters.seq_no_primary_term.value_or(body.seq_no_primary_term);
@@ -375,7 +369,7 @@ const ParameterTable<SearchParameters> k_search_parameters{
     {search_rows(), source_rows<SearchParameters>(), indices_rows<SearchParameters>(), {k_preference}}};
 const ParameterTable<IndicesParameters> k_count_parameters{{indices_rows<IndicesParameters>(), {k_preference}}};
 
-rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns) {
+rest::SourceFilter read_source_filter(const JsonView& value, const Limits& limits) {
   rest::SourceFilter filter;
   if (value.is_object()) {
     k_source.read(value, filter);
@@ -384,7 +378,7 @@ rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_pat
   } else {
     read_patterns<&rest::SourceFilter::includes>(value, value, filter);
   }
-  accepted(rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), max_patterns));
+  accepted(rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), limits.max_patterns));
   return filter;
 }
 
@@ -394,7 +388,7 @@ SearchBody parse_search(std::string_view text, const SearchParameters& parameter
   bool tracking_given = parameters.track_total_hits.has_value();
   if (!text.empty()) {
     read_object(text, k_parsing_error, [&](const JsonView& root) {
-      read_body(root, budget, body);
+      read_body(root, parameters, budget, body);
       tracking_given = tracking_given || root.member("track_total_hits");
     });
   }

@@ -83,8 +83,8 @@ extern const rest::ParameterTable<IndicesParameters> k_count_parameters;
 SearchBody parse_search(std::string_view body, const SearchParameters& parameters, const Limits& limits);
 
 /// Reads a `_source`: true, false, "a", ["a","b*"], {"includes":..,"excludes":..,"exclude_vectors":..}. At most
-/// `max_patterns` patterns. Throws Refused.
-rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns);
+/// Limits::max_patterns patterns. Throws Refused.
+rest::SourceFilter read_source_filter(const JsonView& value, const Limits& limits);
 
 /// Reads a body with only a query, as in _count. Null: no query. Throws Refused.
 QueryPtr parse_query_body(std::string_view body, const Limits& limits);

@@ -108,6 +108,7 @@ class Search {
     for (const auto& index : indices) {
       shards_.push_back({index, index->mapping(), &index->search(), limits_.max_clauses});
     }
+    for (const ShardView& shard : shards_) sources_.push_back(shard.index->settled(body_.source));
     for (std::size_t i = 0; i < moments_.size(); ++i) shards_[i].at_moment = seen_at(shards_[i].memory(), moments_[i]);
     matches_.resize(shards_.size());
     nearest_.resize(shards_.size(), ClauseSum(ClauseSum::Of::any, true));
@@ -338,8 +339,9 @@ class Search {
     const FieldFetcher& fetcher = fetchers_[hit.shard];
     const ShardView& shard = shards_[hit.shard];
     std::optional<StoredDocument> stored;
-    if (body_.source.enabled || fetcher.needs_source() || body_.version) {
-      stored = shard.index->fetch(shard.memory().number(hit.doc), body_.source.needs_vectors());
+    const rest::SourceFilter& source = sources_[hit.shard];
+    if (source.enabled || body_.version) {
+      stored = shard.index->fetch(shard.memory().number(hit.doc), source.exclude_vectors == false);
       if (!stored) {
         throw StorageFailed{
             {ErrorCode::corrupt_data, "document [" + shard.memory().id(hit.doc) + "] is searchable but not stored"}};
@@ -354,23 +356,18 @@ class Search {
       out += ",\"_seq_no\":" + std::to_string(shard.memory().number(hit.doc)) + ",\"_primary_term\":1";
     out += ",\"_score\":";
     shows_scores() ? append_decimal(out, hit.score) : void(out += "null");
-    if (body_.source.enabled) {
-      out += ",\"_source\":";
-      check_answer_room(out, body_.source.shows_everything() ? stored->source.size() : 0, limits_);
-      out += body_.source.shows_everything() ? stored->source : rest::filter_source(stored->source, body_.source);
+    if (source.enabled) {
+      const std::string shown = rest::filter_source(stored->source, source);
+      check_answer_room(out, shown.size(), limits_);
+      out += ",\"_source\":" + shown;
     }
-    append_fields(out, hit, fetcher, stored ? std::string_view(stored->source) : std::string_view());
+    if (const std::string fields = fetcher.empty() ? "" : fetcher.fetch(hit.doc); !fields.empty())
+      out += ",\"fields\":{" + fields + "}";
     if (!body_.sort.empty()) {
       out += ",\"sort\":";
       scroll_ ? void(out += sort_values_[i]) : append_sort_values(out, shard, body_.sort, hit);
     }
     out += "}";
-  }
-
-  static void append_fields(std::string& out, const Hit& hit, const FieldFetcher& fetcher, std::string_view source) {
-    if (fetcher.empty()) return;
-    const std::string fields = fetcher.fetch(hit.doc, source);
-    if (!fields.empty()) out += ",\"fields\":{" + fields + "}";
   }
 
   const SearchBody& body_;
@@ -379,9 +376,10 @@ class Search {
   std::chrono::steady_clock::time_point started_;
   WriterFirstLock::Reader lock_;
   std::vector<ShardView> shards_;
-  std::vector<ClauseSum> nearest_;      // by index: the kNN results, and then the query
-  std::vector<ScoredDocs> matches_;     // by index
-  std::vector<FieldFetcher> fetchers_;  // by index
+  std::vector<ClauseSum> nearest_;           // by index: the kNN results, and then the query
+  std::vector<ScoredDocs> matches_;          // by index
+  std::vector<FieldFetcher> fetchers_;       // by index
+  std::vector<rest::SourceFilter> sources_;  // by index
   std::vector<Hit> hits_;
   std::string aggregations_;
   std::pair<const char*, std::string> head_;  // `_scroll_id` or `pit_id`; empty: neither

@@ -235,8 +235,10 @@ DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) cons
 
 DocSet QueryRunner::in_range(const Field& field, const RangeQuery& query) const {
   if (is_decimal_number(field.type)) {
-    const double least = query.lower ? decimal_number(field.type, query.lower->value) : -k_infinity;
-    const double greatest = query.upper ? decimal_number(field.type, query.upper->value) : k_infinity;
+    // A bound between two half_floats lies between them.
+    const FieldType type = field.type == FieldType::half_float ? FieldType::float_ : field.type;
+    const double least = query.lower ? decimal_number(type, query.lower->value) : -k_infinity;
+    const double greatest = query.upper ? decimal_number(type, query.upper->value) : k_infinity;
     return doubles_between(field, least, !query.lower || query.lower->inclusive, greatest,
                            !query.upper || query.upper->inclusive);
   }
