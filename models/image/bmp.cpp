@@ -108,6 +108,7 @@ std::optional<std::array<Channel, 3>> channels_of(const BmpHeader& header) {
     // With 32 bits masks of zero mean the usual order.
     if (!has_masks || (header.bits == 32 && masks == Masks{})) masks = {0xFF0000, 0xFF00, 0xFF};
     for (const std::uint32_t mask : masks) {
+      if (header.bits == 24 && mask > 0xFFFFFF) return std::nullopt;
       const bool is_one_byte = mask != 0 && mask >> std::countr_zero(mask) == 0xFF && std::countr_zero(mask) % 8 == 0;
       if (!is_one_byte) return std::nullopt;
     }
