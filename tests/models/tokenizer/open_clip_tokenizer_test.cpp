@@ -192,8 +192,8 @@ TEST_CASE("settings that contradict a unigram tokenizer, or cut texts at their s
   refuses(R"("eos_token":"<unk>")", ErrorCode::corrupt_data, "eos_token of tokenizer_config.json");
   refuses(R"("truncation_side":"left")", ErrorCode::unsupported, "truncation_side is \"left\"");
   folder->write("tokenizer_config.json", R"({"pad_token":"</s>"})");
-  folder->write("tokenizer.json", replaced(read_file(folder->path() / "tokenizer.json"), R"("version":"1.0")",
-                                           R"("version":"1.0","truncation":{"direction":"Left"})"));
+  folder->write("tokenizer.json", replaced(read_file(folder->path() / "tokenizer.json"), "\"truncation\": null",
+                                           "\"truncation\": {\"direction\": \"Left\"}"));
   has(fault(*folder, ErrorCode::unsupported), "truncation.direction is \"Left\"");
 }
 
