@@ -8,6 +8,7 @@
 #include <new>
 #include <optional>
 #include <spng.h>
+#include <string>
 #include <vector>
 #include <zlib.h>
 
@@ -29,8 +30,9 @@ constexpr std::size_t k_signature_bytes = 8, k_header_chunk_bytes = 25, k_chunk_
 struct PngParts {
   std::vector<std::string_view> spans;
   std::string_view exif;
-  std::string palette;              ///< PLTE as libspng accepts it; empty: none
-  std::string transparent_colours;  ///< tRNS
+  /// The contents of the last PLTE and tRNS before the data, and the chunks that libspng gets for them; empty: none.
+  std::string_view palette, transparent_colours;
+  std::string palette_chunk, transparency_chunk;
   /// If the file ends inside a chunk of the data: the least number of bytes that it needs, and the chunk's header with
   /// the number of bytes that it has.
   std::uint64_t need = 0;
@@ -78,19 +80,15 @@ std::string chunk_of(std::string_view type, std::string_view data) {
 /// As in Pillow, the palette is read as far as its entries are whole and indices reach, and an indexed picture without
 /// one is black. Pictures of other kinds do not use theirs.
 void take_palette(std::string_view header, PngParts& parts) {
-  if (Bytes(header).u8(k_colour_at) != SPNG_COLOR_TYPE_INDEXED) return parts.palette.clear();
+  if (Bytes(header).u8(k_colour_at) != SPNG_COLOR_TYPE_INDEXED) return;
   constexpr std::size_t k_entry_bytes = 3, k_max_entries = 256;
-  std::string_view data = parts.palette;
-  if (data.size() > k_max_entries * k_entry_bytes) {  // libspng and Pillow refuse it
-    parts.palette = chunk_of("PLTE", data);
-    return;
-  }
   const std::uint32_t depth = std::min<std::uint32_t>(Bytes(header).u8(k_depth_at), 8);
-  const std::size_t entries = std::min<std::size_t>(data.size() / k_entry_bytes, std::size_t{1} << depth);
+  std::size_t entries = std::min(parts.palette.size() / k_entry_bytes, std::size_t{1} << depth);
+  // Too long for any depth: libspng refuses it, as Pillow does. The rest is not copied.
+  if (parts.palette.size() > k_max_entries * k_entry_bytes) entries = k_max_entries + 1;
   constexpr std::string_view k_black = "\0\0\0"sv;
-  data = entries == 0 ? k_black : data.substr(0, entries * k_entry_bytes);
-  parts.transparent_colours.resize(std::min(parts.transparent_colours.size(), std::max<std::size_t>(entries, 1)));
-  parts.palette = chunk_of("PLTE", data);
+  parts.palette_chunk = chunk_of("PLTE", entries == 0 ? k_black : parts.palette.substr(0, entries * k_entry_bytes));
+  parts.transparent_colours = parts.transparent_colours.substr(0, std::max<std::size_t>(entries, 1));
 }
 
 bool has_alpha_channel(std::uint32_t colour) {
@@ -100,12 +98,12 @@ bool has_alpha_channel(std::uint32_t colour) {
 /// Puts what belongs before the data there.
 void begin_data(std::string_view header, PngParts& parts) {
   take_palette(header, parts);
-  if (!parts.palette.empty()) parts.spans.push_back(parts.palette);
-  const std::uint32_t colour = Bytes(header).u8(k_colour_at);
-  if (has_alpha_channel(colour)) parts.transparent_colours.clear();  // Pillow ignores them
-  if (parts.transparent_colours.empty()) return;
-  parts.transparent_colours = chunk_of("tRNS", parts.transparent_colours);
-  parts.spans.push_back(parts.transparent_colours);
+  if (!parts.palette_chunk.empty()) parts.spans.push_back(parts.palette_chunk);
+  // Pillow ignores transparent colours beside an alpha channel.
+  if (parts.transparent_colours.empty() || has_alpha_channel(Bytes(header).u8(k_colour_at))) return;
+  constexpr std::size_t k_too_many = 257;  // libspng refuses more than 256
+  parts.transparency_chunk = chunk_of("tRNS", parts.transparent_colours.substr(0, k_too_many));
+  parts.spans.push_back(parts.transparency_chunk);
 }
 
 /// A chunk of the picture's data. libspng verifies its checksum, but Pillow does not, so it gets the right one here.
@@ -279,7 +277,7 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
   const std::size_t pixels = std::size_t{header->width} * header->height;
   std::vector<std::uint16_t> grey(header->grey16 ? pixels : 0);
   const bool lays_over =
-      limits.background && !header->grey16 && (header->has_alpha || !parts.transparent_colours.empty());
+      limits.background && !header->grey16 && (header->has_alpha || !parts.transparency_chunk.empty());
   std::vector<char> rgba(lays_over ? pixels * 4 : 0);
   // RGB8 drops alpha without compositing, uses the high byte of 16-bit colour, and looks up palettes.
   const std::optional<int> code =

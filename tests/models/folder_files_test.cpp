@@ -205,7 +205,7 @@ TEST_CASE("transformers 5 keeps the preprocessing inside processor_config.json")
   CHECK(config->std[0] == 1);
 }
 
-TEST_CASE("the preprocessing inside processor_config.json goes before preprocessor_config.json") {
+TEST_CASE("the preprocessing inside processor_config.json has priority over preprocessor_config.json") {
   const TemporaryFolder folder;
   folder.write("preprocessor_config.json", R"({"image_std":[2,2,2]})");
   folder.write("processor_config.json", R"({"processor_class":"CLIPProcessor"})");
