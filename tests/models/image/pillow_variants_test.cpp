@@ -154,7 +154,6 @@ TEST_CASE("the orientation may have any type of integer, and several values of w
   for (const std::string& start : {k_little, k_big}) {
     const auto value = [&](int bytes) { return start == k_big ? big_endian(6, bytes) : little_endian(6, bytes); };
     for (const auto& [type, bytes] : {std::pair{3u, 2}, {4u, 4}, {6u, 1}, {8u, 2}, {9u, 4}, {13u, 4}}) {
-      CAPTURE(type);
       CHECK(exif_orientation(exif(start, type, 1, value(bytes))) == 6);
     }
     for (const std::uint32_t other : {0u, 1u, 2u, 7u, 99u}) {
