@@ -9,6 +9,7 @@
 #include "models/model_folder/model_card.h"
 #include "models/model_folder/model_folder.h"
 #include "models/model_folder/preprocessor_config.h"
+#include "models/model_folder/tokenizer_limit.h"
 #include "models/precision_check.h"
 #include "models/tokenizer/open_clip_tokenizer.h"
 #include "models/tokenizer/tokenizer.h"
@@ -295,6 +296,23 @@ Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const ModelFolder& mo
   return tokenizer;
 }
 
+/// The model's input, with the limit that the tokenizer's files set. Errors: unsupported (texts are padded to that limit,
+/// and it is not the tower's).
+Result<TextInput> text_input(const ModelFolder& model, TextInput text) {
+  // Other layouts and jina-clip have their own limits, and do not use the tokenizer's.
+  if (model.layout != FolderLayout::hugging_face || std::holds_alternative<JinaClipConfig>(model.config)) return text;
+  const std::uint32_t limit = tokenizer_limit(model.path, text.max_tokens);
+  if (text.padded && limit < text.max_tokens) {
+    return Error{ErrorCode::unsupported,
+                 model.path.string() + ": texts are padded to model_max_length of tokenizer_config.json, " +
+                     std::to_string(limit) + ", but max_position_embeddings of config.json is " +
+                     std::to_string(text.max_tokens) + ", and only texts padded to all positions are supported: set " +
+                     "model_max_length to " + std::to_string(text.max_tokens) + ", as in training"};
+  }
+  text.usual_tokens = std::min(text.usual_tokens, limit);
+  return text;
+}
+
 /// The limit on a text's tokens; `asked` 0: the model's default.
 Result<std::uint32_t> token_limit(const std::string& folder, const TextInput& text, std::uint32_t asked) {
   if (asked == 0) return text.usual_tokens;
@@ -402,10 +420,12 @@ Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
   std::size_t text_ids = 0;
   if (shape.text) {
     if (shape.text->padded) text_ids = shape.text->max_tokens;
-    const Result<std::uint32_t> limit = token_limit(folders->of_texts().path.string(), *shape.text, options.max_tokens);
+    const Result<TextInput> text = text_input(folders->of_texts(), *shape.text);
+    if (!text) return text.error();
+    const Result<std::uint32_t> limit = token_limit(folders->of_texts().path.string(), *text, options.max_tokens);
     if (!limit) return limit.error();
     max_tokens = *limit;
-    Result<std::unique_ptr<Tokenizer>> loaded = load_matching_tokenizer(folders->of_texts(), *shape.text);
+    Result<std::unique_ptr<Tokenizer>> loaded = load_matching_tokenizer(folders->of_texts(), *text);
     if (!loaded) return loaded.error();
     tokenizer = std::move(*loaded);
   }

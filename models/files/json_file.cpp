@@ -57,6 +57,10 @@ Result<JsonFile> JsonFile::parse(const std::filesystem::path& file, std::size_t 
     return Error{ErrorCode::corrupt_data, file.string() + " is not JSON in UTF-8: " + json::message(fault, k_limits) +
                                               ", at byte " + std::to_string(fault.offset)};
   }
+  if (const rapidjson::Value* name = json::find_duplicate_name(*result.document_)) {
+    return Error{ErrorCode::corrupt_data, file.string() + " has the key " + shown(*name) +
+                                              " twice in one object, so its value is not clear; delete one of them"};
+  }
   return result;
 }
 
@@ -98,6 +102,12 @@ ObjectReader::ObjectReader(const rapidjson::Value* object, std::string place)
 
 const rapidjson::Value* ObjectReader::member(const char* key) const {
   return object_ == nullptr ? nullptr : given_member(*object_, key);
+}
+
+bool ObjectReader::is_null(const char* key) const {
+  if (object_ == nullptr || !object_->IsObject()) return false;
+  const auto found = object_->FindMember(key);
+  return found != object_->MemberEnd() && found->value.IsNull();
 }
 
 void ObjectReader::refuse(const char* key, ErrorCode code, const std::string& what) {

@@ -20,7 +20,8 @@ Result<std::string> read_text_file(const std::filesystem::path& file, std::size_
 class JsonFile {
  public:
   /// Parses without recursion and with UTF-8 checked. Errors: those of read_text_file; corrupt_data
-  /// (naming file and byte; the root is not an object).
+  /// (naming file and byte; the root is not an object; an object has a key twice, naming it: other programs take another
+  /// one of the two values).
   static Result<JsonFile> read(const std::filesystem::path& file, std::size_t max_bytes = 1u << 20);
   /// The same for a file whose root is a list.
   static Result<JsonFile> read_list(const std::filesystem::path& file, std::size_t max_bytes = 1u << 20);
@@ -62,6 +63,8 @@ class ObjectReader {
   std::string string(const char* key, std::string_view fallback);
 
   const rapidjson::Value* member(const char* key) const;
+  /// True if the key is given as null, which `member` does not tell from an absent key.
+  bool is_null(const char* key) const;
   /// Records an error found by the caller; `what` completes "PLACE.KEY ".
   void refuse(const char* key, ErrorCode code, const std::string& what);
   const Status& status() const { return status_; }

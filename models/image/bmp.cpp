@@ -15,7 +15,8 @@ namespace {
 
 enum Compression : std::uint32_t { k_plain = 0, k_rle8 = 1, k_rle4 = 2, k_bit_fields = 3 };
 
-constexpr std::size_t k_file_header_bytes = 14, k_core_header_bytes = 12, k_info_header_bytes = 40;
+constexpr std::size_t k_file_header_bytes = 14, k_core_header_bytes = 12, k_info_header_bytes = 40,
+                      k_os2_header_bytes = 64;
 
 struct BmpHeader {
   std::uint64_t width = 0, height = 0;
@@ -74,6 +75,9 @@ Result<BmpHeader> read_header(const Bytes& file) {
     header.height = header.top_down ? -std::int64_t{height} : height;
     header.bits = file.u16_le(28);
     header.compression = file.u32_le(30);
+    if (header.compression == k_bit_fields && header_bytes == k_os2_header_bytes) {
+      return unsupported("of OS/2 has compression 3, Huffman's code");
+    }
     if (header.compression == k_bit_fields) {
       for (std::size_t i = 0; i < 3; ++i) header.masks[i] = file.u32_le(54 + 4 * i);
     }
@@ -101,9 +105,10 @@ std::optional<std::array<Channel, 3>> channels_of(const BmpHeader& header) {
     if (!has_masks) masks = k_555;
     if (masks != k_555 && masks != k_565) return std::nullopt;
   } else {
-    // Masks of zero mean the usual order.
-    if (!has_masks || masks == Masks{}) masks = {0xFF0000, 0xFF00, 0xFF};
+    // With 32 bits masks of zero mean the usual order.
+    if (!has_masks || (header.bits == 32 && masks == Masks{})) masks = {0xFF0000, 0xFF00, 0xFF};
     for (const std::uint32_t mask : masks) {
+      if (header.bits == 24 && mask > 0xFFFFFF) return std::nullopt;
       const bool is_one_byte = mask != 0 && mask >> std::countr_zero(mask) == 0xFF && std::countr_zero(mask) % 8 == 0;
       if (!is_one_byte) return std::nullopt;
     }
@@ -118,10 +123,32 @@ std::optional<std::array<Channel, 3>> channels_of(const BmpHeader& header) {
 
 using Palette = std::array<std::array<std::uint8_t, 3>, 256>;
 
-/// Entries that the file does not have are black.
-Palette read_palette(const Bytes& file, const BmpHeader& header) {
+/// True if colour N is the grey N, modulo 256. Pillow ignores such a palette, so that the indices are the greys. It does
+/// not compare a palette of two colours with 0 and 1.
+bool is_grey_steps(const Bytes& file, const BmpHeader& header) {
+  if (header.bits != 8 || header.colours == 2) return false;
+  for (std::uint64_t i = 0; i < header.colours; ++i) {
+    const std::size_t at = header.palette_at + i * header.colour_bytes;
+    if (at + 3 > file.size()) return false;
+    for (std::size_t c = 0; c < 3; ++c) {
+      if (file.u8(at + c) != i % 256) return false;
+    }
+  }
+  return true;
+}
+
+/// Entries that the file does not have are black. Errors: invalid_argument (more than 256 colours).
+Result<Palette> read_palette(const Bytes& file, const BmpHeader& header) {
   Palette palette{};
-  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(header.colours, palette.size()); ++i) {
+  if (header.bits > 8) return palette;
+  if (is_grey_steps(file, header)) {
+    for (std::size_t i = 0; i < palette.size(); ++i) palette[i].fill(static_cast<std::uint8_t>(i));
+    return palette;
+  }
+  if (header.colours > palette.size()) {
+    return broken("BMP", "its palette has " + grouped(header.colours) + " colours");
+  }
+  for (std::uint64_t i = 0; i < header.colours; ++i) {
     const std::size_t at = header.palette_at + i * header.colour_bytes;
     for (std::size_t c = 0; c < 3; ++c) palette[i][c] = static_cast<std::uint8_t>(file.u8(at + 2 - c));
   }
@@ -220,11 +247,12 @@ void paint_direct(const std::uint8_t* row, std::uint32_t bytes_per_pixel, const 
 Result<Picture> read_run_lengths(const Bytes& file, const BmpHeader& header) {
   Result<std::vector<std::uint8_t>> indices = RunLengths(file, header).decode();
   if (!indices) return indices.error();
-  const Palette palette = read_palette(file, header);
+  const Result<Palette> palette = read_palette(file, header);
+  if (!palette) return palette.error();
   Picture picture(static_cast<std::uint32_t>(header.width), static_cast<std::uint32_t>(header.height));
   for (std::uint64_t y = 0; y < header.height; ++y) {
     const std::uint64_t target = header.top_down ? y : header.height - 1 - y;
-    paint_indexed(indices->data() + y * header.width, 8, palette, picture, target);
+    paint_indexed(indices->data() + y * header.width, 8, *palette, picture, target);
   }
   return picture;
 }
@@ -235,14 +263,15 @@ Result<Picture> read_rows(const Bytes& file, const BmpHeader& header, DecodeTime
   // The last row may lack its padding.
   const std::uint64_t need = header.pixels_at + header.stride() * (header.height - 1) + header.row_bytes();
   if (file.size() < need) return cut_short("BMP", file.size(), need);
-  const Palette palette = read_palette(file, header);
+  const Result<Palette> palette = read_palette(file, header);
+  if (!palette) return palette.error();
   Picture picture(static_cast<std::uint32_t>(header.width), static_cast<std::uint32_t>(header.height));
   const auto* pixels = reinterpret_cast<const std::uint8_t*>(file.text().data()) + header.pixels_at;
   for (std::uint64_t y = 0; y < header.height; ++y, pixels += header.stride()) {
     if (time.is_over()) return time.error("BMP");
     const std::uint64_t target = header.top_down ? y : header.height - 1 - y;
     if (header.bits <= 8) {
-      paint_indexed(pixels, header.bits, palette, picture, target);
+      paint_indexed(pixels, header.bits, *palette, picture, target);
     } else {
       paint_direct(pixels, header.bits / 8, *channels, picture, target);
     }

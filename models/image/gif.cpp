@@ -136,12 +136,22 @@ class GifReader {
     return colours;
   }
 
-  /// The frame's colours, else the screen's, else grey steps. Missing entries are
-  /// black.
+  /// True if entry N is the grey N. Pillow drops such a palette, so that the indices are the greys.
+  static bool is_grey_steps(const ColorMapObject& map) {
+    for (int i = 0; i < map.ColorCount; ++i) {
+      const GifColorType& colour = map.Colors[i];
+      if (colour.Red != i || colour.Green != i || colour.Blue != i) return false;
+    }
+    return true;
+  }
+
+  /// The frame's colours, else the screen's, else grey steps. As in Pillow, a frame's grey steps are replaced by the
+  /// screen's colours. Missing entries are black.
   Palette file_palette() const {
     Palette colours{};
-    const ColorMapObject* map = gif_->Image.ColorMap != nullptr ? gif_->Image.ColorMap : gif_->SColorMap;
-    if (map == nullptr) {
+    const ColorMapObject* map = gif_->Image.ColorMap;
+    if (map == nullptr || is_grey_steps(*map)) map = gif_->SColorMap;
+    if (map == nullptr || is_grey_steps(*map)) {
       for (std::size_t i = 0; i < 256; ++i) std::memset(&colours[i * 3], static_cast<int>(i), 3);
       return colours;
     }

@@ -8,6 +8,7 @@
 #include <new>
 #include <optional>
 #include <spng.h>
+#include <string>
 #include <vector>
 #include <zlib.h>
 
@@ -23,13 +24,15 @@ using namespace std::string_view_literals;
 
 constexpr std::string_view k_end_chunk = "\0\0\0\0IEND\xAE\x42\x60\x82"sv;
 constexpr std::size_t k_signature_bytes = 8, k_header_chunk_bytes = 25, k_chunk_overhead_bytes = 12,
-                      k_chunk_header_bytes = 8;
+                      k_chunk_header_bytes = 8, k_depth_at = 24, k_colour_at = 25;
 
 /// The file's parts to decode, one after the other.
 struct PngParts {
   std::vector<std::string_view> spans;
   std::string_view exif;
-  bool has_transparent_colours = false;
+  /// The contents of the last PLTE and tRNS before the data, and the chunks that libspng gets for them; empty: none.
+  std::string_view palette, transparent_colours;
+  std::string palette_chunk, transparency_chunk;
   /// If the file ends inside a chunk of the data: the least number of bytes that it needs, and the chunk's header with
   /// the number of bytes that it has.
   std::uint64_t need = 0;
@@ -68,6 +71,41 @@ bool has_its_checksum(std::string_view chunk) {
   return checksum(0, chunk.substr(4, chunk.size() - k_chunk_header_bytes)) == Bytes(chunk).u32_be(chunk.size() - 4);
 }
 
+/// A whole chunk.
+std::string chunk_of(std::string_view type, std::string_view data) {
+  const std::array<char, 4> length = big_endian(data.size()), sum = big_endian(checksum(checksum(0, type), data));
+  return std::string(length.data(), 4).append(type).append(data).append(sum.data(), 4);
+}
+
+/// As in Pillow, the palette is read as far as its entries are whole and indices reach, and an indexed picture without
+/// one is black. Pictures of other kinds do not use theirs.
+void take_palette(std::string_view header, PngParts& parts) {
+  if (Bytes(header).u8(k_colour_at) != SPNG_COLOR_TYPE_INDEXED) return;
+  constexpr std::size_t k_entry_bytes = 3, k_max_entries = 256;
+  const std::uint32_t depth = std::min<std::uint32_t>(Bytes(header).u8(k_depth_at), 8);
+  std::size_t entries = std::min(parts.palette.size() / k_entry_bytes, std::size_t{1} << depth);
+  // Too long for any depth: libspng refuses it, as Pillow does. The rest is not copied.
+  if (parts.palette.size() > k_max_entries * k_entry_bytes) entries = k_max_entries + 1;
+  constexpr std::string_view k_black = "\0\0\0"sv;
+  parts.palette_chunk = chunk_of("PLTE", entries == 0 ? k_black : parts.palette.substr(0, entries * k_entry_bytes));
+  parts.transparent_colours = parts.transparent_colours.substr(0, std::max<std::size_t>(entries, 1));
+}
+
+bool has_alpha_channel(std::uint32_t colour) {
+  return colour == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA || colour == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
+}
+
+/// Puts what belongs before the data there.
+void begin_data(std::string_view header, PngParts& parts) {
+  take_palette(header, parts);
+  if (!parts.palette_chunk.empty()) parts.spans.push_back(parts.palette_chunk);
+  // Pillow ignores transparent colours beside an alpha channel.
+  if (parts.transparent_colours.empty() || has_alpha_channel(Bytes(header).u8(k_colour_at))) return;
+  constexpr std::size_t k_too_many = 257;  // libspng refuses more than 256
+  parts.transparency_chunk = chunk_of("tRNS", parts.transparent_colours.substr(0, k_too_many));
+  parts.spans.push_back(parts.transparency_chunk);
+}
+
 /// A chunk of the picture's data. libspng verifies its checksum, but Pillow does not, so it gets the right one here.
 /// Both verify the checksum within the data.
 void take_data(std::string_view header, std::string_view data, PngParts& parts) {
@@ -87,18 +125,35 @@ void take_cut_data(std::string_view rest, std::uint64_t need, PngParts& parts) {
   take_data({parts.last_header.data(), parts.last_header.size()}, data, parts);
 }
 
-/// Reads the chunks up to the end of the first picture's data.
+/// EXIF may follow the data. As in Pillow, damage there does no harm, and the last chunk counts.
+std::string_view find_late_exif(std::string_view file, std::size_t at) {
+  std::string_view exif;
+  while (at < file.size() && file.size() - at >= k_chunk_overhead_bytes) {
+    const std::uint64_t end = std::uint64_t{at} + k_chunk_overhead_bytes + Bytes(file).u32_be(at);
+    const std::string_view type = file.substr(at + 4, 4);
+    // fcTL begins the next picture of an animation.
+    if (type == "IEND" || type == "fcTL" || !is_chunk_type(type) || end > file.size()) break;
+    if (type == "eXIf") exif = file.substr(at + k_chunk_header_bytes, end - at - k_chunk_overhead_bytes);
+    at = end;
+  }
+  return exif;
+}
+
+/// Reads the chunks up to the end of the first picture's data, and the EXIF behind it.
 Status find_parts(std::string_view file, bool with_transparency, PngParts& parts) {
   const Bytes bytes(file);
   parts.spans.push_back(file.substr(0, k_signature_bytes + k_header_chunk_bytes));
   if (!has_its_checksum(parts.spans.back().substr(k_signature_bytes)))
     return broken("PNG", "the checksum of its header (IHDR) is wrong");
+  const std::string_view header = parts.spans.back();
   bool in_data = false;
-  for (std::size_t at = k_signature_bytes + k_header_chunk_bytes; at < file.size();) {
+  std::size_t at = k_signature_bytes + k_header_chunk_bytes;
+  while (at < file.size()) {
     const std::uint64_t need = std::uint64_t{at} + k_chunk_overhead_bytes + bytes.u32_be(at);
     const std::string_view type = file.substr(at).substr(std::min<std::size_t>(4, file.size() - at), 4);
     const bool is_data = type == "IDAT";
     if (in_data && !is_data) break;
+    if (is_data && !in_data) begin_data(header, parts);
     in_data = is_data;
     if (need > file.size()) {
       if (!is_data) return broken_off(file.size(), need);
@@ -106,16 +161,11 @@ Status find_parts(std::string_view file, bool with_transparency, PngParts& parts
       break;
     }
     const std::string_view chunk = file.substr(at, need - at);
-    if (type == "PLTE") parts.spans.push_back(chunk);
-    if (type == "tRNS" && with_transparency) {
-      parts.spans.push_back(chunk);
-      parts.has_transparent_colours = true;
-    }
-    if (is_data) {
-      take_data(chunk.substr(0, k_chunk_header_bytes),
-                chunk.substr(k_chunk_header_bytes, chunk.size() - k_chunk_overhead_bytes), parts);
-    }
-    if (type == "eXIf") parts.exif = chunk.substr(8, chunk.size() - k_chunk_overhead_bytes);
+    const std::string_view data = chunk.substr(k_chunk_header_bytes, chunk.size() - k_chunk_overhead_bytes);
+    if (type == "PLTE") parts.palette = data;
+    if (type == "tRNS" && with_transparency) parts.transparent_colours = data;
+    if (is_data) take_data(chunk.substr(0, k_chunk_header_bytes), data, parts);
+    if (type == "eXIf") parts.exif = data;
     if (type == "IEND") break;
     if (!is_chunk_type(type))
       return broken("PNG", "there is no chunk at byte " + grouped(at) + " but \"" + chunk_name(type) + "\"");
@@ -125,6 +175,7 @@ Status find_parts(std::string_view file, bool with_transparency, PngParts& parts
     at = need;
   }
   if (!in_data) return broken("PNG", "it has no picture data (IDAT)");
+  if (const std::string_view late = find_late_exif(file, at); !late.empty()) parts.exif = late;
   parts.spans.push_back(k_end_chunk);
   return {};
 }
@@ -180,9 +231,9 @@ Result<PngHeader> read_header(std::string_view file, const ImageLimits& limits) 
     return broken("PNG", "its first chunk is not a header (IHDR)");
   PngHeader header{bytes.u32_be(16), bytes.u32_be(20)};
   if (Status status = check_size("PNG", header.width, header.height, limits); !status) return status.error();
-  const std::uint32_t colour = bytes.u8(25);
-  header.grey16 = bytes.u8(24) == 16 && colour == SPNG_COLOR_TYPE_GRAYSCALE;
-  header.has_alpha = colour == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA || colour == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
+  const std::uint32_t colour = bytes.u8(k_colour_at);
+  header.grey16 = bytes.u8(k_depth_at) == 16 && colour == SPNG_COLOR_TYPE_GRAYSCALE;
+  header.has_alpha = has_alpha_channel(colour);
   return header;
 }
 
@@ -225,7 +276,8 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
   Picture picture(header->width, header->height);
   const std::size_t pixels = std::size_t{header->width} * header->height;
   std::vector<std::uint16_t> grey(header->grey16 ? pixels : 0);
-  const bool lays_over = limits.background && !header->grey16 && (header->has_alpha || parts.has_transparent_colours);
+  const bool lays_over =
+      limits.background && !header->grey16 && (header->has_alpha || !parts.transparency_chunk.empty());
   std::vector<char> rgba(lays_over ? pixels * 4 : 0);
   // RGB8 drops alpha without compositing, uses the high byte of 16-bit colour, and looks up palettes.
   const std::optional<int> code =

@@ -1,6 +1,7 @@
 #include "models/model_folder/preprocessor_config.h"
 
 #include <cstdio>
+#include <initializer_list>
 #include <utility>
 
 #include "models/files/file.h"
@@ -28,11 +29,25 @@ Extent read_extent(ObjectReader& reader, const char* key, const rapidjson::Value
   return extent;
 }
 
+/// In transformers null is false for a switch, and an error for a value that a switch uses. Neither is the default.
+void refuse_null(ObjectReader& reader, std::initializer_list<const char*> keys) {
+  for (const char* key : keys) {
+    if (reader.is_null(key)) {
+      reader.refuse(
+          key, ErrorCode::corrupt_data,
+          "is null, which is not the default in transformers; write the value that is meant, or delete the key");
+    }
+  }
+}
+
 void read_resize(ObjectReader& reader, PreprocessConfig& config) {
+  refuse_null(reader, {"do_resize"});
   if (!reader.boolean("do_resize", true)) {
     config.resize = PreprocessConfig::Resize::none;
     return;
   }
+  refuse_null(reader, {"size", "resample"});
+  config.filter = static_cast<PreprocessConfig::Filter>(reader.integer("resample", 3, 0, 5));
   const rapidjson::Value* size = reader.member("size");
   if (size == nullptr) return;
   if (size->IsObject()) {
@@ -58,8 +73,10 @@ void read_resize(ObjectReader& reader, PreprocessConfig& config) {
 }
 
 void read_crop(ObjectReader& reader, PreprocessConfig& config) {
+  if (config.crop) refuse_null(reader, {"do_center_crop"});  // null is false, as without the key in other processors
   config.crop = reader.boolean("do_center_crop", config.crop);
   if (!config.crop) return;
+  refuse_null(reader, {"crop_size"});
   const rapidjson::Value* size = reader.member("crop_size");
   if (size != nullptr && size->IsObject()) {
     const Extent extent = read_extent(reader, "crop_size", *size);
@@ -83,17 +100,23 @@ void read_channels(ObjectReader& reader, const char* key, double min, std::array
 }
 
 void read_values(ObjectReader& reader, PreprocessConfig& config) {
-  config.rescale_factor =
-      reader.boolean("do_rescale", true) ? reader.number("rescale_factor", 1.0 / 255, 1e-9, 1e3) : 1.0;
+  refuse_null(reader, {"do_rescale", "do_normalize"});
+  config.rescale_factor = 1;
+  if (reader.boolean("do_rescale", true)) {
+    refuse_null(reader, {"rescale_factor"});
+    config.rescale_factor = reader.number("rescale_factor", 1.0 / 255, 1e-9, 1e3);
+  }
   if (reader.boolean("do_normalize", true)) {
+    refuse_null(reader, {"image_mean", "image_std"});
     read_channels(reader, "image_mean", -1000, config.mean);
     read_channels(reader, "image_std", 1e-6, config.std);
   } else {
     config.mean = {0, 0, 0};
     config.std = {1, 1, 1};
   }
-  const std::uint32_t filter = reader.integer("resample", 3, 0, 5);
-  config.filter = static_cast<PreprocessConfig::Filter>(filter);
+  if (reader.boolean("do_pad", false)) {
+    reader.refuse("do_pad", ErrorCode::unsupported, "is true; only pictures without padding are supported");
+  }
 }
 
 /// The processor that defines a file's keys and defaults.
@@ -224,7 +247,7 @@ std::string extent_text(std::uint32_t width, std::uint32_t height) {
 Result<PreprocessConfig> read_preprocessor_config(const std::filesystem::path& folder, std::uint32_t image_size) {
   const std::filesystem::path file = folder / "preprocessor_config.json";
   const std::filesystem::path combined = folder / "processor_config.json";
-  if (!is_there(file) && is_there(combined)) {
+  if (is_there(combined)) {
     const Result<JsonFile> json = JsonFile::read(combined);
     if (!json) return json.error();
     const rapidjson::Value* object = given_member(json->root(), "image_processor");

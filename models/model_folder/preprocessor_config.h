@@ -10,13 +10,14 @@
 
 namespace sightline::models {
 
-/// Reads `folder`/preprocessor_config.json, or the `image_processor` of `folder`/processor_config.json
-/// (transformers 5), as transformers' CLIPImageProcessor and SiglipImageProcessor do, and checks that the result is the
+/// Reads the `image_processor` of `folder`/processor_config.json (transformers 5), or `folder`/preprocessor_config.json
+/// if there is none, as transformers' CLIPImageProcessor and SiglipImageProcessor do, and checks that the result is the
 /// square of `image_size` pixels that the vision tower requires.
 /// - `size` and `crop_size` may be an integer (older files) or an object: {"shortest_edge"}, {"height", "width"}.
 /// - JinaCLIPImageProcessor has `resize_mode`, `interpolation`, `mean` and `std` instead, and another centre crop.
 /// - Missing keys take the class's defaults: 224, bicubic, for CLIP OpenAI's mean and standard deviation, for SigLIP no
 ///   crop and 0.5.
+/// - Null is refused where it does not mean the same as a missing key. So is padding (`do_pad`).
 /// - A missing file is an error: checkpoints differ in mean and standard deviation, and a guess would give wrong
 ///   vectors.
 /// Errors: not_found; unsupported (another image processor, an unknown filter); corrupt_data; each names file and key.

@@ -8,6 +8,7 @@
 
 #include "models/files/file.h"
 #include "models/files/json_file.h"
+#include "models/model_folder/tokenizer_limit.h"
 
 namespace sightline::models {
 namespace {
@@ -16,7 +17,6 @@ constexpr const char* k_config_file = "config.json";
 constexpr const char* k_weights_file = "model.safetensors";
 constexpr const char* k_settings_file = "sentence_bert_config.json";
 constexpr const char* k_prompts_file = "config_sentence_transformers.json";
-constexpr const char* k_tokenizer_file = "tokenizer_config.json";
 constexpr std::size_t k_max_modules = 16;
 
 enum class ModuleKind { transformer, pooling, dense, normalize };
@@ -171,15 +171,6 @@ Status read_dense(const std::filesystem::path& folder, const std::string& path, 
   return reader.status();
 }
 
-/// model_max_length of tokenizer_config.json, often a number beyond all limits.
-std::uint32_t tokenizer_limit(const std::filesystem::path& folder, std::uint32_t max_tokens) {
-  const Result<JsonFile> json = JsonFile::read(folder / k_tokenizer_file);
-  if (!json) return max_tokens;  // the tokenizer's reader reports a damaged file
-  const rapidjson::Value* limit = given_member(json->root(), "model_max_length");
-  return limit != nullptr && limit->IsUint() && limit->GetUint() >= 2 ? std::min(limit->GetUint(), max_tokens)
-                                                                      : max_tokens;
-}
-
 /// sentence-transformers also reads the settings from files with these names.
 Status check_old_settings(const std::filesystem::path& folder) {
   for (const char* kind : {"roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"}) {
@@ -225,7 +216,7 @@ Status read_settings(const std::filesystem::path& folder, SentenceTransformersCo
   return reader.status();
 }
 
-/// A default prompt is put before every text by sentence-transformers.
+/// A default prompt is put before every text by sentence-transformers, and truncate_dim cuts every vector.
 Status read_prompts(const std::filesystem::path& folder, SentenceTransformersConfig& config) {
   if (!is_there(folder / k_prompts_file)) return {};
   const Result<JsonFile> json = JsonFile::read(folder / k_prompts_file);
@@ -235,6 +226,13 @@ Status read_prompts(const std::filesystem::path& folder, SentenceTransformersCon
   if (const std::string name = reader.string("default_prompt_name", ""); !name.empty()) {
     reader.refuse("default_prompt_name", ErrorCode::unsupported,
                   "is \"" + name + "\"; prompts before texts are not supported");
+  }
+  if (const rapidjson::Value* dims = reader.member("truncate_dim")) {
+    // sentence-transformers cuts the vectors, and scales them no more.
+    reader.refuse("truncate_dim", ErrorCode::unsupported,
+                  (dims->IsUint() ? "is " + std::to_string(dims->GetUint()) : std::string("is set")) +
+                      "; only vectors of the model's full length are supported: delete the key, and use an index of "
+                      "that length");
   }
   return reader.status();
 }

@@ -181,6 +181,9 @@ Result<GemmaFiles> read_gemma_json(const Value& root, const std::vector<JsonFile
   if (!added) return added.error();
   const Result<Frame> frame = read_end(root, config, settings, *vocabulary);
   if (!frame) return frame.error();
+  if (Status good = check_frame(settings, {{"eos_token", frame->end_id}}, *vocabulary, *added); !good) {
+    return good.error();
+  }
   const Result<Padding> padding = read_padding(config, settings, *vocabulary);
   if (!padding) return padding.error();
   return GemmaFiles{*std::move(vocabulary), *std::move(merges), {*std::move(added), *frame}, *padding};

@@ -1,4 +1,5 @@
 // Detects the tokenizer of a folder.
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "models/tokenizer/gemma_tokenizer.h"
 #include "models/tokenizer/siglip_tokenizer.h"
 #include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/tokenizer_files.h"
 #include "models/tokenizer/unicode.h"
 #include "models/tokenizer/unigram_json.h"
 #include "models/tokenizer/xlm_roberta_tokenizer.h"
@@ -17,28 +19,48 @@ namespace {
 
 using Loaded = Result<std::unique_ptr<Tokenizer>>;
 
-Loaded from_json(const rapidjson::Value& root, const std::filesystem::path& folder) {
+std::optional<std::int32_t> id_of(const XlmRobertaFiles& files, const std::string& token) {
+  for (const AddedToken& added : files.added) {
+    if (added.content == token) return added.id;
+  }
+  return files.model.id_of(token);
+}
+
+Status check_xlm_roberta_frame(const std::vector<JsonFile>& settings, const XlmRobertaFiles& files) {
+  const std::int32_t begin = *files.frame.begin_id, end = files.frame.end_id;
+  return check_frame(settings, {{"bos_token", begin}, {"cls_token", begin}, {"eos_token", end}, {"sep_token", end}},
+                     [&](const std::string& text) { return id_of(files, text); });
+}
+
+Loaded from_json(const rapidjson::Value& root, const std::vector<JsonFile>& settings) {
   const rapidjson::Value* model = given_member(root, "model");
   const std::string type = type_of(model);
+  if (Status good = check_truncation(root, settings); !good) return good.error();
   if (type == "\"BPE\"" && bool_member(*model, "byte_fallback", false) &&
       text_member(*model, "end_of_word_suffix").empty()) {
-    const Result<std::vector<JsonFile>> settings = read_settings(folder);
-    if (!settings) return settings.error();
-    const Result<GemmaFiles> files = read_gemma_json(root, *settings);
+    const Result<GemmaFiles> files = read_gemma_json(root, settings);
     return files ? make_gemma_tokenizer(*files) : files.error();
   }
   if (type == "\"BPE\"") {
     const Result<BytePairFiles> files = read_byte_pair_json(root);
-    return files ? make_clip_tokenizer(*files) : files.error();
+    if (!files) return files.error();
+    const Frame& frame = files->specials.frame;
+    if (Status good = check_frame(settings, {{"bos_token", *frame.begin_id}, {"eos_token", frame.end_id}},
+                                  files->vocabulary, files->specials.added);
+        !good) {
+      return good.error();
+    }
+    return make_clip_tokenizer(*files);
   }
   if (type == "\"WordPiece\"") {
-    const Result<std::vector<JsonFile>> settings = read_settings(folder);
-    if (!settings) return settings.error();
-    const Result<WordPieceFiles> files = read_word_piece_json(root, *settings);
+    const Result<WordPieceFiles> files = read_word_piece_json(root, settings);
     return files ? Loaded(make_bert_tokenizer(*files)) : files.error();
   }
   if (type == "\"Unigram\"") {
     const Result<XlmRobertaFiles> files = read_xlm_roberta_json(root);
+    if (files) {
+      if (Status good = check_xlm_roberta_frame(settings, *files); !good) return good.error();
+    }
     Loaded loaded = files ? make_xlm_roberta_tokenizer(*files) : files.error();
     if (loaded) return loaded;
     return Error{loaded.error().code,
@@ -52,7 +74,9 @@ Loaded from_json(const rapidjson::Value& root, const std::filesystem::path& fold
 Result<std::unique_ptr<Tokenizer>> load_tokenizer_json(const std::filesystem::path& folder) {
   const Result<JsonFile> json = JsonFile::read(folder / "tokenizer.json", k_max_tokenizer_bytes);
   if (!json) return json.error();
-  Loaded loaded = from_json(json->root(), folder);
+  const Result<std::vector<JsonFile>> settings = read_settings(folder);
+  if (!settings) return settings.error();
+  Loaded loaded = from_json(json->root(), *settings);
   return loaded ? std::move(loaded) : in_file(loaded.error(), json->path());
 }
 

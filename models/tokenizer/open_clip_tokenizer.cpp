@@ -14,6 +14,7 @@
 #include "models/tokenizer/framed_tokenizer.h"
 #include "models/tokenizer/sentence_piece_file.h"
 #include "models/tokenizer/text_cleaning.h"
+#include "models/tokenizer/tokenizer_files.h"
 #include "models/tokenizer/unicode.h"
 #include "models/tokenizer/unigram.h"
 #include "models/tokenizer/unigram_json.h"
@@ -180,31 +181,32 @@ Loaded load_simple_tokenizer(const std::filesystem::path& folder) {
 
 /// The padding that tokenizer_config.json and special_tokens_map.json give. It is part of what the tower reads, so it is
 /// not guessed.
-Result<Padding> read_padding(const std::filesystem::path& folder, const SentencePieceFile& file) {
-  const Result<std::vector<JsonFile>> settings = read_settings(folder);
-  if (!settings) return settings.error();
-  const std::string token = special_token(*settings, "pad_token", "");
+Result<Padding> read_padding(const std::filesystem::path& folder, const std::vector<JsonFile>& settings,
+                             const SentencePieceFile& file) {
+  const std::string token = special_token(settings, "pad_token", "");
   if (token.empty()) {
     return Error{ErrorCode::not_found, folder.string() +
                                            ": no file says which the pad_token is; download tokenizer_config.json and "
                                            "special_tokens_map.json of the tokenizer's repository into the folder"};
   }
-  for (const JsonFile& json : *settings) {
+  for (const JsonFile& json : settings) {
     if (text_member(json.root(), "padding_side") != "left") continue;
     return Error{ErrorCode::unsupported, json.path().string() + ": padding_side is \"left\"; SigLIP's is \"right\""};
   }
-  for (std::size_t id = 0; id < file.pieces.size(); ++id) {
-    if (file.pieces[id].text == token) return Padding{static_cast<std::int32_t>(id), Padding::Side::right};
-  }
+  if (const auto id = file.id_of(token)) return Padding{*id, Padding::Side::right};
   return Error{ErrorCode::corrupt_data, folder.string() + ": the vocabulary lacks \"" + token + "\", the pad_token"};
 }
 
 Loaded load_unigram_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& file,
-                              Result<SentencePieceFile> pieces) {
+                              const std::vector<JsonFile>& settings, Result<SentencePieceFile> pieces) {
   if (!pieces) return in_file(pieces.error(), file);
   Result<Unigram> unigram = Unigram::create(*pieces);
   if (!unigram) return in_file(unigram.error(), file);
-  const Result<Padding> padding = read_padding(folder, *pieces);
+  const auto id_of = [&](const std::string& text) { return pieces->id_of(text); };
+  if (Status good = check_frame(settings, {{"eos_token", pieces->end_id}}, id_of); !good) {
+    return in_file(good.error(), file);
+  }
+  const Result<Padding> padding = read_padding(folder, settings, *pieces);
   if (!padding) return padding.error();
   return std::unique_ptr<Tokenizer>(std::make_unique<UnigramTokenizer>(*pieces, *std::move(unigram), *padding));
 }
@@ -220,18 +222,21 @@ Error no_files(const std::filesystem::path& folder, const std::string& name) {
 Loaded load_named_tokenizer(const std::filesystem::path& folder, const Settings& settings) {
   const std::filesystem::path json_file = folder / "tokenizer.json", piece_file = folder / "spiece.model";
   const bool canonical = settings.cleaning == Cleaning::canonicalize;
+  const Result<std::vector<JsonFile>> files = read_settings(folder);
+  if (!files) return files.error();
   if (is_there(json_file)) {
     const Result<JsonFile> json = JsonFile::read(json_file, k_max_tokenizer_bytes);
     if (!json) return json.error();
     const rapidjson::Value* model = given_member(json->root(), "model");
     if (type_of(model) != "\"Unigram\"") return load_tokenizer_json(folder);
-    if (canonical) return load_unigram_tokenizer(folder, json_file, read_unigram_json(json->root()));
+    if (Status good = check_truncation(json->root(), *files); !good) return in_file(good.error(), json_file);
+    if (canonical) return load_unigram_tokenizer(folder, json_file, *files, read_unigram_json(json->root()));
   } else if (!is_there(piece_file)) {
     return no_files(folder, settings.name);
   } else if (canonical) {
     const Result<std::string> bytes = read_text_file(piece_file, k_max_tokenizer_bytes);
     if (!bytes) return bytes.error();
-    return load_unigram_tokenizer(folder, piece_file, read_sentence_piece_file(*bytes));
+    return load_unigram_tokenizer(folder, piece_file, *files, read_sentence_piece_file(*bytes));
   }
   return Error{ErrorCode::unsupported, folder.string() +
                                            ": the tokenizer is a unigram model, which is supported if "

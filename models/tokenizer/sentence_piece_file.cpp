@@ -154,6 +154,13 @@ constexpr std::size_t k_max_pieces = 2'000'000;
 
 }  // namespace
 
+std::optional<std::int32_t> SentencePieceFile::id_of(std::string_view text) const {
+  for (std::size_t id = 0; id < pieces.size(); ++id) {
+    if (pieces[id].text == text) return static_cast<std::int32_t>(id);
+  }
+  return std::nullopt;
+}
+
 Result<SentencePieceFile> read_sentence_piece_file(std::string_view bytes) {
   SentencePieceFile file;
   Status status = for_each_field(bytes, [&](const Field& field) -> Status {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,9 @@ struct SentencePieceFile {
   std::int32_t unknown_id = 0;  ///< of the one piece of kind unknown
   std::int32_t end_id = 0;      ///< of </s>
   std::string character_map;    ///< normalizer_spec.precompiled_charsmap; empty: characters are not replaced
+
+  /// The id of the piece of this text, if there is one.
+  std::optional<std::int32_t> id_of(std::string_view text) const;
 };
 
 /// Reads the bytes of a unigram model. Errors, without the file's name: corrupt_data (no such file, or a

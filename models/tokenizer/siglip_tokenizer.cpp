@@ -40,9 +40,10 @@ std::string marked(std::string_view text, bool lower_case) {
 ///       4. </s> is added at the end, unless it is there already.
 class SiglipTokenizer final : public Tokenizer {
  public:
-  SiglipTokenizer(const SentencePieceFile& file, Unigram unigram, bool lower_case)
+  SiglipTokenizer(const SentencePieceFile& file, Unigram unigram, bool lower_case, Padding::Side padding_side)
       : unigram_(std::move(unigram)),
         lower_case_(lower_case),
+        padding_side_(padding_side),
         vocabulary_size_(file.pieces.size()),
         unknown_(file.pieces[file.unknown_id].text),
         end_id_(file.end_id),
@@ -72,7 +73,7 @@ class SiglipTokenizer final : public Tokenizer {
 
   std::size_t vocabulary_size() const override { return vocabulary_size_; }
   std::optional<Padding> padding() const override {
-    return Padding{end_id_, Padding::Side::right};  // SigLIP's pad_token is </s>
+    return Padding{end_id_, padding_side_};  // SigLIP's pad_token is </s>
   }
 
  private:
@@ -93,6 +94,7 @@ class SiglipTokenizer final : public Tokenizer {
 
   Unigram unigram_;
   bool lower_case_;
+  Padding::Side padding_side_;
   std::size_t vocabulary_size_;
   std::string unknown_;
   std::int32_t end_id_;
@@ -148,7 +150,9 @@ Result<std::unique_ptr<Tokenizer>> load_siglip_tokenizer(const std::filesystem::
   if (!settings) return settings.error();
   const Result<bool> lower_case = read_lower_case(*settings, *model);
   if (!lower_case) return lower_case.error();
-  return std::unique_ptr<Tokenizer>(std::make_unique<SiglipTokenizer>(*model, *std::move(unigram), *lower_case));
+  const Result<Padding::Side> side = read_padding_side(*settings);
+  if (!side) return side.error();
+  return std::unique_ptr<Tokenizer>(std::make_unique<SiglipTokenizer>(*model, *std::move(unigram), *lower_case, *side));
 }
 
 }  // namespace sightline::models

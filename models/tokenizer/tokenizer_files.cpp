@@ -15,6 +15,14 @@ Error corrupt(const std::string& what) {
   return {ErrorCode::corrupt_data, what};
 }
 
+constexpr const char* k_truncation_side = "truncation_side";
+
+Error cuts_elsewhere(const std::string& place, std::string_view side) {
+  return {ErrorCode::unsupported, place + " is \"" + std::string(side) +
+                                      "\"; by default texts are cut at their end: set it to \"right\", and request "
+                                      "another end with \"truncate\": \"START\""};
+}
+
 Result<AddedToken> read_added_token(const Value& entry, const std::string& where) {
   const Value* id_value = given_member(entry, "id");
   const std::optional<std::int32_t> id = id_value == nullptr ? std::nullopt : as_token_id(*id_value);
@@ -167,6 +175,8 @@ Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder)
     if (!is_there(folder / name)) continue;
     Result<JsonFile> json = JsonFile::read(folder / name, k_max_tokenizer_bytes);
     if (!json) return json.error();
+    const std::string_view side = text_member(json->root(), k_truncation_side);
+    if (!side.empty() && side != "right") return cuts_elsewhere(json->path().string() + ": truncation_side", side);
     settings.push_back(*std::move(json));
   }
   return settings;
@@ -180,6 +190,49 @@ std::string special_token(const std::vector<JsonFile>& settings, const char* nam
     if (!text.empty()) return std::string(text);
   }
   return absent;
+}
+
+Result<Padding::Side> read_padding_side(const std::vector<JsonFile>& settings) {
+  for (const JsonFile& json : settings) {
+    const Value* side = given_member(json.root(), "padding_side");
+    if (side == nullptr) continue;
+    if (*side == "right") return Padding::Side::right;
+    if (*side == "left") return Padding::Side::left;
+    return corrupt(json.path().string() + ": padding_side is neither \"right\" nor \"left\"");
+  }
+  return Padding::Side::right;
+}
+
+Status check_frame(const std::vector<JsonFile>& settings, const std::vector<FrameToken>& tokens,
+                   const std::function<std::optional<std::int32_t>(const std::string&)>& id_of) {
+  for (const FrameToken& token : tokens) {
+    const std::string text = special_token(settings, token.name, "");
+    if (text.empty() || id_of(text) == token.id) continue;
+    return corrupt("post_processor puts the id " + std::to_string(token.id) + " around texts, but " + token.name +
+                   " of tokenizer_config.json or special_tokens_map.json is \"" + text +
+                   "\"; the files are of different models");
+  }
+  return {};
+}
+
+Status check_frame(const std::vector<JsonFile>& settings, const std::vector<FrameToken>& tokens,
+                   const Vocabulary& vocabulary, const std::vector<AddedToken>& added) {
+  return check_frame(settings, tokens, [&](const std::string& text) -> std::optional<std::int32_t> {
+    for (const AddedToken& token : added) {
+      if (token.content == text) return token.id;
+    }
+    const auto found = vocabulary.find(text);
+    return found == vocabulary.end() ? std::nullopt : std::optional(found->second);
+  });
+}
+
+Status check_truncation(const Value& root, const std::vector<JsonFile>& settings) {
+  for (const JsonFile& json : settings) {
+    if (!text_member(json.root(), k_truncation_side).empty()) return {};
+  }
+  const Value* truncation = given_member(root, "truncation");
+  const std::string_view side = truncation == nullptr ? std::string_view() : text_member(*truncation, "direction");
+  return side.empty() || side == "Right" ? Status() : Status(cuts_elsewhere("truncation.direction", side));
 }
 
 }  // namespace sightline::models

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <rapidjson/document.h>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "base/result.h"
 #include "models/files/json_file.h"
+#include "models/tokenizer/tokenizer.h"
 
 namespace sightline::models {
 
@@ -71,11 +73,32 @@ Result<SpecialTokens> read_special_tokens(const rapidjson::Value& root);
 
 // Files beside vocab.json and vocab.txt.
 
-/// tokenizer_config.json, then special_tokens_map.json, if they exist. Errors: those of
-/// JsonFile::read.
+/// tokenizer_config.json, then special_tokens_map.json, if they exist. Errors: those of JsonFile::read; unsupported
+/// (truncation_side "left").
 Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder);
 
 /// A special token's text: written as itself or as {"content": ...}.
 std::string special_token(const std::vector<JsonFile>& settings, const char* name, const char* absent);
+
+/// padding_side of the settings, right without one. Errors: corrupt_data (another word).
+Result<Padding::Side> read_padding_side(const std::vector<JsonFile>& settings);
+
+/// Names of a special token in the settings, and the id that tokenizer.json puts around texts for it.
+struct FrameToken {
+  const char* name = "";
+  std::int32_t id = 0;
+};
+
+/// transformers puts the special tokens of tokenizer_config.json around texts: if tokenizer.json puts others there, the
+/// files contradict each other. Only what the settings state is compared. `id_of` gives the id of a token's text, if it
+/// has one. Errors: corrupt_data.
+Status check_frame(const std::vector<JsonFile>& settings, const std::vector<FrameToken>& tokens,
+                   const std::function<std::optional<std::int32_t>(const std::string&)>& id_of);
+/// The same, for tokens of a vocabulary.
+Status check_frame(const std::vector<JsonFile>& settings, const std::vector<FrameToken>& tokens,
+                   const Vocabulary& vocabulary, const std::vector<AddedToken>& added);
+
+/// tokenizer.json may say where texts are cut, too, if tokenizer_config.json does not. Errors: unsupported.
+Status check_truncation(const rapidjson::Value& root, const std::vector<JsonFile>& settings);
 
 }  // namespace sightline::models

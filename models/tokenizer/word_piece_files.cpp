@@ -95,6 +95,12 @@ Result<WordPieceFiles> read_word_piece_json(const Value& root, const std::vector
   Result<SpecialTokens> specials = read_special_tokens(root);
   if (!specials) return specials.error();
   files.specials = *std::move(specials);
+  const Frame& frame = files.specials.frame;
+  if (Status good = check_frame(settings, {{"cls_token", *frame.begin_id}, {"sep_token", frame.end_id}},
+                                files.vocabulary, files.specials.added);
+      !good) {
+    return good.error();
+  }
   return files;
 }
 

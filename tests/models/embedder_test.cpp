@@ -114,6 +114,32 @@ TEST_CASE("jina-clip takes 512 tokens unless more is asked for, up to 8192") {
   }
 }
 
+TEST_CASE("a tokenizer's limit below the model's positions limits CLIP's texts, and is refused for SigLIP") {
+  const TemporaryFolder clip, siglip;
+  for (const char* file : {"config.json", "preprocessor_config.json", "model.safetensors", "tokenizer.json"}) {
+    clip.write(file, content_of(fixture("clip-gelu-f16") / file));
+  }
+  for (const auto& [limit, tokens] : {std::pair{"20", 20u},
+                                      {"77", 77u},
+                                      {"512", 77u},
+                                      {"1", 77u},
+                                      {"null", 77u},
+                                      {"1000000000000000019884624838656", 77u}}) {
+    clip.write("tokenizer_config.json", "{\"model_max_length\":" + std::string(limit) + "}");
+    CHECK(load(clip.path())->info().max_tokens == tokens);
+  }
+  for (const char* file : {"config.json", "preprocessor_config.json", "model.safetensors", "spiece.model"}) {
+    siglip.write(file, content_of(fixture("siglip-f32") / file));
+  }
+  for (const char* limit : {"64", "100", "1000000000000000019884624838656"}) {
+    siglip.write("tokenizer_config.json", "{\"model_max_length\":" + std::string(limit) + "}");
+    CHECK(load(siglip.path())->info().max_tokens == 64);
+  }
+  siglip.write("tokenizer_config.json", R"({"model_max_length":32})");
+  has(load_fault(siglip.path()).message,
+      "padded to model_max_length of tokenizer_config.json, 32, but max_position_embeddings of config.json is 64");
+}
+
 TEST_CASE("SigLIP pads every text to its 64 places and counts only the text's own tokens") {
   const auto embedder = load(fixture("siglip-f32"));
   CHECK(embedder->info().architecture == "siglip");
@@ -325,7 +351,8 @@ TEST_CASE("a folder that lacks or mixes files is refused, naming the file") {
   has(load_fault(folder.path()).message, "tokenizer");
   folder.write("tokenizer.json", content_of(fixture("clip-gelu-f16/tokenizer.json")));
   CHECK(load(folder.path())->warm_up().ok());
-  folder.write("config.json", replaced(content_of(fixture("clip-gelu-f16/config.json")), "\"vocab_size\": 790",
-                                       "\"vocab_size\": 789, \"eos_token_id\": 2"));
+  const std::string config =
+      replaced(content_of(fixture("clip-gelu-f16/config.json")), "\"eos_token_id\": 789", "\"eos_token_id\": 2");
+  folder.write("config.json", replaced(config, "\"vocab_size\": 790", "\"vocab_size\": 789"));
   has(load_fault(folder.path()).message, "the tokenizer has 790 ids");
 }

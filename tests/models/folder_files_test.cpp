@@ -205,6 +205,51 @@ TEST_CASE("transformers 5 keeps the preprocessing inside processor_config.json")
   CHECK(config->std[0] == 1);
 }
 
+TEST_CASE("the preprocessing inside processor_config.json has priority over preprocessor_config.json") {
+  const TemporaryFolder folder;
+  folder.write("preprocessor_config.json", R"({"image_std":[2,2,2]})");
+  folder.write("processor_config.json", R"({"processor_class":"CLIPProcessor"})");
+  const auto std_of = [&] {
+    const auto config = read_preprocessor_config(folder.path(), 224);
+    REQUIRE_MESSAGE(config.ok(), config.error().message);
+    return config->std[0];
+  };
+  CHECK(std_of() == 2);
+  folder.write("processor_config.json", R"({"image_processor":{"image_std":[1,1,1]}})");
+  CHECK(std_of() == 1);
+}
+
+TEST_CASE("null in the preprocessing is refused where it does not mean the default") {
+  const std::string file = "preprocessor_config.json";
+  for (const char* key : {"do_resize", "do_rescale", "do_normalize", "do_center_crop", "size", "crop_size", "resample",
+                          "rescale_factor", "image_mean", "image_std"}) {
+    refuses(preprocess_of("{\"" + std::string(key) + "\":null}"), ErrorCode::corrupt_data, file,
+            std::string(key) + " is null, which is not the default in transformers");
+  }
+  CHECK(preprocess_of(R"({"do_convert_rgb":null,"do_pad":null,"data_format":null,"image_processor_type":null})").ok());
+  CHECK(preprocess_of(R"({"do_rescale":false,"rescale_factor":null,"do_normalize":false,"image_mean":null})").ok());
+  CHECK(preprocess_of(R"({"size":{"height":224,"width":224},"do_center_crop":false,"crop_size":null})").ok());
+  CHECK(preprocess_of(R"({"do_resize":false,"size":null,"resample":null})").ok());
+  // SigLIP's default is no crop.
+  CHECK(preprocess_of(R"({"image_processor_type":"SiglipImageProcessor","size":{"height":224,"width":224},
+                          "do_center_crop":null,"crop_size":null})")
+            .ok());
+}
+
+TEST_CASE("padded pictures are refused") {
+  CHECK(preprocess_of(R"({"do_pad":false})").ok());
+  refuses(preprocess_of(R"({"do_pad":true,"pad_size":{"height":300,"width":300}})"), ErrorCode::unsupported,
+          "preprocessor_config.json", "do_pad is true");
+}
+
+TEST_CASE("a key that is given twice is refused by name, wherever it is") {
+  refuses(config_of(R"({"model_type":"clip","projection_dim":512,"projection_dim":256})"), ErrorCode::corrupt_data,
+          "config.json", "has the key \"projection_dim\" twice");
+  refuses(config_of(R"({"model_type":"clip","text_config":{"hidden_act":"gelu","hidden_\u0061ct":"quick_gelu"}})"),
+          ErrorCode::corrupt_data, "config.json", "has the key \"hidden_act\" twice");
+  CHECK(config_of(R"({"model_type":"clip","text_config":{},"vision_config":{"image_size":224}})").ok());
+}
+
 TEST_CASE("preprocessing that is absent, strange or does not fit is refused, naming file and key") {
   const std::string file = "preprocessor_config.json";
   const TemporaryFolder empty;

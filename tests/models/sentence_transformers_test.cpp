@@ -244,7 +244,10 @@ TEST_CASE("settings that change texts are refused") {
   model.write("sentence_bert_config.json", "{}");
   model.write("config_sentence_transformers.json", R"({"prompts":{"query":"query: "},"default_prompt_name":"query"})");
   has(load_fault(model, ErrorCode::unsupported), "default_prompt_name is \"query\"");
-  model.write("config_sentence_transformers.json", R"({"prompts":{"query":""},"default_prompt_name":null})");
+  model.write("config_sentence_transformers.json", R"({"truncate_dim":16})");
+  has(load_fault(model, ErrorCode::unsupported), "truncate_dim is 16; only vectors of the model's full length");
+  model.write("config_sentence_transformers.json",
+              R"({"prompts":{"query":""},"default_prompt_name":null,"truncate_dim":null})");
   model.write("tokenizer_config.json", R"({"do_lower_case":true})");
   has(load_fault(model, ErrorCode::corrupt_data), "normalizer contradicts do_lower_case");
 }

@@ -31,11 +31,11 @@ std::uint32_t crc32(const std::string& bytes) {
   return ~crc;
 }
 
+}  // namespace
+
 std::string png_chunk(const std::string& type, const std::string& data) {
   return big_endian(static_cast<std::uint32_t>(data.size())) + type + data + big_endian(crc32(type + data));
 }
-
-}  // namespace
 
 std::string picture_file(const std::string& name) {
   std::ifstream in(source_folder() / "tests/fixtures/images" / name, std::ios::binary);

@@ -15,6 +15,9 @@ std::string picture_file(const std::string& name);
 /// The whole picture as it was decoded: no resize, no crop.
 PreprocessConfig whole_picture();
 
+/// A chunk with its length and checksum.
+std::string png_chunk(const std::string& type, const std::string& data);
+
 /// A PNG that says it is `width` x `height`, and holds `data` as its only IDAT. `colour`: the bits of a sample and
 /// the type; 8-bit RGB.
 std::string png_file(std::uint32_t width, std::uint32_t height, const std::string& data,

@@ -147,6 +147,24 @@ TEST_CASE("tokenizer.json and tokenizer_config.json that contradict each other a
   }
 }
 
+TEST_CASE("cls_token and sep_token may not contradict tokenizer.json") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", few_json());
+  for (const char* same : {R"({"cls_token":"[CLS]","sep_token":{"content":"[SEP]"}})", R"({"cls_token":null})",
+                           R"({"bos_token":"house","eos_token":"house"})"}) {
+    folder.write("tokenizer_config.json", same);
+    CHECK(load_tokenizer(folder.path()).ok());
+  }
+  for (const auto& [key, token] : {std::pair{"cls_token", "[SEP]"}, {"sep_token", "house"}, {"sep_token", "none"}}) {
+    folder.write("tokenizer_config.json", "{\"" + std::string(key) + "\":\"" + token + "\"}");
+    const auto refused = load_tokenizer(folder.path());
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::corrupt_data);
+    has(refused.error().message,
+        std::string(key) + " of tokenizer_config.json or special_tokens_map.json is \"" + token);
+  }
+}
+
 TEST_CASE("a word of over 100 letters is unknown as a whole, in letters and not in bytes") {
   const TemporaryFolder folder;
   folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n\u0436\n##\u0436\n");

@@ -183,6 +183,20 @@ TEST_CASE("without a pad_token a unigram tokenizer is refused: padding is part o
   has(fault(*folder, ErrorCode::not_found), "download tokenizer_config.json");
 }
 
+TEST_CASE("settings that contradict a unigram tokenizer, or cut texts at their start, are refused") {
+  const auto folder = unigram_folder();
+  const auto refuses = [&](const std::string& settings, ErrorCode code, const std::string& part) {
+    folder->write("tokenizer_config.json", "{\"pad_token\":\"</s>\"," + settings + "}");
+    has(fault(*folder, code), part);
+  };
+  refuses(R"("eos_token":"<unk>")", ErrorCode::corrupt_data, "eos_token of tokenizer_config.json");
+  refuses(R"("truncation_side":"left")", ErrorCode::unsupported, "truncation_side is \"left\"");
+  folder->write("tokenizer_config.json", R"({"pad_token":"</s>"})");
+  folder->write("tokenizer.json", replaced(read_file(folder->path() / "tokenizer.json"), "\"truncation\": null",
+                                           "\"truncation\": {\"direction\": \"Left\"}"));
+  has(fault(*folder, ErrorCode::unsupported), "truncation.direction is \"Left\"");
+}
+
 TEST_CASE("files that are missing are named with where to download them") {
   TemporaryFolder folder;
   folder.write("open_clip_config.json", config_of(""));

@@ -179,6 +179,25 @@ TEST_CASE("tokenizer_config.json overrules what tokenizer.json puts around SigLI
       "post_processor.single");
 }
 
+TEST_CASE("SigLIP's padding goes where its files say") {
+  const TemporaryFolder folder;
+  folder.write("spiece.model", read_file(siglip_folder() / "spiece.model"));
+  CHECK(load(folder.path())->padding()->side == Padding::Side::right);
+  folder.write("tokenizer_config.json", R"({"padding_side":"left"})");
+  CHECK(load(folder.path())->padding()->side == Padding::Side::left);
+  CHECK(load(folder.path())->padding()->id == 1);
+  folder.write("tokenizer_config.json", R"({"padding_side":"middle"})");
+  has(load_tokenizer(folder.path()).error().message, "padding_side is neither \"right\" nor \"left\"");
+}
+
+TEST_CASE("SigLIP2's end token may not contradict its tokenizer.json") {
+  CHECK(gemma(R"({"padding_side":"right","bos_token":"<bos>","eos_token":"<eos>"})"));
+  has(fault({{"tokenizer.json", gemma_json()},
+             {"tokenizer_config.json", R"({"padding_side":"right","eos_token":"<pad>"})"}})
+          .message,
+      "eos_token of tokenizer_config.json or special_tokens_map.json is \"<pad>\"");
+}
+
 TEST_CASE("SigLIP2's padding goes where its files say") {
   const auto left = gemma(R"({"pad_token":"<unk>","padding_side":"left"})");
   REQUIRE(left->padding());

@@ -169,6 +169,62 @@ TEST_CASE("a folder without a tokenizer says what it should hold") {
         (folder.path() / "merges.txt").string() + " cannot be opened: No such file or directory");
 }
 
+TEST_CASE("bos_token and eos_token may not contradict tokenizer.json") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", small_json());
+  folder.write("tokenizer_config.json", R"({"bos_token":"<|startoftext|>","eos_token":{"content":"<|endoftext|>"}})");
+  CHECK(load_tokenizer(folder.path()).ok());
+  folder.write("special_tokens_map.json", R"({"bos_token":"<|endoftext|>"})");
+  CHECK(load_tokenizer(folder.path()).ok());  // the first file counts
+  folder.write("special_tokens_map.json", "{}");
+  for (const auto& [key, token] : {std::pair{"bos_token", "<|endoftext|>"}, {"eos_token", "cat</w>"}}) {
+    folder.write("tokenizer_config.json", "{\"" + std::string(key) + "\":\"" + token + "\"}");
+    const auto refused = load_tokenizer(folder.path());
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::corrupt_data);
+    CHECK(refused.error().message.find(std::string(key) + " of tokenizer_config.json") != std::string::npos);
+  }
+}
+
+TEST_CASE("texts that are cut at their start by default are refused, in every family") {
+  const std::filesystem::path fixtures = fixture_path("..");
+  const auto fault = [](const TemporaryFolder& folder) {
+    const auto loaded = load_tokenizer(folder.path());
+    REQUIRE_FALSE(loaded.ok());
+    CHECK(loaded.error().code == ErrorCode::unsupported);
+    return loaded.error().message;
+  };
+  const std::vector<std::pair<const char*, std::string>> families{
+      {"tokenizer.json", small_json()},
+      {"tokenizer.json", read_file(fixtures / "models/jina-clip-f32/tokenizer.json")},
+      {"tokenizer.json", read_file(fixtures / "models/jina-clip-v2-f16/tokenizer.json")},
+      {"tokenizer.json", read_file(fixture_path("gemma_tokenizer.json"))},
+      {"spiece.model", read_file(fixtures / "models/siglip-f32/spiece.model")},
+      {"vocab.txt", "[UNK]\n[CLS]\n[SEP]\na\n"},
+  };
+  for (const auto& [file, content] : families) {
+    const TemporaryFolder folder;
+    folder.write(file, content);
+    folder.write("tokenizer_config.json", R"({"truncation_side":"right","padding_side":"right"})");
+    const auto loaded = load_tokenizer(folder.path());
+    CHECK_MESSAGE(loaded.ok(), loaded.error().message);
+    folder.write("tokenizer_config.json", R"({"truncation_side":"left","padding_side":"right"})");
+    CHECK(fault(folder).find("tokenizer_config.json: truncation_side is \"left\"") != std::string::npos);
+  }
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json",
+               replaced(small_json(), R"("truncation":null)", R"("truncation":{"direction":"Left"})"));
+  CHECK(fault(folder).find("tokenizer.json: truncation.direction is \"Left\"") != std::string::npos);
+  folder.write("tokenizer_config.json", R"({"truncation_side":"right"})");
+  CHECK(load_tokenizer(folder.path()).ok());
+}
+
+TEST_CASE("a token that a vocabulary has twice is refused") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", replaced(small_json(), "\"cat</w>\":513", "\"cat</w>\":513,\"c\\u0061t</w>\":514"));
+  CHECK(load_tokenizer(folder.path()).error().message.find("has the key \"cat</w>\" twice") != std::string::npos);
+}
+
 TEST_CASE("vocab.json and merges.txt take their special tokens from the files beside them") {
   const TemporaryFolder folder;
   std::vector<std::string> tokens = few_tokens();

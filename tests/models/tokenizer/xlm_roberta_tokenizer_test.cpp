@@ -121,6 +121,21 @@ TEST_CASE("a tokenizer.json with a unigram model that is not XLM-RoBERTa's is re
   has(step.error().message, "normalizer.normalizers[1] is \"Lowercase\"");
 }
 
+TEST_CASE("special tokens of XLM-RoBERTa's settings may not contradict its tokenizer.json") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", published_pipeline());
+  folder.write("tokenizer_config.json", R"({"bos_token":"<s>","cls_token":"<s>","eos_token":"</s>","sep_token":"</s>",
+                                            "mask_token":{"content":"<mask>"}})");
+  CHECK(load_tokenizer(folder.path()).ok());
+  for (const char* name : {"bos_token", "cls_token", "eos_token", "sep_token"}) {
+    folder.write("tokenizer_config.json", "{\"" + std::string(name) + "\":\"<pad>\"}");
+    const auto refused = load_tokenizer(folder.path());
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::corrupt_data);
+    has(refused.error().message, std::string(name) + " of tokenizer_config.json");
+  }
+}
+
 TEST_CASE("clusters of characters end where Unicode's rules end them") {
   const auto clusters = [](std::string_view text) {
     std::vector<std::string> all;
