@@ -315,12 +315,12 @@ Status prepare(const Command& command, Preparation& ready) {
   if (!plan.ok()) return plan.error();
   const auto table = attribute_options(command, *plan);
   if (!table.ok()) return table.error();
+  if (const Status opened = ready.report.open(); !opened.ok()) return opened.error();
   for (const std::string& input : {command.files_from, command.attributes_file, command.env_file}) {
     std::error_code absent;
     if (std::filesystem::equivalent(command.report, input, absent) && std::filesystem::is_regular_file(input, absent))
       return Error{ErrorCode::invalid_argument, "--report " + command.report + " is a file that this load reads"};
   }
-  if (const Status opened = ready.report.open(); !opened.ok()) return opened.error();
   auto found = plan->is_from_list ? find_listed(command, ready.report) : find_all(command.folders);
   if (!found.ok()) return found.error();
   ready.found = std::move(*found);
@@ -355,14 +355,15 @@ void print_types(const std::vector<Attributes::Field>& fields) {
   for (const Attributes::Field& field : fields) std::cout << "  " << describe(field) << "\n";
 }
 
-/// What `ask` gets of the cluster, asked again for some seconds while the cluster is not ready.
+/// What `ask` gets of the cluster, asked again for some seconds while the cluster is not ready: after the errors of
+/// `is_retried`.
 template <class Ask>
-auto patiently(const Command& command, const Ask& ask) -> decltype(ask()) {
+auto patiently(const Command& command, const Ask& ask, bool (*is_retried)(const Error&) = may_pass) -> decltype(ask()) {
   constexpr int k_most_attempts = 5;
   const int attempts = std::min(command.load.retry.max_attempts, k_most_attempts);
   for (int attempt = 1;; ++attempt) {
     auto answer = ask();
-    if (answer.ok() || !may_pass(answer.error()) || attempt >= attempts) return answer;
+    if (answer.ok() || !is_retried(answer.error()) || attempt >= attempts) return answer;
     std::this_thread::sleep_for(command.load.retry.wait_after(attempt));
   }
 }
@@ -584,9 +585,9 @@ Status inspect_pipelines(const Cluster::IndexState& index, const Surroundings& s
 
 /// A cluster that answers is asked again while it is not ready; an address at which nothing listens is reported at once.
 Result<Cluster::IndexState> find_index(Cluster& cluster, const Command& command) {
-  auto index = cluster.index_state(command.load.index);
-  if (index.ok() || index.error().code != ErrorCode::unavailable) return index;
-  return patiently(command, [&] { return cluster.index_state(command.load.index); });
+  return patiently(
+      command, [&] { return cluster.index_state(command.load.index); },
+      [](const Error& error) { return error.code == ErrorCode::unavailable; });
 }
 
 int run(int argc, char** argv) {

@@ -3,6 +3,7 @@
 import csv
 import html.parser
 import json
+import os
 import re
 import shutil
 
@@ -168,13 +169,13 @@ def test_a_report_goes_over_no_other_file_and_two_do_not_share_one(server, small
         assert (tmp_path / name).read_bytes() == before
     refused = evaluate(server, table, "--json", tmp_path / "new", "--html", tmp_path / "new")
     assert refused.returncode == 2 and "--json and --html are the same file" in refused.stderr
-    (tmp_path / "empty.env").touch()
-    refused = evaluate(server, table, "--env-file", tmp_path / "empty.env", "--json", tmp_path / "empty.env")
+    (tmp_path / "empty").touch()
+    refused = evaluate(server, table, "--sets", tmp_path / "empty", "--json", tmp_path / "empty")
     assert refused.returncode == 2 and "is a file that this measurement reads" in refused.stderr
     os.mkfifo(tmp_path / "pipe")
     refused = evaluate(server, table, "--json", tmp_path / "pipe")
     assert refused.returncode == 2 and "nobody reads" in refused.stderr
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["empty.env", "page.html", "pipe", "sets.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["empty", "page.html", "pipe", "sets.json"]
 
 
 def test_what_cannot_be_printed_or_written_is_a_failure(server, small):

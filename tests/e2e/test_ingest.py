@@ -652,20 +652,21 @@ def test_the_file_of_a_rows_bad_picture_is_named(registered, houses, tmp_path):
 
 
 @contextlib.contextmanager
-def refused_by_a_proxy(server, method, part, status, times):
-    """Options for the address of a proxy, which answers requests of that method whose path has `part` with that status, so many times."""
+def answered_by_a_proxy(server, method, part, status, answered, times=1):
+    """Options for the address of a proxy, which itself answers so many requests of that method whose path has `part`."""
     left = [times]
 
     def answer(asked, path, body):
         if asked == method and part in path and left[0] > 0:
             left[0] -= 1
-            return status, {"error": {"reason": "asked at a bad time"}}
+            return status, answered
         return call(asked, server.elasticsearch + path, body or None, "application/x-ndjson" if "/_bulk" in path else "application/json")
 
     with fake(answer, with_body=True) as at:
         yield ["--elasticsearch", f"http://{at}"]
 
 
+BAD_TIME = {"error": {"reason": "asked at a bad time"}}
 BEFORE_THE_LOAD = [("GET", "/_settings"), ("GET", "/_mapping"), ("GET", "/_ingest/pipeline/"), ("PUT", "/_mapping")]
 
 
@@ -673,11 +674,11 @@ BEFORE_THE_LOAD = [("GET", "/_settings"), ("GET", "/_mapping"), ("GET", "/_inges
 def test_a_cluster_that_is_not_ready_ends_the_load_before_it_begins(registered, demo_pictures, tmp_path, method, part):
     folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
     table = table_of(tmp_path, "file,price\na.jpg,1\n")
-    with refused_by_a_proxy(registered, method, part, 503, times=2) as through:
+    with answered_by_a_proxy(registered, method, part, 503, BAD_TIME, times=2) as through:
         code, out, said = load(registered, folder, *through, "--attributes", table, "--attempts", "2")
     assert code == 3 and "asked at a bad time; nothing was loaded, try again later" in said, out + said
     assert sources(registered) == {}
-    with refused_by_a_proxy(registered, method, part, 429, times=1) as through:
+    with answered_by_a_proxy(registered, method, part, 429, BAD_TIME) as through:
         code, out, said = load(registered, folder, *through, "--attributes", table)
     assert code == 0 and "1 indexed, 0 failed" in out and "note" not in said.replace("note: clip is a demo model", ""), out + said
 
@@ -686,17 +687,19 @@ def test_a_cluster_that_is_not_ready_ends_the_load_before_it_begins(registered, 
                                                 ("PUT", "/_mapping", "the new fields are not in the mapping")])
 def test_a_missing_privilege_does_not_end_the_load(registered, demo_pictures, tmp_path, method, part, says):
     folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
-    with refused_by_a_proxy(registered, method, part, 403, times=100) as through:
+    with answered_by_a_proxy(registered, method, part, 403, BAD_TIME, times=100) as through:
         code, out, said = load(registered, folder, *through, "--attributes", table_of(tmp_path, "file,price\na.jpg,1\n"))
     assert code == 0 and "1 indexed, 0 failed" in out and says in said, out + said
 
 
-def test_fields_that_source_leaves_out_are_a_note(server, demo_pictures, tmp_path):
+def test_fields_that_source_leaves_out_are_a_note(registered, demo_pictures, tmp_path):
     folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
-    assert server.es("PUT", "/clip-images", {"mappings": {"_source": {"excludes": ["secret"]}}})[0] == 200
-    code, out, said = load(server, folder, "--pipeline", "_none")
-    assert code == 0 and "the mapping of clip-images leaves fields out of _source" in said, out + said
-    assert "leaves fields out" not in load(server, folder, "--pipeline", "_none", "--replace")[2]
+    mapping = registered.es("GET", "/clip-images/_mapping")[1]
+    mapping["clip-images"]["mappings"]["_source"] = {"excludes": ["secret"]}
+    for options, is_noted in ([], True), (["--replace"], False):
+        with answered_by_a_proxy(registered, "GET", "/_mapping", 200, mapping) as through:
+            code, out, said = load(registered, folder, *through, *options)
+        assert code == 0 and ("the mapping of clip-images leaves fields out of _source" in said) == is_noted, out + said
 
 
 def test_what_cannot_be_printed_or_reported_is_a_failure(registered, demo_pictures, tmp_path):
