@@ -2,14 +2,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <unistd.h>
@@ -17,6 +15,7 @@
 #include "base/env_file.h"
 #include "base/standard_streams.h"
 #include "eval/report.h"
+#include "eval/report_file.h"
 #include "eval/saved_evaluation.h"
 #include "ingest/picture_files.h"
 
@@ -243,30 +242,34 @@ Result<std::unique_ptr<ingest::Cluster>> open_cluster(const Options& options) {
   return cluster;
 }
 
-/// Whether the report can be written to `name`, before hours of embedding. It replaces an earlier report, which begins
-/// with `beginning`, and no other file. Errors: invalid_argument.
-Status check_writable(const std::string& name, std::string_view beginning, const char* option) {
-  if (name.empty()) return {};
-  const auto refused = [&](const std::string& why) {
-    return Error{ErrorCode::invalid_argument, "cannot write " + name + " (" + option + "): " + why};
-  };
-  std::error_code unknown;
-  const bool is_there = std::filesystem::exists(name, unknown);
-  if (is_there && std::filesystem::is_regular_file(name, unknown) && std::filesystem::file_size(name, unknown) > 0) {
-    std::string begin(beginning.size(), '\0');
-    std::ifstream(name, std::ios::binary).read(begin.data(), std::ssize(begin));
-    if (begin != beginning) return refused("it holds something else than an earlier report; give another file");
-  }
-  errno = 0;
-  if (!std::ofstream(name, std::ios::binary | std::ios::app)) return refused(std::strerror(errno));
-  if (!is_there) std::filesystem::remove(name, unknown);
-  return {};
-}
+/// Where the reports go.
+struct ReportFiles {
+  std::optional<ReportFile> json, html;
+};
 
-bool write_file(const std::string& name, const std::string& content) {
-  std::ofstream out(name, std::ios::binary);
-  out << content;
-  return static_cast<bool>(out.flush());
+/// Opens the files of the reports. Errors: invalid_argument (one cannot be written, is the other, or is read).
+Result<ReportFiles> open_reports(const Options& options) {
+  ReportFiles files;
+  const auto open = [&](const std::string& name, std::string_view beginning, const char* option,
+                        std::optional<ReportFile>& file) -> Status {
+    if (name.empty()) return {};
+    auto opened = ReportFile::open(name, beginning, option);
+    if (!opened.ok()) return opened.error();
+    file = std::move(*opened);
+    for (const std::string& input : {options.table, options.sets, options.env_file, options.ca_file}) {
+      if (!input.empty() && file->is_also(input))
+        return Error{ErrorCode::invalid_argument,
+                     "cannot write " + name + " (" + option + "): it is a file that this measurement reads"};
+    }
+    return {};
+  };
+  if (const Status opened = open(options.json, k_json_beginning, "--json", files.json); !opened.ok())
+    return opened.error();
+  if (const Status opened = open(options.html, k_html_beginning, "--html", files.html); !opened.ok())
+    return opened.error();
+  if (files.json && files.html && files.json->is_also(options.html))
+    return Error{ErrorCode::invalid_argument, "--json and --html are the same file: " + options.html};
+  return files;
 }
 
 std::size_t print_failures(const Evaluation& evaluation) {
@@ -378,10 +381,8 @@ int run(int argc, char** argv) {
     if (!names.insert(name).second) return refuse(k_bad_usage, "model " + name + " is given twice");
   }
 
-  for (const Status& writable :
-       {check_writable(options.json, "{", "--json"), check_writable(options.html, "<!doctype html>", "--html")}) {
-    if (!writable.ok()) return refuse(k_bad_usage, writable.error().message);
-  }
+  auto reports = open_reports(options);
+  if (!reports.ok()) return refuse(k_bad_usage, reports.error().message);
   Evaluation evaluation;
   if (const Status laid_out = lay_out(options, evaluation); !laid_out.ok())
     return refuse(k_bad_usage, laid_out.error().message);
@@ -420,12 +421,14 @@ int run(int argc, char** argv) {
   const std::size_t failed = print_failures(evaluation);
   // One place that fails does not keep the report from the others.
   std::string unwritten;
-  if (!options.json.empty() && !write_file(options.json, json_text(evaluation)))
-    unwritten = "cannot write " + options.json + " (--json)";
-  if (!options.html.empty()) {
+  const auto write = [&](ReportFile& file, const std::string& content) {
+    if (const Status written = file.write(content); !written.ok())
+      unwritten.append(unwritten.empty() ? "" : "; ").append(written.error().message);
+  };
+  if (reports->json) write(*reports->json, json_text(evaluation));
+  if (reports->html) {
     options.page.folder = std::filesystem::absolute(options.html).parent_path();
-    if (!write_file(options.html, html_text(evaluation, options.page)))
-      unwritten.append(unwritten.empty() ? "" : "; ").append("cannot write " + options.html + " (--html)");
+    write(*reports->html, html_text(evaluation, options.page));
   }
   if (cluster) {
     const SavedRun saved{options.save_as, date_now(), options.sets};
@@ -443,7 +446,10 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   sightline::open_missing_standard_streams();
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    if (code == k_all_measured && !std::cout.flush())
+      return refuse(k_some_failed, "cannot write to standard output: what is printed is not whole");
+    return code;
   } catch (const std::exception& error) {
     return refuse(k_some_failed, std::string("stopped: ") + error.what());
   }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eval/embedding_client.h"
@@ -56,6 +57,9 @@ std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluatio
 
 /// A table: one line per measure, one column per model.
 std::string table_text(const Evaluation& evaluation);
+
+/// What every report for programs, and every one for a browser, begins with.
+extern const std::string_view k_json_beginning, k_html_beginning;
 
 /// All results, including each query's rank and best hits. The same input gives the same bytes.
 std::string json_text(const Evaluation& evaluation);

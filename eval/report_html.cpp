@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t k_shown_hits = 5;
 constexpr std::size_t k_shown_confusions = 8;
 
-constexpr const char* k_head = R"(<!doctype html>
+constexpr std::string_view k_head = R"(<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -91,7 +91,7 @@ class Page {
     for (std::size_t i = 0; i < evaluation_.tasks.size(); ++i) set(i);
     for (std::size_t i = 0; i < evaluation_.label_tasks.size(); ++i) labels(i);
     failures();
-    return k_head + picture_styles() + "</head>\n<body>\n" + body_ + "</body>\n</html>\n";
+    return std::string(k_head) + picture_styles() + "</head>\n<body>\n" + body_ + "</body>\n</html>\n";
   }
 
  private:
@@ -341,6 +341,9 @@ class Page {
 };
 
 }  // namespace
+
+constexpr std::string_view k_title = "<title>Sightline: retrieval quality</title>\n";
+const std::string_view k_html_beginning = k_head.substr(0, k_head.find(k_title) + k_title.size());
 
 std::string html_text(const Evaluation& evaluation, const HtmlOptions& options) {
   return Page(evaluation, options).make();

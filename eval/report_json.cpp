@@ -180,6 +180,8 @@ void write_labels(Writer& writer, const Evaluation& evaluation, std::size_t numb
 
 }  // namespace
 
+const std::string_view k_json_beginning = "{\n \"table\": \"";
+
 std::string json_text(const Evaluation& evaluation) {
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/json/builder.h"
+#include "base/trimmed.h"
 #include "ingest/json_members.h"
 
 namespace sightline::ingest {
@@ -30,6 +31,11 @@ bool contains(const List& list, std::string_view name) {
 
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+/// An _id that differs only in blanks around it would be a second document.
+std::string id_of(std::string_view value) {
+  return std::string(trimmed(value, " \t\r\n"));
 }
 
 /// What is wrong with a name as a field of Elasticsearch; nothing if it is fine.
@@ -139,7 +145,7 @@ class Attributes::Table {
     Row made;
     made.line = row.line;
     for (const std::string& name : options_.file_columns) made.files.push_back(row.fields[*table_.column(name)]);
-    if (!options_.id_column.empty()) made.id = row.fields[*table_.column(options_.id_column)];
+    if (!options_.id_column.empty()) made.id = id_of(row.fields[*table_.column(options_.id_column)]);
     json::Builder members;
     for (std::size_t column = 0; column < table_.names.size(); ++column) {
       const std::string& value = row.fields[column];
@@ -204,8 +210,12 @@ class Attributes::Lines {
         if (!name) return bad_line(file_, line, "key " + member.name + " must be a string that names the picture");
         row.files[static_cast<std::size_t>(column - options_.file_columns.begin())] = *name;
       }
-      if (member.name == options_.id_column)
-        row.id = json::decoded_string(member.value, k_document_json).value_or(std::string(member.value));
+      if (member.name == options_.id_column && member.value != "null") {
+        const auto text = json::decoded_string(member.value, k_document_json);
+        if (!text && std::string_view("{[tf").find(member.value.front()) != std::string_view::npos)
+          return bad_line(file_, line, "key " + member.name + " must be a string or a number: it is the _id (--id)");
+        row.id = id_of(text ? *text : member.value);
+      }
       if (is_left_out(member.name)) continue;
       if (const auto name_fault = fault_of_name(member.name, options_))
         return bad_line(file_, line, "key " + member.name + " " + *name_fault);

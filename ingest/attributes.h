@@ -33,7 +33,7 @@ class Attributes {
   struct Row {
     std::size_t line = 0;            ///< of the file, counted from 1
     std::vector<std::string> files;  ///< one for each of `file_columns`; empty where the row names none
-    std::string id;                  ///< of `id_column`; empty if there is none
+    std::string id;                  ///< of `id_column`, without blanks around it; empty if there is none
     std::string members;             ///< JSON members without braces
   };
 

@@ -98,6 +98,12 @@ BulkOutcome::Kind kind_of_status(int status) {
   return may_pass ? BulkOutcome::Kind::retry : BulkOutcome::Kind::failed;
 }
 
+BulkOutcome::Kind kind_of_whole_bulk(int status) {
+  if (status == 408 || status >= 500) return BulkOutcome::Kind::retry;
+  const BulkOutcome::Kind kind = kind_of_status(status);
+  return kind == BulkOutcome::Kind::stored ? BulkOutcome::Kind::failed : kind;
+}
+
 namespace {
 
 bool is_operation(std::string_view name) {

@@ -66,8 +66,11 @@ struct BulkOutcome {
   std::string reason;  ///< empty if stored
 };
 
-/// The kind of an HTTP status, of a whole answer or of one item.
+/// The kind of one item's status.
 BulkOutcome::Kind kind_of_status(int status);
+/// The kind of the HTTP status of a whole bulk's answer, other than 200. A proxy's 408 and 5xx say nothing of what the
+/// cluster made of the bulk: the answer is lost.
+BulkOutcome::Kind kind_of_whole_bulk(int status);
 
 /// The answer to a bulk.
 struct BulkAnswer {

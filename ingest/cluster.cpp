@@ -41,6 +41,30 @@ std::string unwrapped(const std::string& reason) {
   return inner.empty() ? reason : innermost_first(inner, reason.substr(0, mark));
 }
 
+ErrorCode code_of(int status) {
+  switch (status) {
+    case 403:
+    case 404:
+      return ErrorCode::not_found;
+    case 408:  // of a proxy
+    case 429:
+      return ErrorCode::unavailable;
+    case 413:
+      return ErrorCode::too_large;
+    default:
+      return status >= 500 ? ErrorCode::unavailable : ErrorCode::invalid_argument;
+  }
+}
+
+/// Of one document of `_mget`: whether it is refused for what was asked, however often it is asked again.
+bool is_refusal(std::string_view error) {
+  rapidjson::Document document;
+  json::read_document(error, document);
+  const std::string_view type = json::text_at(document, "type");
+  return type == "index_not_found_exception" || type == "illegal_argument_exception" ||
+         type == "routing_missing_exception" || type == "security_exception" || type == "index_closed_exception";
+}
+
 std::string causes(const rapidjson::Value& error) {
   std::string text;
   for (const char* const key : {"message", "reason"}) {
@@ -54,6 +78,11 @@ std::string causes(const rapidjson::Value& error) {
 }
 
 }  // namespace
+
+bool may_pass(const Error& error) {
+  return error.code == ErrorCode::unavailable || error.code == ErrorCode::unreachable ||
+         error.code == ErrorCode::deadline_exceeded || error.code == ErrorCode::overloaded;
+}
 
 std::string reason_of(const std::string& body) {
   rapidjson::Document document;
@@ -112,8 +141,11 @@ Result<std::vector<StoredDocument>> documents_in(const std::string& body, const 
     const auto members = members_of(item);
     if (!members || documents.size() == ids.size()) return faulty;
     if (json::decoded_string(value_in(*members, "_id"), k_document_json) != ids[documents.size()]) return faulty;
-    if (const std::string_view error = value_in(*members, "error"); !error.empty())
-      return unexpected(path, "holds an error: " + reason_of(std::string(error)));
+    if (const std::string_view error = value_in(*members, "error"); !error.empty()) {
+      Error found = unexpected(path, "holds an error: " + reason_of(std::string(error)));
+      if (is_refusal(error)) found.code = ErrorCode::invalid_argument;
+      return found;
+    }
     auto stored = stored_document(*members);
     if (!stored) return faulty;
     documents.push_back(*std::move(stored));
@@ -249,12 +281,8 @@ Result<http::Response> Cluster::judged(Result<http::Response> response, const st
                                             response.error().message + " (set ELASTICSEARCH_URL to where it runs)"};
   }
   if (std::find(accepted.begin(), accepted.end(), response->status) == accepted.end()) {
-    const bool may_pass = response->status == 429 || response->status >= 500;
-    return Error{may_pass                  ? ErrorCode::unavailable
-                 : response->status == 413 ? ErrorCode::too_large
-                                           : ErrorCode::invalid_argument,
-                 "Elasticsearch answered " + std::to_string(response->status) + " to " + path + ": " +
-                     reason_of(response->body)};
+    return Error{code_of(response->status), "Elasticsearch answered " + std::to_string(response->status) + " to " +
+                                                path + ": " + reason_of(response->body)};
   }
   return response;
 }

@@ -30,7 +30,11 @@ struct ClusterSettings {
   static Result<ClusterSettings> read(const std::filesystem::path& env_file);
 };
 
-/// Speaks Elasticsearch's REST API. Thread safety: all members may be called from any thread.
+/// Whether the same request may succeed later: there was no answer, or the cluster or a proxy before it was not ready.
+bool may_pass(const Error& error);
+
+/// Speaks Elasticsearch's REST API. Errors of all members: not_found (403, 404: it is not there, or the credentials lack
+/// the privilege); too_large (413); those of `may_pass`; invalid_argument (any other refusal). Thread safety: all members may be called from any thread.
 class Cluster {
  public:
   static Result<std::unique_ptr<Cluster>> connect(const ClusterSettings& settings);
@@ -48,8 +52,7 @@ class Cluster {
 
   /// What the index holds under `ids`, seen in real time (also what no refresh has shown yet), without the
   /// fields `left_out`. Vectors are there, although Elasticsearch leaves them out of what searches show.
-  /// Errors: too_large, unsupported (a document is nested too deeply to be read): ask for fewer; invalid_argument;
-  /// others, which may succeed later.
+  /// Errors: too_large, unsupported (a document is nested too deeply to be read): ask for fewer.
   Result<std::vector<StoredDocument>> read_documents(const std::string& index, const std::vector<std::string>& ids,
                                                      const std::vector<std::string>& left_out);
 
@@ -64,7 +67,7 @@ class Cluster {
     };
     std::vector<Inference> inferences;  ///< in order
   };
-  /// Of pipelines that are not there: none. Errors: those of asking, e.g. without the right to read pipelines.
+  /// Of pipelines that are not there: none.
   Result<PipelineFields> pipeline_fields(const std::vector<std::string>& pipelines);
 
   /// The index's mapping as JSON: `{"properties":{...}}`.

@@ -109,31 +109,31 @@ class Planner {
     add(entry, is_listed(picture));
   }
 
-  void add_row(std::size_t at, const std::vector<std::vector<std::size_t>>& found) {
+  void add_row(std::size_t at, const std::vector<std::optional<std::size_t>>& found) {
     const Attributes::Row& row = attributes_->rows()[at];
-    if (std::all_of(found.begin(), found.end(), [](const auto& pictures) { return pictures.empty(); })) {
+    if (std::all_of(found.begin(), found.end(), [](const auto& picture) { return !picture; })) {
       if (!options_.is_from_list)
         found_.add(Failure{"line " + std::to_string(row.line), 0, 0,
                            "none of the pictures that this row names is in the folder"});
       return;
     }
     const Entry entry{static_cast<Number>(plan_.row_pictures_.size()), static_cast<Number>(at)};
-    for (const auto& pictures : found)
-      plan_.row_pictures_.push_back(pictures.empty() ? LoadPlan::k_none : static_cast<Number>(pictures.front()));
+    for (const auto& picture : found)
+      plan_.row_pictures_.push_back(picture ? static_cast<Number>(*picture) : LoadPlan::k_none);
     add(entry, is_whole(row, found));
   }
 
   /// False, and a failure unless none of them is listed, if the list names only some of the row's pictures.
-  bool is_whole(const Attributes::Row& row, const std::vector<std::vector<std::size_t>>& found) {
+  bool is_whole(const Attributes::Row& row, const std::vector<std::optional<std::size_t>>& found) {
     const std::string line = "line " + std::to_string(row.line);
     std::optional<std::size_t> first_listed, unlisted_column, absent_column;
     for (std::size_t column = 0; column < found.size(); ++column) {
-      if (found[column].empty()) {
+      if (!found[column]) {
         if (!row.files[column].empty()) absent_column = column;
-      } else if (!is_listed(found[column].front())) {
+      } else if (!is_listed(*found[column])) {
         if (!unlisted_column) unlisted_column = column;
       } else if (!first_listed) {
-        first_listed = found[column].front();
+        first_listed = *found[column];
       }
     }
     if (!first_listed) return false;

@@ -25,6 +25,9 @@ constexpr std::size_t k_waiting_bulks = 8;
 // While something is waited for, a terminal is shown where it stands, and `stop` is looked at.
 constexpr std::chrono::milliseconds k_look_again{200};
 
+// What a Retry-After of the cluster, or of a proxy before it, can make the loader wait.
+constexpr std::chrono::seconds k_no_wait{0}, k_longest_asked_wait{3600};
+
 std::string sibling(const std::string& data_field, const char* ending) {
   return data_field.substr(0, data_field.rfind("_data")) + ending;
 }
@@ -286,12 +289,11 @@ void Loader::look_up_and_add(Batch window) {
 void Loader::not_looked_up(Pending pending, const Error& error) {
   const std::lock_guard lock(mutex_);
   if (pending.last) return fail(pending, *pending.last);
-  const bool may_pass = error.code != ErrorCode::invalid_argument && error.code != ErrorCode::too_large &&
-                        error.code != ErrorCode::unsupported;
+  const bool is_retried = may_pass(error);
   ++pending.attempts;
   pending.is_stale = true;
-  settle(std::move(pending), {may_pass ? BulkOutcome::Kind::retry : BulkOutcome::Kind::failed, 0,
-                              error.message + (may_pass ? "" : " (--replace compares nothing)")});
+  settle(std::move(pending), {is_retried ? BulkOutcome::Kind::retry : BulkOutcome::Kind::failed, 0,
+                              error.message + (is_retried ? "" : " (--replace compares nothing)")});
 }
 
 bool Loader::lacks_vectors(const Pending& pending, StoredDocument& stored) const {
@@ -435,8 +437,7 @@ void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::R
     changed_.notify_all();
     return;
   } else if (answer->status != 200) {
-    whole = {kind_of_status(answer->status), answer->status, reason_of(answer->body)};
-    if (whole.kind == BulkOutcome::Kind::stored) whole.kind = BulkOutcome::Kind::failed;
+    whole = {kind_of_whole_bulk(answer->status), answer->status, reason_of(answer->body)};
   } else if (auto read = read_bulk_answer(answer->body, ids_of(batch)); read.ok()) {
     read_answer = std::move(*read);
   } else {
@@ -446,18 +447,20 @@ void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::R
   bulk_size_.answered(size, std::chrono::duration_cast<std::chrono::milliseconds>(elapsed));
   times_.add_bulk(elapsed, read_answer.ingest_took, read_answer.took);
   const auto& outcomes = read_answer.outcomes;
+  const auto asked_to_wait = answer.ok() ? http::retry_after(answer->headers) : std::nullopt;
+  const std::chrono::seconds least_wait = std::min(asked_to_wait.value_or(k_no_wait), k_longest_asked_wait);
   // A bulk without an answer of its own may have been written.
   const bool is_lost = whole.kind == BulkOutcome::Kind::retry && whole.status != 429;
   for (std::size_t i = 0; i < size; ++i) {
     batch[i].is_stale = is_lost && !options_.replace;
-    settle(std::move(batch[i]), outcomes.empty() ? whole : outcomes[i]);
+    settle(std::move(batch[i]), outcomes.empty() ? whole : outcomes[i], least_wait);
   }
   --in_flight_;
   progress_->show(tally_);
   changed_.notify_all();
 }
 
-void Loader::settle(Pending pending, const BulkOutcome& outcome) {
+void Loader::settle(Pending pending, const BulkOutcome& outcome, std::chrono::seconds least_wait) {
   if (outcome.kind == BulkOutcome::Kind::stored) return count_indexed(pending);
   const bool is_conflict = outcome.kind == BulkOutcome::Kind::conflict;
   if (is_conflict) pending.is_stale = !options_.replace;
@@ -467,7 +470,7 @@ void Loader::settle(Pending pending, const BulkOutcome& outcome) {
   if (may_pass && (!is_last || pending.last) && !stopped()) {
     if (!is_last) ++tally_.retried;
     // Documents that are due at about the same time go together again.
-    const auto due = Clock::now() + options_.retry.wait_bound(pending.attempts);
+    const auto due = Clock::now() + std::max<Clock::duration>(options_.retry.wait_bound(pending.attempts), least_wait);
     auto slot = retries_.lower_bound(due - std::chrono::milliseconds(50));
     const bool fits = slot != retries_.end() && slot->first <= due &&
                       slot->second.size() < options_.max_bulk_documents &&

@@ -40,7 +40,7 @@ std::string hash_field(const std::string& data_field);
 ///       3. Documents fill a bulk until it is full by documents (BulkSize) or by bytes.
 ///       4. Up to `max_in_flight` bulks are under way at once; the reader waits when there are more.
 ///       5. Each answered document is stored, failed for good, or put back to be sent again after a growing
-///          pause; after a conflict with another writer, or without an answer, it is looked up again first. If the
+///          pause, or that of the answer's Retry-After if it is longer; after a conflict with another writer, or without an answer, it is looked up again first. If the
 ///          index holds it by then just as it was sent, it is stored: the first answer was lost.
 ///       6. A bulk that Elasticsearch finds too large is halved.
 ///
@@ -128,7 +128,8 @@ class Loader {
   void flush();
   void send(Batch batch);
   void on_answer(Batch batch, Clock::time_point sent, const Result<http::Response>& answer);
-  void settle(Pending pending, const BulkOutcome& outcome);
+  /// `least_wait`: before it is sent again, if it is.
+  void settle(Pending pending, const BulkOutcome& outcome, std::chrono::seconds least_wait = {});
   void count_indexed(const Pending& pending);
   void fail(const Pending& pending, const BulkOutcome& outcome);
   std::string with_name_of_input(const Pending& pending, const std::string& reason) const;

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <set>
+#include <thread>
 #include <unistd.h>
 
 #include "base/data_url.h"
@@ -38,7 +39,8 @@ What cannot be read (a broken link, a folder without permission, a socket) is na
 With --files-from only the files of a list are loaded, for example of those that find prints.
 Settings from the environment or .env: ELASTICSEARCH_URL, ELASTICSEARCH_API_KEY (else ES_LOCAL_URL, ES_LOCAL_API_KEY),
 ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, ELASTICSEARCH_CA_FILE.
-Exit codes: 0 all indexed; 1 some failed (see the report); 2 wrong usage; 3 no cluster, or no such index; 130 interrupted.)";
+Exit codes: 0 all indexed; 1 some failed (see the report); 2 wrong usage; 3 no cluster, one that is not ready, or no such
+index; 130 interrupted.)";
 
 constexpr const char* k_examples =
     R"(Examples:
@@ -54,6 +56,11 @@ std::atomic<bool> stop{false};
 int refuse(ExitCode code, const std::string& message) {
   std::cerr << "sightline-ingest: " << message << "\n";
   return code;
+}
+
+/// Why the cluster's answers of before the load do not do.
+int refuse_cluster(const Error& error) {
+  return refuse(k_no_cluster, error.message + (may_pass(error) ? "; nothing was loaded, try again later" : ""));
 }
 
 void note(const std::string& message) {
@@ -113,7 +120,8 @@ void add_load_options(CLI::App& app, Command& command) {
                  "the prefix and the percent-encoded path below the folder. For pipelines that do not store the "
                  "pictures (register_endpoints.sh --drop-image-data)");
   app.add_option("--report", command.report,
-                 "File for failures and other notes, kept only if there are any. One load at a time writes it")
+                 "File for failures and other notes, written only if there are any: else an earlier report stays as it "
+                 "is. One load at a time writes it")
       ->capture_default_str();
   app.add_option("--bulk-bytes", load.max_bulk_bytes, "Maximum size of one bulk body, in bytes")
       ->capture_default_str()
@@ -195,6 +203,13 @@ Result<PlanOptions> plan_options(const Command& command) {
     return Error{ErrorCode::invalid_argument,
                  "--image-url" + shown + " is not the beginning of pictures' URLs: it " + trouble};
   }
+  if (!prefix.empty() && command.folders.size() > 1)
+    return Error{ErrorCode::invalid_argument,
+                 "--image-url is for one FOLDER: the links are its prefix and the path below that folder, which may be "
+                 "the same in two; give the folder above all of them"};
+  if (command.load.index.find_first_of("*,") != std::string::npos)
+    return Error{ErrorCode::invalid_argument,
+                 "--index " + command.load.index + " is not the name of one index or alias"};
   if (command.id.starts_with(k_column) && command.id.size() > k_column.size()) {
     options.id = PlanOptions::Id::column;
     options.id_column = command.id.substr(k_column.size());
@@ -301,6 +316,11 @@ Status prepare(const Command& command, Preparation& ready) {
   const auto table = attribute_options(command, *plan);
   if (!table.ok()) return table.error();
   if (const Status opened = ready.report.open(); !opened.ok()) return opened.error();
+  for (const std::string& input : {command.files_from, command.attributes_file, command.env_file}) {
+    std::error_code absent;
+    if (std::filesystem::equivalent(command.report, input, absent) && std::filesystem::is_regular_file(input, absent))
+      return Error{ErrorCode::invalid_argument, "--report " + command.report + " is a file that this load reads"};
+  }
   auto found = plan->is_from_list ? find_listed(command, ready.report) : find_all(command.folders);
   if (!found.ok()) return found.error();
   ready.found = std::move(*found);
@@ -335,11 +355,28 @@ void print_types(const std::vector<Attributes::Field>& fields) {
   for (const Attributes::Field& field : fields) std::cout << "  " << describe(field) << "\n";
 }
 
+/// What `ask` gets of the cluster, asked again for some seconds while the cluster is not ready: after the errors of
+/// `is_retried`.
+template <class Ask>
+auto patiently(const Command& command, const Ask& ask, bool (*is_retried)(const Error&) = may_pass) -> decltype(ask()) {
+  constexpr int k_most_attempts = 5;
+  const int attempts = std::min(command.load.retry.max_attempts, k_most_attempts);
+  for (int attempt = 1;; ++attempt) {
+    auto answer = ask();
+    if (answer.ok() || !is_retried(answer.error()) || attempt >= attempts) return answer;
+    std::this_thread::sleep_for(command.load.retry.wait_after(attempt));
+  }
+}
+
 /// Makes the fields that the mapping lacks: base64 in a field of text would be indexed word by word. Says which
 /// values the mapping's fields will not take.
-void prepare_mapping(Cluster& cluster, const Result<std::string>& mapping, const Command& command, Preparation& ready) {
-  if (!mapping.ok())
-    return note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
+/// Errors: the cluster was not ready.
+Status prepare_mapping(Cluster& cluster, const Result<std::string>& mapping, const Command& command,
+                       Preparation& ready) {
+  if (!mapping.ok()) {
+    note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
+    return {};
+  }
   const std::vector<std::string> binary_fields = picture_fields(command);
   std::vector<std::string> keyword_fields;
   for (const std::string& field : binary_fields) {
@@ -356,14 +393,23 @@ void prepare_mapping(Cluster& cluster, const Result<std::string>& mapping, const
   }
   for (const CohereModel& model : ready.plan->size() > 0 ? cohere_models(*mapping) : std::vector<CohereModel>{})
     note(cohere_cost(model, ready.plan->size()));
+  if (!command.load.replace && leaves_out_of_source(*mapping)) {
+    note("the mapping of " + command.load.lookup_index +
+         " leaves fields out of _source (excludes, includes or enabled): documents that this load writes again lose "
+         "those of these fields that it does not bring; --replace does not ask what a document had");
+  }
   const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields, keyword_fields);
   for (const Note& misfit : fields.misfits) {
     note(misfit.name + ": " + misfit.reason);
     ready.report.add(misfit);
   }
-  if (fields.new_properties.empty()) return;
-  if (const Status added = cluster.add_to_mapping(command.load.lookup_index, fields.new_properties); !added.ok())
-    note("the new fields are not in the mapping, so Elasticsearch decides about them: " + added.error().message);
+  if (fields.new_properties.empty()) return {};
+  const Status added =
+      patiently(command, [&] { return cluster.add_to_mapping(command.load.lookup_index, fields.new_properties); });
+  if (added.ok()) return {};
+  if (may_pass(added.error())) return added;
+  note("the new fields are not in the mapping, so Elasticsearch decides about them: " + added.error().message);
+  return {};
 }
 
 /// "1 picture", "3 pictures"
@@ -406,7 +452,8 @@ int load(Cluster& cluster, const Cluster::IndexState& index, const Command& comm
   if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok()) note(refreshed.error().message);
   print_counts(std::cout, tally, ready.report.failures());
   if (const std::string speed = speed_line(tally, loader.times(), elapsed); !speed.empty()) std::cout << speed << "\n";
-  if (!ready.report.finish())
+  const bool is_reported = ready.report.finish();
+  if (!is_reported)
     std::cerr << "sightline-ingest: cannot write the whole report " << command.report << " (--report)\n";
   ready.report.print(std::cout);
   if (const auto count = cluster.count(command.load.index); count.ok()) {
@@ -415,7 +462,7 @@ int load(Cluster& cluster, const Cluster::IndexState& index, const Command& comm
   if (stop) return refuse(k_interrupted, "interrupted; --resume continues from here");
   if (const std::string trouble = trouble_with_index(cluster, index, command.load.index); !trouble.empty())
     return refuse(k_some_failed, trouble);
-  return ready.report.failures() == 0 ? k_all_indexed : k_some_failed;
+  return ready.report.failures() == 0 && is_reported ? k_all_indexed : k_some_failed;
 }
 
 /// Whether the table, if there is one, has a column for this field.
@@ -454,10 +501,36 @@ std::vector<std::string> pipelines_that_run(const std::string& first, const Clus
   return names;
 }
 
+/// What the cluster says of the index and of its pipelines. Each may be missing (not_found): credentials may lack the
+/// privilege to read it.
+struct Surroundings {
+  Result<std::string> mapping;
+  Result<Cluster::PipelineFields> running;  ///< of the pipelines that this load runs
+  Result<Cluster::PipelineFields> own;      ///< of those that the index runs without --pipeline
+};
+
+/// Errors: the cluster was not ready, or refused for another reason than a missing privilege. What a load does without
+/// such an answer would leave old vectors beside new pictures.
+Result<Surroundings> look_around(Cluster& cluster, const Cluster::IndexState& index, const Command& command) {
+  const auto fields_of = [&](const std::string& first) {
+    return patiently(command, [&] { return cluster.pipeline_fields(pipelines_that_run(first, index)); });
+  };
+  const std::string& given = command.load.pipeline;
+  auto own = fields_of(index.default_pipeline);
+  auto running = given.empty() || given == index.default_pipeline ? own : fields_of(given);
+  Surroundings found{patiently(command, [&] { return cluster.mapping(index.read_from); }), std::move(running),
+                     std::move(own)};
+  for (const auto* fields : {&found.running, &found.own}) {
+    if (!fields->ok() && fields->error().code != ErrorCode::not_found) return fields->error();
+  }
+  if (!found.mapping.ok() && found.mapping.error().code != ErrorCode::not_found) return found.mapping.error();
+  return found;
+}
+
 /// Which vectors the pipeline makes of pictures, and which others may be of a document's earlier picture: those of the
 /// mapping and what the index's own pipelines write.
-void decide_vectors(Cluster& cluster, const Cluster::IndexState& index, const Result<std::string>& mapping,
-                    const std::vector<std::string>& pictures, Loader::Options& load) {
+void decide_vectors(const Surroundings& surroundings, const std::vector<std::string>& pictures, Loader::Options& load) {
+  const Result<std::string>& mapping = surroundings.mapping;
   const auto is_inferred = [&](const std::string& field) {
     return std::find(load.inferred_fields.begin(), load.inferred_fields.end(), field) != load.inferred_fields.end();
   };
@@ -472,16 +545,15 @@ void decide_vectors(Cluster& cluster, const Cluster::IndexState& index, const Re
     old.insert(field);
   }
   if (load.inferred_fields.empty()) old.insert(k_usual_fields.begin(), k_usual_fields.end());
-  if (const auto own = cluster.pipeline_fields(pipelines_that_run(index.default_pipeline, index)); own.ok())
-    old.insert(own->inferred.begin(), own->inferred.end());
+  if (const auto& own = surroundings.own; own.ok()) old.insert(own->inferred.begin(), own->inferred.end());
   std::erase_if(old, is_inferred);
   load.old_vectors.assign(old.begin(), old.end());
 }
 
 /// What the pipelines do to the documents' fields, for the loader; notes what a person should know of it. Errors: those
 /// of decide_hashes.
-Status inspect_pipelines(Cluster& cluster, const Cluster::IndexState& index, const Result<std::string>& mapping,
-                         const Preparation& ready, Command& command) {
+Status inspect_pipelines(const Cluster::IndexState& index, const Surroundings& surroundings, const Preparation& ready,
+                         Command& command) {
   Loader::Options& load = command.load;
   const bool is_given = !load.pipeline.empty();
   // Named in each bulk: an index that is deleted and created by the next write has no default pipeline.
@@ -491,24 +563,31 @@ Status inspect_pipelines(Cluster& cluster, const Cluster::IndexState& index, con
     note("index " + load.index +
          " has no default pipeline and --pipeline is not given: the pictures will not be embedded");
   }
-  auto fields = cluster.pipeline_fields(pipelines);
+  const auto& fields = surroundings.running;
   const std::vector<std::string> pictures = picture_fields(command);
   const bool drops_pictures =
       fields.ok() && std::any_of(pictures.begin(), pictures.end(), [&](const auto& field) {
         return std::find(fields->removed.begin(), fields->removed.end(), field) != fields->removed.end();
       });
   if (fields.ok()) {
-    load.inferred_fields = std::move(fields->inferred);
-    load.inferences = std::move(fields->inferences);
+    load.inferred_fields = fields->inferred;
+    load.inferences = fields->inferences;
   } else {
     load.inferred_fields.assign(k_usual_fields.begin(), k_usual_fields.end());
   }
-  decide_vectors(cluster, index, mapping, pictures, load);
+  decide_vectors(surroundings, pictures, load);
   if (drops_pictures && load.url_prefix.empty() && !has_column(ready, "image_url")) {
     note("pipeline " + pipelines.front() +
          " removes the pictures, and --image-url is not given: the documents will have no picture to show");
   }
   return decide_hashes(ready, drops_pictures, command);
+}
+
+/// A cluster that answers is asked again while it is not ready; an address at which nothing listens is reported at once.
+Result<Cluster::IndexState> find_index(Cluster& cluster, const Command& command) {
+  return patiently(
+      command, [&] { return cluster.index_state(command.load.index); },
+      [](const Error& error) { return error.code == ErrorCode::unavailable; });
 }
 
 int run(int argc, char** argv) {
@@ -532,17 +611,19 @@ int run(int argc, char** argv) {
   settings->bulk_timeout = std::chrono::seconds(command.timeout_s);
   auto cluster = Cluster::connect(*settings);
   if (!cluster.ok()) return refuse(k_bad_usage, cluster.error().message);
-  const auto index = (*cluster)->index_state(command.load.index);
-  if (!index.ok()) return refuse(k_no_cluster, index.error().message);
+  const auto index = find_index(**cluster, command);
+  if (!index.ok()) return refuse_cluster(index.error());
   if (!index->exists)
     return refuse(k_no_cluster,
                   "no index " + command.load.index + "; scripts/register_endpoints.sh creates those of the models");
   command.load.lookup_index = index->read_from;
-  const auto mapping = (*cluster)->mapping(index->read_from);
-  if (const Status inspected = inspect_pipelines(**cluster, *index, mapping, ready, command); !inspected.ok())
+  const auto surroundings = look_around(**cluster, *index, command);
+  if (!surroundings.ok()) return refuse_cluster(surroundings.error());
+  if (const Status inspected = inspect_pipelines(*index, *surroundings, ready, command); !inspected.ok())
     return refuse(k_bad_usage, inspected.error().message);
   if (ready.attributes && !command.quiet) print_types(ready.attributes->fields());
-  prepare_mapping(**cluster, mapping, command, ready);
+  if (const Status prepared = prepare_mapping(**cluster, surroundings->mapping, command, ready); !prepared.ok())
+    return refuse_cluster(prepared.error());
   return load(**cluster, *index, command, ready);
 }
 
@@ -551,7 +632,10 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   sightline::open_missing_standard_streams();
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    if (code == k_all_indexed && !std::cout.flush())
+      return refuse(k_some_failed, "cannot write to standard output: what is printed is not whole");
+    return code;
   } catch (const std::exception& error) {
     return refuse(k_some_failed, std::string("stopped: ") + error.what() + "; --resume continues from here");
   }

@@ -20,6 +20,7 @@ class PictureFile {
   PictureFile(Folder folder, std::string below) : folder_(std::move(folder)), below_(std::move(below)) {}
 
   std::filesystem::path path() const { return *folder_ / below_; }
+  const std::filesystem::path& folder() const { return *folder_; }
   /// Its path relative to the folder, with '/', as the system has it: any bytes.
   const std::string& below() const { return below_; }
   /// The same as UTF-8: becomes `image_name`.

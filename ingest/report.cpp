@@ -114,7 +114,8 @@ void Report::add(const Note& note) {
 Report::~Report() {
   if (lock_ < 0) return;
   std::error_code ignored;
-  if (is_created_ && !is_begun_) std::filesystem::remove(file_, ignored);
+  // The file, not a symbolic link that leads to it.
+  if (is_created_ && !is_begun_) std::filesystem::remove(std::filesystem::canonical(file_, ignored), ignored);
   ::close(lock_);
 }
 

@@ -153,7 +153,7 @@ fi
 step "Page"
 # Requests the page as a browser does.
 page_has() { # PATH TEXT
-  curl -fsS --max-time 30 -H 'Accept: text/html,application/json' "$SIGHTLINE_URL$1" | grep -F "$2" >/dev/null || { echo "demo: wrong answer of the page at $SIGHTLINE_URL$1" >&2; exit 1; }
+  curl -q -fsS --max-time 30 -H 'Accept: text/html,application/json' "$SIGHTLINE_URL$1" | grep -F "$2" >/dev/null || { echo "demo: wrong answer of the page at $SIGHTLINE_URL$1" >&2; exit 1; }
 }
 page_has / '<title>Sightline</title>'
 page_has /page/modules/main.js render

@@ -55,15 +55,24 @@ class Index:
         self.name, self.words, self.pictures, self.least_precision = COLUMNS[model]
         self.headers = {"Content-Type": "application/json", **credentials()}
 
-    def exists(self):
-        request = urllib.request.Request(f"{self.url}/{self.name}", method="HEAD", headers=credentials())
+    def exists(self, path):
+        request = urllib.request.Request(f"{self.url}/{path}", headers=credentials())
         try:
             with urllib.request.urlopen(request, timeout=60):
                 return True
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return False
-            sys.exit(f"demo_queries: for index {self.name}, {self.url} answered {error.code}")
+            sys.exit(f"demo_queries: to GET /{path}, {self.url} answered {error.code}")
+
+    def check_absent(self):
+        """The demo writes all of these, and deletes them at its end."""
+        paths = {f"index {self.name}": self.name, f"pipeline {self.name}": f"_ingest/pipeline/{self.name}"}
+        paths |= {f"inference endpoint {self.model}-{use}": f"_inference/text_embedding/{self.model}-{use}" for use in ("ingest", "search")}
+        for what, path in paths.items():
+            if self.exists(path):
+                sys.exit(f"demo_queries: the {what} already exists; the demo would write over it, and delete it at its end.\n"
+                         "  Use it as it is, or delete it first (scripts/register_endpoints.sh --remove --with-data).")
 
     def call(self, path, body=None):
         request = urllib.request.Request(f"{self.url}/{self.name}/{path}", data=json.dumps(body).encode() if body else None,
@@ -169,7 +178,7 @@ def main():
     parser.add_argument("--pictures", type=pathlib.Path)
     parser.add_argument("--queries", type=pathlib.Path)
     parser.add_argument("--stand-in", action="store_true", help="cohere is a stand-in for Cohere")
-    parser.add_argument("--must-not-exist", action="store_true", help="only check that these indices do not exist")
+    parser.add_argument("--must-not-exist", action="store_true", help="only check that these indices, their pipelines and endpoints do not exist")
     parser.add_argument("--verbose", action="store_true", help="print the hits of every query, not only of those with wrong ones")
     options = parser.parse_args()
     models = options.models.split(",")
@@ -180,9 +189,7 @@ def main():
     columns = [Index(options.elasticsearch, model, headings.get(model)) for model in models]
     if options.must_not_exist:
         for index in columns:
-            if index.exists():
-                sys.exit(f"demo_queries: the index {index.name} already exists; the demo would mix its pictures with it.\n"
-                         "  Search it, or delete it first (scripts/register_endpoints.sh --remove --with-data).")
+            index.check_absent()
         return 0
     if not options.pictures:
         parser.error("--pictures is required")

@@ -6,7 +6,8 @@
 #   scripts/download_model.sh --list
 #
 #   NAME               a name of --list, or any OWNER/REPOSITORY of the hub
-#   FOLDER             where to put it (default: checkpoints/NAME in the current folder)
+#   FOLDER             where to put it (default: checkpoints/NAME in the current folder). One that holds something else than this
+#                      model, or a part of it, is refused
 #   --open-clip        OpenCLIP's files (open_clip_config.json, open_clip_model.safetensors) instead of those of transformers;
 #                      not needed for the models of --list, nor if a repository has no config.json
 #   --revision REV     branch, tag or commit (default: main); all files are taken from that commit
@@ -131,12 +132,12 @@ if [ -n "$needs_acceptance" ] && [ -z "$accepted" ]; then
 fi
 
 # The token, and a user in HF_ENDPOINT, go through a pipe, so that the process list does not show them. curl does not send them to
-# other hosts.
+# other hosts. ~/.curlrc is not read (-q): what it adds could show the token or write elsewhere.
 hub_config() {
   if [ -n "${HF_TOKEN:-}" ]; then printf 'header = "Authorization: Bearer %s"\n' "$(quoted "$HF_TOKEN")"
   elif [ -n "$url_user" ]; then printf 'user = "%s:%s"\n' "$(quoted "$url_user")" "$(quoted "$url_password")"; fi
 }
-hub_curl() { curl -K <(hub_config) "$@"; }
+hub_curl() { curl -q -K <(hub_config) "$@"; }
 
 # Looks up a file at the hub: sets status, checksum (SHA-256 of large files, git's SHA-1 of others), size and commit.
 look_up() {
@@ -167,6 +168,33 @@ look_up() {
 }
 field() { awk -F': *' -v name="$1" 'tolower($1) == name { sub(/^[^:]*: */, ""); print; exit }'; }
 
+# What the folder already has of the hub's files: their checksums, by name.
+declare -A held=()
+is_held() {  # FILE, after look_up
+  if [ "${held[$1]:-}" != "$checksum" ]; then
+    [ -f "$folder/$1" ] && is_right "$folder/$1" || return 1
+    held[$1]=$checksum
+  fi
+}
+
+# Files of two models together are no model, and a README.md or config.json may be the user's: only a folder that holds this model's
+# weights, or nothing but files of it, is written to. With its weights, its other files are repaired.
+check_folder() {
+  local file
+  [ -e "$folder" ] || return 0
+  [ -d "$folder" ] || fail "$folder is not a folder; choose another FOLDER"
+  for file in "${open_clip_weights[@]}" model.safetensors.index.json; do
+    [ -e "$folder/$file" ] || continue
+    if look_up "$file" && is_held "$file"; then return 0; fi
+    fail "$folder/$file is not that of $repository at revision $revision: the folder holds another model, or another revision; choose another FOLDER, or delete it"
+  done
+  while IFS= read -r -d '' file; do
+    [[ $file != *.part ]] || continue
+    if [[ " ${must[*]} ${may[*]} " = *" $file "* ]] && look_up "$file" && is_held "$file"; then continue; fi
+    fail "$folder holds $file, which is not a file of $repository at revision $revision; choose another FOLDER (or delete that file, if it is of an earlier, interrupted download)"
+  done < <(find "$folder/" -mindepth 1 ! -type d -printf '%P\0')
+}
+
 is_right() {  # FILE: size and checksum are those of the hub
   [ "$(stat -c %s "$1")" = "$size" ] || return 1
   local sum
@@ -177,7 +205,7 @@ is_right() {  # FILE: size and checksum are those of the hub
 fetch() {  # FILE, after look_up
   local target=$folder/$1 part attempt pause=1 code
   mkdir -p "${target%/*}"
-  if [ -f "$target" ] && is_right "$target"; then say "have   $1"; return; fi
+  if is_held "$1"; then say "have   $1"; return; fi
   # A partial download is continued only if it belongs to the same bytes.
   part=$target.${checksum:0:12}.part
   for attempt in $(seq $attempts); do
@@ -197,7 +225,7 @@ fetch() {  # FILE, after look_up
     rm -f "$part"
     fail "$1 arrived with a wrong checksum and was deleted; run this again"
   fi
-  mv "$part" "$target"
+  mv -T -- "$part" "$target" || fail "$target could not be written; its bytes are in $part"
 }
 
 if [ -z "$layout" ] && ! look_up config.json && look_up open_clip_config.json; then layout=open_clip; fi
@@ -205,6 +233,8 @@ required_files
 if [ "$layout" = open_clip ] && [ -e "$folder/config.json" ]; then
   fail "$folder has a model in transformers' layout, which the server would use; choose another FOLDER"
 fi
+look_up "${must[0]}" || fail "$repository has no ${must[0]} at revision $revision"
+check_folder
 for file in "${must[@]}"; do
   look_up "$file" || fail "$repository has no $file at revision $revision"
   fetch "$file"

@@ -52,10 +52,11 @@ sightline_config() {
   if [ -n "${SIGHTLINE_CA_FILE:-}" ]; then printf 'cacert = "%s"\n' "$(quoted "$SIGHTLINE_CA_FILE")"; fi
 }
 
-# ask CONFIG METHOD URL [BODY]: sets $status and $answer; or $trouble, and returns curl's exit code.
+# Without ~/.curlrc (-q, which must be the first option): what it adds, such as verbose or output, would show keys or hide answers.
+# ask CONFIG METHOD URL [BODY]: waits $patience seconds (default: 120), and sets $status and $answer; or $trouble, and returns curl's exit code.
 ask() {
   local config=$1 method=$2 url=$3 out; shift 3
-  if out=$(printf '%s' "${1:-}" | curl -sS --config <("$config") -X "$method" -w '\n%{http_code}' --max-time 120 \
+  if out=$(printf '%s' "${1:-}" | curl -q -sS --config <("$config") -X "$method" -w '\n%{http_code}' --max-time "${patience:-120}" \
            -H 'Content-Type: application/json' -H 'Expect:' ${1:+--data-binary @-} "$url" 2>&1); then
     status=${out##*$'\n'}; answer=${out%$'\n'*}
     # jq 1.6 reports success for any condition on an empty text.
@@ -117,6 +118,9 @@ reason() {
     then reduce (.reason, .message, .root_cause[]?.reason?, (.caused_by? // empty | recurse(.caused_by? // empty) | .reason?) | strings) as $reason
       ([]; if any(.[]; . == $reason) then . else . + [$reason] end) | join(" Cause: ") | select(. != "") else . end' <<<"$answer" 2>/dev/null || printf '%.500s' "${answer/#null/an empty answer}"
 }
+# For jq: what GET /INDEX says of an index, also if the name is an alias, under which it has the index's own name.
+# shellcheck disable=SC2034,SC2016  # used by the scripts that source this; jq's variables
+jq_named='def named($name): .[$name] // first(.[]); '
 is_object() { jq -e 'type == "object"' <<<"$answer" >/dev/null 2>&1; }
 not_elasticsearch() { fail "what answers at $elasticsearch is not Elasticsearch: set $elasticsearch_variable ($where) to the address of the cluster"; }
 

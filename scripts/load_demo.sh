@@ -74,7 +74,7 @@ find_state() { # INDEX
     *) fail "could not read index $1 ($status): $(reason)" ;;
   esac
   state=loaded
-  if jq -e --arg index "$1" '.[$index].mappings._meta.demo_pictures == "loaded"' <<<"$answer" >/dev/null; then return; fi
+  if jq -e --arg index "$1" "$jq_named"'named($index).mappings._meta.demo_pictures == "loaded"' <<<"$answer" >/dev/null; then return; fi
   local drawings documents  # the loader's _id of a picture is its SHA-256
   drawings=$(sha256sum "$shared"/demo/pictures/* | jq -Rn '{query: {ids: {values: [inputs | .[:64]] | unique}}}')
   count "$1"; documents=$counted
@@ -107,7 +107,7 @@ for model in "${wanted[@]}"; do
     --elasticsearch "$elasticsearch" "${settings[@]}" --report "${TMPDIR:-/tmp}/sightline-load-demo-report.csv" --quiet
   es GET "/$index"
   [ "$status" = 200 ] || fail "could not read index $index ($status): $(reason)"
-  es PUT "/$index/_mapping" "$(jq --arg index "$index" '{_meta: (.[$index].mappings._meta + {demo_pictures: "loaded"})}' <<<"$answer")"
+  es PUT "/$index/_mapping" "$(jq --arg index "$index" "$jq_named"'{_meta: (named($index).mappings._meta + {demo_pictures: "loaded"})}' <<<"$answer")"
   [ "$status" = 200 ] || fail "could not note in index $index that the demo is loaded ($status): $(reason)"
 done
 say "open the page: $sightline_here/"

@@ -76,6 +76,11 @@ line="$name sha256:$digest"
 
 umask 077
 # Without a line break at its end, the last line of the file would be joined with this one.
-if [ -s "$file" ] && [ -n "$(tail -c 1 -- "$file")" ]; then printf '\n' >>"$file"; fi
-printf '%s\n' "$line" >>"$file"
+if [ -s "$file" ] && [ -n "$(tail -c 1 -- "$file")" ]; then line=$'\n'$line; fi
+before=$(stat -c %s -- "$file" 2>/dev/null) || before=
+if ! printf '%s\n' "$line" >>"$file"; then
+  # Half a line would be a key without the end of its scopes, or make the whole file invalid.
+  if [ -z "$before" ]; then rm -f -- "$file"; elif [ -f "$file" ]; then truncate -s "$before" -- "$file"; fi
+  fail "the key could not be written to $file, which is as it was"
+fi
 printf '%s\n' "$key"

@@ -20,8 +20,8 @@
 #   ELASTICSEARCH_URL       URL of the cluster; else ES_LOCAL_URL; else http://127.0.0.1:9200
 #   ELASTICSEARCH_API_KEY   else ES_LOCAL_API_KEY; or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD
 #   ELASTICSEARCH_CA_FILE   PEM file of the private certificate authority that signed the cluster's certificate
-#   SIGHTLINE_GATEWAY_URL   a Sightline gateway in front of that cluster (default http://127.0.0.1:9200), used if the cluster
-#                           cannot call a model itself: its version or its licence lacks the inference API
+#   SIGHTLINE_GATEWAY_URL   a Sightline gateway in front of that cluster, used if the cluster cannot call a model itself: its
+#                           version or its licence lacks the inference API. It gets the cluster's credentials
 #   SIGHTLINE_URL           Sightline as Elasticsearch reaches it (default http://127.0.0.1:8080)
 #   SIGHTLINE_CHECK_URL     Sightline as this machine reaches it, if that differs (a cluster in a container sees another host)
 #   SIGHTLINE_CA_FILE       PEM file of the private certificate authority that signed Sightline's certificate
@@ -139,20 +139,29 @@ is_gateway() {
   say "$(jq -r --arg at "$elasticsearch" '"Gateway at \($at) to Elasticsearch \(.cluster.version // "of unknown version") at \(.cluster.url): inference is run by the \(.inference) (\(.reason))"' <<<"$gateway")"
 }
 
-# Uses a gateway, for the reason $1.
+# Uses a gateway, for the reason $1. Only one that is configured gets the cluster's credentials: anyone may listen at the usual place.
 use_gateway() {
-  local cluster=$elasticsearch cluster_id=$2
-  elasticsearch=${SIGHTLINE_GATEWAY_URL:-http://127.0.0.1:9200}; elasticsearch=${elasticsearch%/}
-  if [ "$elasticsearch" != "$cluster" ] && curl -sf -o /dev/null --max-time 10 --config <(elasticsearch_config) "$elasticsearch/_sightline/gateway"; then
-    elasticsearch_variable=SIGHTLINE_GATEWAY_URL
+  local cluster=$elasticsearch cluster_id=$2 usual=http://127.0.0.1:9200 patience=10
+  if [ -z "${SIGHTLINE_GATEWAY_URL:-}" ]; then
+    if [ "$usual" != "$cluster" ] && ask true GET "$usual/_sightline/gateway" && [ "$status" = 200 ] && jq -e '.cluster | has("reachable")' <<<"$answer" >/dev/null 2>&1; then
+      fail "$1. A gateway answers at $usual: if it is yours and in front of this cluster, set SIGHTLINE_GATEWAY_URL=$usual ($where), which sends it the cluster's credentials. See docs/gateway.md."
+    fi
+    no_gateway "$1" "$cluster"
+  fi
+  elasticsearch=${SIGHTLINE_GATEWAY_URL%/}
+  if [ "$elasticsearch" != "$cluster" ] && ask elasticsearch_config GET "$elasticsearch/_sightline/gateway" && [ "$status" -lt 400 ]; then
+    elasticsearch_variable=SIGHTLINE_GATEWAY_URL patience=
     es GET /
     if [ "$(jq -r '.cluster_uuid // empty' <<<"$answer")" = "$cluster_id" ]; then
       say "$1, so this uses the gateway in front of it; your clients must use it, too: ELASTICSEARCH_URL=$elasticsearch"
       is_gateway; return
     fi
   fi
+  no_gateway "$1" "$cluster"
+}
+no_gateway() { # REASON CLUSTER
   fail "$1. Put a gateway in front of it:
-  sightline-server --model clip=FOLDER --elasticsearch-gateway $cluster
+  sightline-server --model clip=FOLDER --elasticsearch-gateway $2
   then set ELASTICSEARCH_URL ($where) to the address that it prints, here and for your clients. See docs/gateway.md."
 }
 
@@ -313,13 +322,17 @@ register_endpoint() { # ID DIMS
 
 register_pipeline() { # ID BODY
   es GET "/_ingest/pipeline/$1"
-  local there=$answer removed=
+  local there=$answer removed='' dropped=''
   [ "$status" != 200 ] || removed=$(jq -n --arg id "$1" 'input as $have | input as $want |
     def drops: any(.processors[]?.remove.field; . == "image_data" or (type == "array" and index("image_data") != null));
     if ($have[$id] | drops) and ($want | drops | not) then true else empty end' <<<"$there$2")
+  [ "$status" != 200 ] || dropped=$(jq -rn --arg id "$1" 'input as $have | input as $want |
+    def written: [.processors[]? | (.inference.input_output? | if type == "array" then .[] else . end | .output_field?), .rename.target_field?] | map(strings | select(startswith("sightline_new_") | not)) | unique;
+    ($have[$id] | written) - ($want | written) | join(", ")' <<<"$there$2")
   es PUT "/_ingest/pipeline/$1" "$2"
   [ "$status" = 200 ] || fail "could not create pipeline $1 ($status): $(reason)"
   say "pipeline  $1: in place"
+  [ -z "$dropped" ] || say "note      $1: the pipeline no longer writes $dropped, as it did before: name all its models in --models to keep them"
   [ -z "$removed" ] || say "note      $1: the pipeline no longer removes image_data, because --drop-image-data is not given: the index will store the pictures of later loads"
 }
 
@@ -329,8 +342,8 @@ check_index() { # NAME BODY
   [ "$status" != 404 ] || return 0
   [ "$status" = 200 ] || fail "could not read index $1 ($status): $(reason)"
   local there=$answer differs field
-  differs=$(jq -r --arg i "$1" --argjson want "$2" '
-    .[$i].mappings.properties as $have | $want.mappings.properties | to_entries[] | select(.value.type == "dense_vector")
+  differs=$(jq -r --arg i "$1" --argjson want "$2" "$jq_named"'
+    named($i).mappings.properties as $have | $want.mappings.properties | to_entries[] | select(.value.type == "dense_vector")
     | .key as $field | ($have[$field].dims // "none" | tostring) as $there | select($there != (.value.dims | tostring))
     | "\($field): \($there) dimensions in the index, \(.value.dims) from the model"' <<<"$there")
   [[ $differs != *" none dimensions"* ]] || fail "index $1 has no field for vectors ($differs): a document created it before this script ran.
@@ -342,14 +355,14 @@ check_index() { # NAME BODY
     es POST "/$1/_count" "$(jq -n --arg field "$field" '{query: {exists: {field: $field}}}')"
     [ "$status" = 200 ] || fail "could not count the documents of index $1 ($status): $(reason)"
     [ "$(jq -r .count <<<"$answer")" != 0 ] || continue
-    fail "$(jq -r --arg i "$1" --arg field "$field" --argjson want "$2" --arg count "$(jq -r .count <<<"$answer")" --arg at "$sightline_here" '
-      .[$i].mappings._meta.sightline[$field] as $have | $want.mappings._meta.sightline[$field] as $now
+    fail "$(jq -r --arg i "$1" --arg field "$field" --argjson want "$2" --arg count "$(jq -r .count <<<"$answer")" --arg at "$sightline_here" "$jq_named"'
+      named($i).mappings._meta.sightline[$field] as $have | $want.mappings._meta.sightline[$field] as $now
       | "index \($i) holds \($count) vectors of another model: they were made by \($have.model) with fingerprint \($have.fingerprint), and \($now.model) at \($at) has \($now.fingerprint) (other weights, tokenizer, preprocessing or precision)."' <<<"$there")
   Vectors of two models are not comparable, so hits would be wrong. Serve the earlier model again; or embed every document again:
   run this with --accept-model, then load the pictures again (sightline-ingest), or POST $1/_update_by_query?pipeline=$1 on a cluster;
   or start over with --remove --with-data."
-  done < <(jq -r --arg i "$1" --argjson want "$2" '
-    (.[$i].mappings._meta.sightline // {}) as $have | $want.mappings._meta.sightline | to_entries[]
+  done < <(jq -r --arg i "$1" --argjson want "$2" "$jq_named"'
+    (named($i).mappings._meta.sightline // {}) as $have | $want.mappings._meta.sightline | to_entries[]
     | select(.value.fingerprint != null and $have[.key].fingerprint != null and $have[.key].fingerprint != .value.fingerprint) | .key' <<<"$there")
 }
 
@@ -364,7 +377,7 @@ register_index() { # NAME BODY
   # The models of its vectors, and fields that a later version of this script has added. What is noted of a vector field is
   # replaced whole: a budget that Cohere no longer has, or a demo model, must not remain.
   local mapping
-  mapping=$(jq --arg i "$1" --argjson want "$2" '.[$i].mappings as $have
+  mapping=$(jq --arg i "$1" --argjson want "$2" "$jq_named"'named($i).mappings as $have
     | {_meta: (($have._meta // {}) | .sightline = (.sightline // {}) + $want.mappings._meta.sightline)} as $meta | ($want.mappings.properties | with_entries(select($have.properties[.key] == null))) as $new
     | if $meta._meta == $have._meta and $new == {} then empty else $meta + {properties: $new} end' <<<"$answer")
   if [ -n "$mapping" ]; then
@@ -411,8 +424,11 @@ remove_index_and_pipeline() { # NAME
 remove_endpoints() { # MODEL
   local id
   for id in "$1-ingest" "$1-search"; do
-    es DELETE "/_inference/text_embedding/$id?force=true"
-    case $status in 200) say "endpoint  $id: deleted" ;; 404) say "endpoint  $id: not there" ;; *) fail "could not delete endpoint $id ($status): $(reason)" ;; esac
+    es DELETE "/_inference/text_embedding/$id"  # not forced: other pipelines may use it
+    case $status in 200) say "endpoint  $id: deleted" ;; 404) say "endpoint  $id: not there" ;;
+      409) fail "endpoint $id is in use, so it was not deleted: $(reason)
+  Delete or change what uses it, then run this again; for the pipeline listings use --listings." ;;
+      *) fail "could not delete endpoint $id ($status): $(reason)" ;; esac
   done
 }
 

@@ -64,7 +64,7 @@ query='{size: $size, _source: ["image_name", "caption"],
 asked=(--arg field "$field" --arg endpoint "$endpoint" --argjson size "$size")
 if [ -n "$picture" ]; then
   # The type in a data URL is ignored; only the bytes count. A pipe, because no command line is long enough for a photo.
-  body=$(base64 -w0 "$picture" | jq -Rs "${asked[@]}" "(\"data:image/jpeg;base64,\" + .) | $query")
+  body=$(base64 -w0 -- "$picture" | jq -Rs "${asked[@]}" "(\"data:image/jpeg;base64,\" + .) | $query")
 else
   body=$(jq -n "${asked[@]}" --arg words "$*" "\$words | $query")
 fi

@@ -95,7 +95,7 @@ class Pictures:
             print(f"downloading {name} from {entry['url']} ({entry['from']})", flush=True)
             self.cache.mkdir(parents=True, exist_ok=True)
             part = file.with_name(name + ".part")
-            done = subprocess.run(["curl", "-fsSL", "--retry", "3", "--max-time", "120", "-o", part, entry["url"]],
+            done = subprocess.run(["curl", "-q", "-fsSL", "--retry", "3", "--max-time", "120", "-o", part, entry["url"]],
                                   capture_output=True, text=True)
             if done.returncode != 0:
                 part.unlink(missing_ok=True)

@@ -8,12 +8,12 @@ import threading
 
 
 @contextlib.contextmanager
-def fake(answer, certificate=None, with_headers=False):
-    """Gives HOST:PORT. `answer` gets method and path, and the headers if asked for; it returns a status and a text, or what becomes JSON."""
+def fake(answer, certificate=None, with_headers=False, with_body=False):
+    """Gives HOST:PORT. `answer` gets method and path, and the headers and the body if asked for; it returns a status and a text, or what becomes JSON."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def reply(self):
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = answer(self.command, self.path, *([self.headers] if with_headers else []))
+            received = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, body = answer(self.command, self.path, *([self.headers] if with_headers else []), *([received] if with_body else []))
             raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(raw)))

@@ -165,6 +165,35 @@ def test_a_changed_file_is_downloaded_anew(hub, tmp_path):
     assert done.returncode == 0 and held(tmp_path / "m") == hub.files, done.stdout + done.stderr
 
 
+def test_a_folder_of_another_model_or_with_other_content_is_left_as_it_is(hub, tmp_path):
+    assert download(hub, "clip-b32", tmp_path / "m").returncode == 0
+    before = held(tmp_path / "m")
+    hub.files |= {"model.safetensors": os.urandom(1000), "config.json": b'{"model_type": "siglip"}'}
+    other = download(hub, "clip-b16", tmp_path / "m")
+    assert other.returncode == 1 and "m/model.safetensors is not that of openai/clip-vit-base-patch16" in other.stderr, other.stdout + other.stderr
+    assert held(tmp_path / "m") == before
+    (tmp_path / "m/model.safetensors").unlink()  # an interrupted download of that model
+    partial = download(hub, "clip-b16", tmp_path / "m")
+    assert partial.returncode == 1 and "m holds config.json, which is not a file of openai/clip-vit-base-patch16" in partial.stderr
+    for name in ("notes.txt", "README.md"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text("mine")
+        mine = download(hub, "clip-b16", tmp_path / name)
+        assert mine.returncode == 1 and f"{name} holds {name}, which is not" in mine.stderr
+        assert held(tmp_path / name) == {name: b"mine"}
+    (tmp_path / "n/config.json").mkdir(parents=True)
+    in_the_way = download(hub, "clip-b16", tmp_path / "n")
+    assert in_the_way.returncode == 1 and "n/config.json could not be written" in in_the_way.stderr
+    assert not list((tmp_path / "n/config.json").iterdir())
+
+
+def test_curls_own_settings_file_is_not_read(hub, tmp_path):
+    (tmp_path / ".curlrc").write_text(f'verbose\ninclude\nfail\noutput = "{tmp_path}/out"\n')
+    done = download(hub, "clip-b32", tmp_path / "m", HOME=str(tmp_path), HF_TOKEN="hub-secret")
+    assert done.returncode == 0 and held(tmp_path / "m") == hub.files, done.stdout + done.stderr
+    assert "hub-secret" not in done.stdout + done.stderr and not (tmp_path / "out").exists()
+
+
 def test_shards_are_those_that_the_index_names(hub, tmp_path):
     del hub.files["model.safetensors"]
     shards = {f"model-0000{i}-of-00002.safetensors": os.urandom(1000 + i) for i in (1, 2)}

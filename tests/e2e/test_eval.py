@@ -3,6 +3,7 @@
 import csv
 import html.parser
 import json
+import os
 import re
 import shutil
 
@@ -155,6 +156,34 @@ def test_where_a_report_cannot_go_is_said_before_the_measurement(server, small, 
         assert refused.stdout == ""
     assert table.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_report_goes_over_no_other_file_and_two_do_not_share_one(server, small, tmp_path):
+    table = small / "table.csv"
+    (tmp_path / "sets.json").write_text(json.dumps({"sets": [{"name": "x", "direction": "text-to-image"}]}))
+    (tmp_path / "page.html").write_text("<!doctype html>\n<html lang=en><title>mine</title></html>")
+    for option, name in [("--json", "sets.json"), ("--html", "page.html")]:
+        before = (tmp_path / name).read_bytes()
+        refused = evaluate(server, table, option, tmp_path / name)
+        assert refused.returncode == 2 and "something else than an earlier report" in refused.stderr
+        assert (tmp_path / name).read_bytes() == before
+    refused = evaluate(server, table, "--json", tmp_path / "new", "--html", tmp_path / "new")
+    assert refused.returncode == 2 and "--json and --html are the same file" in refused.stderr
+    (tmp_path / "empty").touch()
+    refused = evaluate(server, table, "--sets", tmp_path / "empty", "--json", tmp_path / "empty")
+    assert refused.returncode == 2 and "is a file that this measurement reads" in refused.stderr
+    os.mkfifo(tmp_path / "pipe")
+    refused = evaluate(server, table, "--json", tmp_path / "pipe")
+    assert refused.returncode == 2 and "nobody reads" in refused.stderr
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["empty", "page.html", "pipe", "sets.json"]
+
+
+def test_what_cannot_be_printed_or_written_is_a_failure(server, small):
+    command = [BIN / "sightline-eval", small / "table.csv", "--model", "clip", "--env-file", "/dev/null", "--quiet"]
+    done = run(["bash", "-c", 'exec "$@" >/dev/full', "bash", *command], server.environment())
+    assert done.returncode == 1 and "cannot write to standard output" in done.stderr, done.stderr
+    done = run([*command, "--json", "/dev/full"], server.environment())
+    assert done.returncode == 2 and "cannot write /dev/full (--json): No space left on device" in done.stderr, done.stderr
 
 
 def test_thresholds_part_right_from_wrong_pairs(server, small, tmp_path):

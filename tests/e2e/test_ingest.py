@@ -1,6 +1,7 @@
 """sightline-ingest against a running server."""
 
 import base64
+import contextlib
 import csv
 import hashlib
 import json
@@ -16,7 +17,8 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, ROOT, run
+from conftest import BIN, ROOT, call, run
+from fake_server import fake
 
 
 def folder_of(tmp_path, pictures, names):
@@ -647,3 +649,85 @@ def test_the_file_of_a_rows_bad_picture_is_named(registered, houses, tmp_path):
     options = [part for column in columns for part in ("--file-column", column)]
     status, out, err = load(registered, folder, "--attributes", table, "--one-document-per", "row", "--pipeline", "houses", *options)
     assert status == 1 and report_of(folder)["1_frontal.jpg"]["reason"].startswith("input 2 (1_bedroom.jpg): "), out + err
+
+
+@contextlib.contextmanager
+def answered_by_a_proxy(server, method, part, status, answered, times=1):
+    """Options for the address of a proxy, which itself answers so many requests of that method whose path has `part`."""
+    left = [times]
+
+    def answer(asked, path, body):
+        if asked == method and part in path and left[0] > 0:
+            left[0] -= 1
+            return status, answered
+        return call(asked, server.elasticsearch + path, body or None, "application/x-ndjson" if "/_bulk" in path else "application/json")
+
+    with fake(answer, with_body=True) as at:
+        yield ["--elasticsearch", f"http://{at}"]
+
+
+BAD_TIME = {"error": {"reason": "asked at a bad time"}}
+BEFORE_THE_LOAD = [("GET", "/_settings"), ("GET", "/_mapping"), ("GET", "/_ingest/pipeline/"), ("PUT", "/_mapping")]
+
+
+@pytest.mark.parametrize("method, part", BEFORE_THE_LOAD)
+def test_a_cluster_that_is_not_ready_ends_the_load_before_it_begins(registered, demo_pictures, tmp_path, method, part):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    table = table_of(tmp_path, "file,price\na.jpg,1\n")
+    with answered_by_a_proxy(registered, method, part, 503, BAD_TIME, times=2) as through:
+        code, out, said = load(registered, folder, *through, "--attributes", table, "--attempts", "2")
+    assert code == 3 and "asked at a bad time; nothing was loaded, try again later" in said, out + said
+    assert sources(registered) == {}
+    with answered_by_a_proxy(registered, method, part, 429, BAD_TIME) as through:
+        code, out, said = load(registered, folder, *through, "--attributes", table)
+    assert code == 0 and "1 indexed, 0 failed" in out and "note" not in said.replace("note: clip is a demo model", ""), out + said
+
+
+@pytest.mark.parametrize("method, part, says", [("GET", "/_mapping", "the mapping cannot be read"), ("GET", "/_ingest/pipeline/", ""),
+                                                ("PUT", "/_mapping", "the new fields are not in the mapping")])
+def test_a_missing_privilege_does_not_end_the_load(registered, demo_pictures, tmp_path, method, part, says):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    with answered_by_a_proxy(registered, method, part, 403, BAD_TIME, times=100) as through:
+        code, out, said = load(registered, folder, *through, "--attributes", table_of(tmp_path, "file,price\na.jpg,1\n"))
+    assert code == 0 and "1 indexed, 0 failed" in out and says in said, out + said
+
+
+def test_fields_that_source_leaves_out_are_a_note(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    mapping = registered.es("GET", "/clip-images/_mapping")[1]
+    mapping["clip-images"]["mappings"]["_source"] = {"excludes": ["secret"]}
+    for options, is_noted in ([], True), (["--replace"], False):
+        with answered_by_a_proxy(registered, "GET", "/_mapping", 200, mapping) as through:
+            code, out, said = load(registered, folder, *through, *options)
+        assert code == 0 and ("the mapping of clip-images leaves fields out of _source" in said) == is_noted, out + said
+
+
+def test_what_cannot_be_printed_or_reported_is_a_failure(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg", "b.jpg"])
+    command = [BIN / "sightline-ingest", folder, "--index", "clip-images", "--env-file", "/dev/null", "--quiet", "--report", tmp_path / "report.csv"]
+    done = run(["bash", "-c", 'exec "$@" >/dev/full', "bash", *command], registered.environment())
+    assert done.returncode == 1 and "cannot write to standard output" in done.stderr, done.stderr
+    done = run([*command[:-1], "/dev/full", "--attributes", table_of(tmp_path, "file,price\na.jpg,1\n")], registered.environment())
+    assert done.returncode == 1 and "2 indexed" in done.stdout and "cannot write the whole report /dev/full (--report)" in done.stderr, done.stdout + done.stderr
+
+
+def test_paths_that_two_folders_share_are_refused_where_they_would_be_mixed(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["one/a.jpg", "two/a.jpg"])
+    refused = registered.ingest(folder / "one", folder / "two", "--index", "clip-images", "--image-url", "https://files.example/")
+    assert refused.returncode == 2 and "--image-url is for one FOLDER" in refused.stderr
+    table = table_of(tmp_path, f"file,n\n{folder}/one/a.jpg,1\n{folder}/two/a.jpg,2\n")
+    done = registered.ingest(folder / "one", folder / "two", "--index", "clip-images", "--attributes", table, "--report", tmp_path / "report.csv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = registered.es("POST", "/clip-images/_search", {"_source": ["n"]})[1]["hits"]["hits"]
+    assert {hit["_id"]: hit["_source"]["n"] for hit in found} == {hashlib.sha256((folder / name / "a.jpg").read_bytes()).hexdigest(): n for name, n in (("one", 1), ("two", 2))}
+
+
+def test_a_pattern_of_indices_and_a_report_over_what_is_read_are_refused(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    for index in ("clip-*", "clip-images,other"):
+        refused = registered.ingest(folder, "--index", index)
+        assert refused.returncode == 2 and f"--index {index} is not the name of one index or alias" in refused.stderr
+    table = table_of(tmp_path, "file,status,attempts,reason,kind\na.jpg,1,1,x,note\n")
+    before = table.read_bytes()
+    refused = registered.ingest(folder, "--index", "clip-images", "--attributes", table, "--report", table)
+    assert refused.returncode == 2 and "is a file that this load reads" in refused.stderr and table.read_bytes() == before

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, DEMO, ROOT, InferenceServer, Sightline
+from conftest import BIN, DEMO, ROOT, InferenceServer, Sightline, run
 
 MAKE = [ROOT / "scripts/make_api_key.sh"]
 
@@ -159,6 +160,18 @@ def refused_key(folder, *options):
     done = subprocess.run([str(part) for part in [*MAKE, "--file", folder / "keys", *options, "name"]], capture_output=True, text=True, timeout=30)
     assert done.returncode == 2 and not done.stdout and not (folder / "keys").exists()
     return done.stderr
+
+
+@pytest.mark.parametrize("before", [None, "# keys\n" + "#" * 1000 + "\n", "# keys\n" + "#" * 1000], ids=["no file", "a whole line", "no line break"])
+def test_make_api_key_leaves_no_half_line_where_the_disk_is_full(tmp_path, before):
+    file = tmp_path / "keys"
+    if before is not None:
+        file.write_text(before)
+    # A limit of a file's size is as a full disk: the first part of the line is written.
+    limit = 0 if before is None else 1
+    done = run(["bash", "-c", f"trap '' XFSZ; ulimit -f {limit}; exec \"$@\"", "bash", ROOT / "scripts/make_api_key.sh", "--file", file, "name"], {"PATH": os.environ["PATH"]})
+    assert done.returncode == 2 and f"could not be written to {file}" in done.stderr and done.stdout == "", done.stdout + done.stderr
+    assert (file.read_text() if file.exists() else None) == before
 
 
 def test_a_rate_limit_without_keys_is_refused():

@@ -82,6 +82,34 @@ def test_remove_takes_all_away_but_keeps_an_index_with_documents(registered):
     assert registered.register("--remove").returncode == 0
 
 
+def test_an_endpoint_that_another_pipeline_uses_is_not_removed(registered):
+    pipeline = {"processors": [{"inference": {"model_id": "clip-ingest", "input_output": {"input_field": "p", "output_field": "v"}}}]}
+    assert registered.es("PUT", "/_ingest/pipeline/of-another", pipeline)[0] == 200
+    removed = registered.register("--remove")
+    assert removed.returncode == 1 and "endpoint clip-ingest is in use" in removed.stderr and "of-another" in removed.stderr, removed.stderr
+    assert registered.es("GET", "/_inference/clip-ingest")[0] == 200
+    assert registered.es("DELETE", "/_ingest/pipeline/of-another")[0] == 200
+    assert registered.register("--remove").returncode == 0
+    assert registered.es("GET", "/_inference/clip-ingest")[0] == 404
+
+
+def test_fields_that_a_pipeline_no_longer_writes_are_named(server):
+    both = server.register("--models", "clip,jina-clip", "--listings")
+    assert both.returncode == 0 and "no longer writes" not in both.stdout, both.stdout + both.stderr
+    one = server.register("--models", "clip", "--listings")
+    assert "note      listings: the pipeline no longer writes jina_embedding, jina_fingerprint, as it did before" in one.stdout, one.stdout + one.stderr
+    assert "no longer writes" not in server.register("--models", "clip", "--listings").stdout
+
+
+def test_an_index_behind_an_alias_is_recognized(registered):
+    index = registered.es("GET", "/clip-images")[1]["clip-images"]["mappings"]
+    assert registered.es("DELETE", "/clip-images")[0] == 200
+    assert registered.es("PUT", "/real", {"mappings": index, "aliases": {"clip-images": {}}})[0] == 200
+    done = registered.register()
+    assert done.returncode == 0 and "index     clip-images: already there" in done.stdout, done.stdout + done.stderr
+    assert registered.es("GET", "/real")[1]["real"]["mappings"] == index
+
+
 @pytest.mark.parametrize("model", ["clip", "jina-clip", "cohere"])
 def test_the_console_file_is_what_dry_run_prints(model):
     printed = run([ROOT / "scripts/register_endpoints.sh", "--models", model, "--dry-run", "--env-file", "/dev/null"],
@@ -293,6 +321,22 @@ def test_a_password_reaches_the_cluster_whole_and_is_shown_nowhere(places):
         assert f"Elasticsearch at http://{at} refuses the user 'me'" in done.stderr and seen.pop() == expected
         assert "p%22w" not in done.stderr and 'p"w' not in done.stderr
     assert "secret" not in run_alone(ELASTICSEARCH_URL="me:secret@localhost:9200").stderr
+
+
+def test_a_gateway_that_is_not_configured_gets_no_credentials(tmp_path):
+    """The usual address is the system's own, so a program in place of curl answers for it and keeps what it was sent."""
+    (tmp_path / "curl").write_text(f'''#!/bin/bash
+if [[ "${{@: -1}}" != http://127.0.0.1:9200/* ]]; then exec {shutil.which("curl")} "$@"; fi
+while [ "$1" != --config ]; do shift; done
+cat "$2" >>{tmp_path}/sent
+printf '{{"cluster": {{"reachable": true}}}}\\n200'
+''')
+    (tmp_path / "curl").chmod(0o755)
+    old = {"version": {"number": "8.10.0"}, "cluster_uuid": "u"}
+    with fake(lambda method, path: (200, old) if path == "/" else (404, {"error": {"reason": "none"}})) as at:
+        done = run_alone(ELASTICSEARCH_URL=f"http://{at}", ELASTICSEARCH_API_KEY="secret", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 1 and "set SIGHTLINE_GATEWAY_URL=http://127.0.0.1:9200" in done.stderr, done.stdout + done.stderr
+    assert (tmp_path / "sent").read_text() == ""
 
 
 @pytest.fixture()

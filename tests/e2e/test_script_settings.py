@@ -105,6 +105,16 @@ def test_a_password_in_the_url_arrives_whole_and_is_shown_nowhere(cluster, passw
     assert "nothing listens at http://127.0.0.1:1:" in unreachable
 
 
+def test_curls_own_settings_file_is_not_read(cluster, tmp_path):
+    at, seen = cluster
+    (tmp_path / ".curlrc").write_text(f'verbose\ninclude\nfail\noutput = "{tmp_path}/out"\n')
+    done = search("--env-file", "/dev/null", HOME=str(tmp_path), ELASTICSEARCH_URL=f"http://{at}", ELASTICSEARCH_API_KEY="secret")
+    assert f"no index clip-images at http://{at}:" in done.stderr and "secret" not in done.stderr, done.stderr
+    assert seen == ["ApiKey secret"] and not (tmp_path / "out").exists()
+    for script in (ROOT / "scripts").glob("*.*sh"):
+        assert re.findall(r"\bcurl -(?!q ).*", script.read_text()) == [], script
+
+
 SCRIPTS = ["search.sh", "register_endpoints.sh", "load_demo.sh"]
 
 

@@ -52,6 +52,12 @@ def test_words_and_pictures_find_hits_and_a_demo_model_is_named(filled, demo_pic
     assert by_picture.returncode == 0 and demo_pictures[2].name in by_picture.stdout.splitlines()[0]
 
 
+def test_a_picture_whose_name_begins_with_a_dash_is_searched_with(filled, demo_pictures, tmp_path):
+    shutil.copy(demo_pictures[2], tmp_path / "-x.jpg")
+    found = run(["env", "-C", tmp_path, ROOT / "scripts/search.sh", "--env-file", "/dev/null", "--", "-x.jpg"], filled.environment())
+    assert found.returncode == 0 and demo_pictures[2].name in found.stdout.splitlines()[0], found.stdout + found.stderr
+
+
 def test_a_picture_that_is_too_long_for_a_command_line_is_searched_with(filled, demo_pictures, tmp_path):
     picture = tmp_path / "photo.jpg"
     picture.write_bytes(demo_pictures[2].read_bytes() + bytes(4_000_000))  # what follows a JPEG's end is not looked at
@@ -142,6 +148,24 @@ def test_the_demo_claims_only_what_it_checked(filled):
     assert "not checked: whether the hits for words are right" in done.stdout
     for model in ("clip", "jina-clip"):
         assert f"{model} is a demo model, trained only on drawings" in done.stdout
+
+
+def test_the_demo_begins_only_where_nothing_of_it_exists(tmp_path):
+    server = Sightline(tmp_path / "data", tmp_path / "server.log")
+    try:
+        def begin():
+            return run(["python3", ROOT / "scripts/demo_queries.py", "--elasticsearch", server.elasticsearch, "--models", "clip", "--must-not-exist"], server.environment())
+
+        assert begin().returncode == 0
+        assert server.register("--models", "clip").returncode == 0
+        for what, path in [("index clip-images", "/clip-images"), ("pipeline clip-images", "/_ingest/pipeline/clip-images"),
+                           ("inference endpoint clip-ingest", "/_inference/clip-ingest"), ("inference endpoint clip-search", "/_inference/clip-search")]:
+            refused = begin()
+            assert refused.returncode == 1 and f"the {what} already exists" in refused.stderr, refused.stderr
+            assert server.es("DELETE", path)[0] == 200
+        assert begin().returncode == 0
+    finally:
+        server.stop()
 
 
 def test_programs_have_help():

@@ -117,6 +117,28 @@ TEST_CASE("several columns may name pictures, and one may hold ids") {
   CHECK(attributes.rows()[0].members == R"("a":2)");
 }
 
+TEST_CASE("an id is the value without blanks around it, and null, objects, lists and booleans are none") {
+  Attributes::Options options;
+  options.id_column = "n";
+  const auto ids = [&](const char* name, const char* text) {
+    Texts found;
+    const Attributes read = attributes_of(name, text, options);
+    for (const Attributes::Row& row : read.rows()) found.push_back(row.id);
+    return found;
+  };
+  CHECK(ids("a.csv", "file,n\n1.jpg, x \n2.jpg,\" \"\n") == Texts{"x", ""});
+  CHECK(ids("a.ndjson",
+            "{\"file\":\"1.jpg\",\"n\":\" x\\t\"}\n{\"file\":\"2.jpg\",\"n\":7}\n"
+            "{\"file\":\"3.jpg\",\"n\":null}\n{\"file\":\"4.jpg\"}\n") == Texts{"x", "7", "", ""});
+  const TemporaryFolder folder;
+  for (const char* const value : {R"({"a":1})", "[1]", "true"}) {
+    const auto read = Attributes::read(
+        folder.write("a.ndjson", std::string(R"({"file":"1.jpg","n":)").append(value).append("}\n")), options);
+    REQUIRE_FALSE(read.ok());
+    CHECK(read.error().message.find("key n must be a string or a number: it is the _id (--id)") != std::string::npos);
+  }
+}
+
 TEST_CASE("NDJSON keeps values as they are written") {
   CHECK(members_of_rows(attributes_of("a.ndjson",
                                       "\xEF\xBB\xBF{\"file\":\"1.jpg\",\"tags\":[\"a\",\"b\"],\"price\":3,\"lot\":0."

@@ -100,3 +100,31 @@ TEST_CASE("so is what a vector is renamed to, and what was made beside it") {
       {"rename":{"field":"old_name","target_field":"name"}})";
   CHECK(inferred({{"p", made}}, "p") == Fields{"new.v", "model_fingerprint", "image_embedding", "model_id"});
 }
+
+TEST_CASE("a missing privilege is distinguished from a cluster that is not ready") {
+  int status = 200;
+  auto server = http::Server::start({}, [&](http::Request&&, http::Reply reply) {
+    reply.send({status, {}, "application/json", R"({"error":{"reason":"no"}})"});
+  });
+  REQUIRE(server.ok());
+  ClusterSettings settings;
+  settings.url = "http://127.0.0.1:" + std::to_string((*server)->port());
+  const auto cluster = Cluster::connect(settings);
+  REQUIRE(cluster.ok());
+  for (const int refusal : {403, 404}) {
+    status = refusal;
+    const auto mapping = (*cluster)->mapping("x");
+    REQUIRE_FALSE(mapping.ok());
+    CHECK(mapping.error().code == ErrorCode::not_found);
+    CHECK_FALSE(may_pass(mapping.error()));
+  }
+  for (const int not_ready : {408, 429, 500, 502, 503, 504}) {
+    status = not_ready;
+    CHECK(may_pass((*cluster)->mapping("x").error()));
+    CHECK(may_pass((*cluster)->pipeline_fields({"p"}).error()));
+  }
+  status = 401;
+  CHECK((*cluster)->mapping("x").error().code == ErrorCode::invalid_argument);
+  (*server)->stop();
+  CHECK(may_pass((*cluster)->mapping("x").error()));
+}

@@ -41,8 +41,11 @@ class ScriptedCluster {
   std::map<std::string, std::string> bad;     ///< image_name -> reason of a 400
   std::size_t max_documents = 1000;           ///< a bulk of more is answered 413
   int failures_of_all = 0;                    ///< bulks to be answered 503
-  int lost_answers = 0;                       ///< bulks to be written and answered 504
-  std::string embeds;                         ///< the vector field that the pipeline writes, of the picture
+  int lost_answers = 0;                       ///< bulks to be written and answered with status_of_loss
+  int status_of_loss = 504;
+  std::string retry_after;   ///< of the answers to failures_of_all; empty: none
+  std::string lookup_error;  ///< of each document of a look-up; empty: none
+  std::string embeds;        ///< the vector field that the pipeline writes, of the picture
   std::vector<std::size_t> bulk_sizes;
 
  private:
@@ -55,7 +58,9 @@ class ScriptedCluster {
     bulk_sizes.push_back(lines / 2);
     if (failures_of_all > 0) {
       --failures_of_all;
-      return {503, {}, "text/plain", "starting"};
+      http::Response refusal{503, {}, "text/plain", "starting"};
+      if (!retry_after.empty()) refusal.headers.add("Retry-After", retry_after);
+      return refusal;
     }
     if (lines / 2 > max_documents) return {413, {}, "text/plain", "too large"};
     std::istringstream in(request.body);
@@ -68,7 +73,7 @@ class ScriptedCluster {
     }
     if (lost_answers > 0) {
       --lost_answers;
-      return {504, {}, "text/plain", "no answer in time"};
+      return {status_of_loss, {}, "text/plain", "no answer in time"};
     }
     response.body = "{\"errors\":true,\"took\":1,\"items\":[" + items + "]}";
     return response;
@@ -130,6 +135,10 @@ class ScriptedCluster {
     for (const auto& id : body["ids"].GetArray()) {
       const auto found = stored.find(id.GetString());
       response.body += std::string(response.body.empty() ? "" : ",") + "{\"_id\":\"" + id.GetString() + "\",";
+      if (!lookup_error.empty()) {
+        response.body += "\"error\":" + lookup_error + "}";
+        continue;
+      }
       response.body +=
           found == stored.end()
               ? std::string("\"found\":false}")
@@ -733,6 +742,44 @@ TEST_CASE("a document whose answer is lost is found to be stored, and not sent a
   fixture.options.retry.max_attempts = 1;
   CHECK(fixture.load().indexed == 3);
   CHECK(fixture.sink.failures.empty());
+}
+
+TEST_CASE("a proxy's status for a whole bulk is a lost answer, and the documents are looked up") {
+  for (const int status : {408, 500, 502, 520}) {
+    CAPTURE(status);
+    Fixture fixture;
+    fixture.write(2);
+    fixture.elasticsearch.lost_answers = 1;
+    fixture.elasticsearch.status_of_loss = status;
+    CHECK(fixture.load().indexed == 2);
+    CHECK(fixture.sink.failures.empty());
+    CHECK(fixture.elasticsearch.bulk_sizes.size() == 1);
+  }
+}
+
+TEST_CASE("a Retry-After is waited for before a bulk is sent again") {
+  Fixture fixture;
+  fixture.write(2);
+  fixture.elasticsearch.failures_of_all = 1;
+  fixture.elasticsearch.retry_after = "1";
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(fixture.load().indexed == 2);
+  CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::seconds(1));
+}
+
+TEST_CASE("a look-up that is refused for what it asks is not made again, and another one is") {
+  Fixture fixture;
+  fixture.write(1);
+  fixture.elasticsearch.lookup_error = R"({"type":"index_not_found_exception","reason":"no such index [clip-*]"})";
+  CHECK(fixture.load().failed == 1);
+  CHECK(fixture.elasticsearch.lookups.size() == 1);
+  CHECK(fixture.sink.failures[0].reason.find("no such index [clip-*] (--replace compares nothing)") !=
+        std::string::npos);
+  fixture.elasticsearch.lookups.clear();
+  fixture.elasticsearch.lookup_error = R"({"type":"no_shard_available_action_exception","reason":"moving"})";
+  fixture.options.retry.max_attempts = 3;
+  CHECK(fixture.load().failed == 1);
+  CHECK(fixture.elasticsearch.lookups.size() == 3);
 }
 
 TEST_CASE("a bulk that did not arrive is not taken for written, although the index holds the same") {

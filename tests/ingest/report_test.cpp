@@ -135,6 +135,11 @@ TEST_CASE("one load at a time writes a report, and a report of nothing leaves no
   report.add(Failure{"a.jpg", 0, 0, "x"});
   CHECK(report.finish());
   CHECK(read_csv(file)->rows.size() == 1);
+  const auto link = folder.path() / "link.csv", target = folder.path() / "target.csv";
+  std::filesystem::create_symlink(target, link);
+  { CHECK(Report(link).open().ok()); }
+  CHECK(std::filesystem::is_symlink(link));
+  CHECK_FALSE(std::filesystem::exists(target));
   Report device("/dev/null"), shared("/dev/null");
   CHECK(device.open().ok());
   CHECK(shared.open().ok());

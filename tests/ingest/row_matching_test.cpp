@@ -112,3 +112,28 @@ TEST_CASE("of two rows for a file the later counts, and both are named") {
   CHECK(matched.lines == Texts{"a.jpg=3"});
   CHECK(matched.notes == Texts{"a.jpg: lines 2, 3 name this file; line 3 counts"});
 }
+
+TEST_CASE("a path with the folder in front means the picture of that folder first, where there are several folders") {
+  const TemporaryFolder folder;
+  const auto attributes = Attributes::read(folder.write("a.csv", "file,n\ntwo/a.jpg,1\n./one/two/a.jpg,2\n"));
+  REQUIRE(attributes.ok());
+  const std::vector<PictureFile> files{picture_file("one", "two/a.jpg"), picture_file("two", "a.jpg")};
+  const RowMatches matches = match_rows(*attributes, files, {}, [](const Note&) {});
+  REQUIRE(matches.of_picture[0]);
+  CHECK(matches.of_picture[0]->row == 1);
+  REQUIRE(matches.of_picture[1]);
+  CHECK(matches.of_picture[1]->row == 0);
+  // Of one folder the path below it comes first.
+  CHECK(match({"photos/a.jpg", "a.jpg"}, {"photos/a.jpg"}).lines == Texts{"photos/a.jpg=2"});
+}
+
+TEST_CASE("many rows that each mean many pictures are matched at once, and a note names the first of their lines") {
+  constexpr std::size_t k_many = 30'000;  // all pairs of them would be 900 million
+  std::vector<std::string> pictures;
+  for (std::size_t i = 0; i < k_many; ++i) pictures.push_back(std::to_string(i) + "/a.jpg");
+  const Matched matched = match(pictures, std::vector<std::string>(k_many, "a.jpg"));
+  CHECK(matched.lines.size() == k_many);
+  REQUIRE(matched.notes.size() == k_many);
+  CHECK(matched.notes.front() ==
+        "0/a.jpg: lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 29990 more name this file; line 30001 counts");
+}

@@ -64,14 +64,14 @@ systemd-analyze security sightline.service --no-pager | tail -1
 
 step "the service is ready when systemctl start returns"
 systemctl start sightline || fail "start"
-[ "$(curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/health/ready)" = 200 ] || fail "not ready"
+[ "$(curl -q -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/health/ready)" = 200 ] || fail "not ready"
 systemctl show -p StatusText sightline
 [ "$(systemctl show -P StatusText sightline)" = "ready at http://127.0.0.1:8080" ] || fail "the status"
 [ "$(stat -c %U "/proc/$(systemctl show -P MainPID sightline)")" = sightline ] || fail "the user"
 
 step "the demo is loaded, and found"
 systemctl start sightline-demo || fail "the demo"
-curl -fsS -H 'Accept: text/html' http://127.0.0.1:8080/ | grep '<title>Sightline</title>' >/dev/null || fail "the page"
+curl -q -fsS -H 'Accept: text/html' http://127.0.0.1:8080/ | grep '<title>Sightline</title>' >/dev/null || fail "the page"
 search "$picture" | grep 000003.jpg || fail "the picture is not found"
 search --index jina-images a red house
 systemctl start sightline-demo && journalctl --no-pager -u sightline-demo | grep 'nothing to load' >/dev/null || fail "the demo is loaded twice"

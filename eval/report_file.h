@@ -1,0 +1,39 @@
+// A file that a report goes to: checked before hours of embedding, written after them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+
+namespace sightline::eval {
+
+/// It is opened once and stays open, so that what was checked is what is written, also if it is a pipe. One that did not
+/// exist is removed again if nothing is written.
+class ReportFile {
+ public:
+  /// A new file, an empty one, an earlier report, which begins with `beginning`, or no regular file (/dev/stdout, a
+  /// pipe with a reader). `option` names it in messages. Errors: invalid_argument (it cannot be written, or holds
+  /// something else).
+  static Result<ReportFile> open(const std::filesystem::path& file, std::string_view beginning,
+                                 const std::string& option);
+  ReportFile(ReportFile&& other) noexcept { *this = std::move(other); }
+  ReportFile& operator=(ReportFile&& other) noexcept;
+  ~ReportFile();
+
+  /// True if `path` is the same file. A device such as /dev/null is none.
+  bool is_also(const std::filesystem::path& path) const;
+  /// Replaces what it holds. Errors: unavailable, such as that of a full disk.
+  Status write(std::string_view content);
+
+ private:
+  ReportFile() = default;
+
+  std::string name_;               // with its option, for messages
+  std::filesystem::path created_;  // to be removed; empty: it was there
+  int descriptor_ = -1;
+};
+
+}  // namespace sightline::eval
