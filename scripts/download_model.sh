@@ -51,7 +51,7 @@ must=(config.json preprocessor_config.json)
 open_clip_must=(open_clip_config.json)
 open_clip_weights=(open_clip_model.safetensors open_clip_pytorch_model.safetensors model.safetensors)
 text_tower_must=(modules.json config.json 1_Pooling/config.json 2_Dense/config.json 2_Dense/model.safetensors)
-may=(tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model
+may=(processor_config.json tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model
   sentence_bert_config.json config_sentence_transformers.json README.md)
 attempts=5
 
@@ -183,6 +183,9 @@ check_folder() {
   local file
   [ -e "$folder" ] || return 0
   [ -d "$folder" ] || fail "$folder is not a folder; choose another FOLDER"
+  for file in "${open_clip_weights[@]}"; do  # what is left of a download of these weights, whatever changed beside them
+    if look_up "$file" && [ -e "$folder/$file.${checksum:0:12}.part" ]; then return 0; fi
+  done
   for file in "${open_clip_weights[@]}" model.safetensors.index.json; do
     [ -e "$folder/$file" ] || continue
     if look_up "$file" && is_held "$file"; then return 0; fi

@@ -426,8 +426,8 @@ remove_endpoints() { # MODEL
   for id in "$1-ingest" "$1-search"; do
     es DELETE "/_inference/text_embedding/$id"  # not forced: other pipelines may use it
     case $status in 200) say "endpoint  $id: deleted" ;; 404) say "endpoint  $id: not there" ;;
-      409) fail "endpoint $id is in use, so it was not deleted: $(reason)
-  Delete or change what uses it, then run this again; for the pipeline listings use --listings." ;;
+      409) warn "endpoint $id is in use, so it was not deleted: $(reason)
+  Delete or change what uses it, then run this again; for the pipeline listings use --listings."; in_use=1 ;;
       *) fail "could not delete endpoint $id ($status): $(reason)" ;; esac
   done
 }
@@ -479,7 +479,9 @@ if [ -n "$remove" ]; then
     for model in "${chosen[@]}"; do printf 'DELETE _inference/text_embedding/%s-ingest\nDELETE _inference/text_embedding/%s-search\n' "$model" "$model"; done
   else
     for name in "${names[@]}"; do remove_index_and_pipeline "$name"; done
+    in_use=
     for model in "${chosen[@]}"; do remove_endpoints "$model"; done
+    [ -z "$in_use" ] || exit 1
   fi
   exit 0
 fi

@@ -228,11 +228,11 @@ Status read_prompts(const std::filesystem::path& folder, SentenceTransformersCon
                   "is \"" + name + "\"; prompts before texts are not supported");
   }
   if (const rapidjson::Value* dims = reader.member("truncate_dim")) {
-    // sentence-transformers cuts the vectors, and scales them no more.
+    // sentence-transformers cuts the vectors, and does not normalise them again.
     reader.refuse("truncate_dim", ErrorCode::unsupported,
                   (dims->IsUint() ? "is " + std::to_string(dims->GetUint()) : std::string("is set")) +
-                      "; only vectors of the model's full length are supported: delete the key, and use an index of "
-                      "that length");
+                      "; only vectors of the model's full length are supported: delete the key, and use an index "
+                      "of the full length");
   }
   return reader.status();
 }

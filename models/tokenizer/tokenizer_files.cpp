@@ -208,7 +208,7 @@ Status check_frame(const std::vector<JsonFile>& settings, const std::vector<Fram
   for (const FrameToken& token : tokens) {
     const std::string text = special_token(settings, token.name, "");
     if (text.empty() || id_of(text) == token.id) continue;
-    return corrupt("post_processor puts the id " + std::to_string(token.id) + " around texts, but " + token.name +
+    return corrupt("texts get the id " + std::to_string(token.id) + " at an end, but " + token.name +
                    " of tokenizer_config.json or special_tokens_map.json is \"" + text +
                    "\"; the files are of different models");
   }

@@ -48,7 +48,8 @@ Refusal misnamed_index(const std::vector<std::string>& parts) {
       if (name.starts_with('_')) return refused(name);
     }
   }
-  const bool is_index = parts.size() > 1 && first.starts_with('_') && first != "_all" &&
+  const bool is_all = first.substr(0, first.find("::")) == "_all";
+  const bool is_index = parts.size() > 1 && first.starts_with('_') && !is_all &&
                         std::find(k_index_commands.begin(), k_index_commands.end(), parts[1]) != k_index_commands.end();
   return is_index ? Refusal(refused(first)) : Refusal();
 }

@@ -88,6 +88,7 @@ def test_an_endpoint_that_another_pipeline_uses_is_not_removed(registered):
     removed = registered.register("--remove")
     assert removed.returncode == 1 and "endpoint clip-ingest is in use" in removed.stderr and "of-another" in removed.stderr, removed.stderr
     assert registered.es("GET", "/_inference/clip-ingest")[0] == 200
+    assert registered.es("GET", "/_inference/clip-search")[0] == 404, "the others are removed"
     assert registered.es("DELETE", "/_ingest/pipeline/of-another")[0] == 200
     assert registered.register("--remove").returncode == 0
     assert registered.es("GET", "/_inference/clip-ingest")[0] == 404

@@ -213,6 +213,40 @@ TEST_CASE("of a later part that is refused with 400 only the faulty items fail")
     CHECK(bench.store.source("pics", std::to_string(i)).empty() == (i == 300));
   }
   CHECK(answer["items"][300]["index"]["error"]["reason"].GetString() == std::string("what is wrong with 300"));
+  CHECK(bench.bulks().size() < 30);
+}
+
+TEST_CASE("items without an id are not sent again: a cluster may have written some of what it refuses") {
+  ClusterBench bench;
+  bench.store.instead = [](const http::Request& request) -> std::optional<http::Response> {
+    if (!request.path.ends_with("_bulk") || request.body.find("wrong") == std::string::npos) return {};
+    return ElasticError{400, "illegal_argument_exception", "why"}.response();
+  };
+  const auto nameless = [](const std::string& text) {
+    return "{\"index\":{\"_index\":\"pics\"}}\n{\"t\":\"" + text + "\"}\n";
+  };
+  const auto answer = parsed(bench.post(
+      "/_bulk?pipeline=embed", numbered(256) + line("a", "x") + nameless("x") + nameless("wrong") + line("b", "x")));
+  REQUIRE(answer["items"].Size() == 260);
+  for (const auto& [at, status] : {std::pair(256u, 201), {257u, 400}, {258u, 400}, {259u, 201}})
+    CHECK(answer["items"][at]["index"]["status"].GetInt() == status);
+  int sent = 0;
+  for (const auto& request : bench.bulks()) sent += request.body.find("wrong") != std::string::npos ? 1 : 0;
+  CHECK(sent == 1);
+}
+
+TEST_CASE("a store that is lost while items are sent again gets no more of them") {
+  ClusterBench bench;
+  bench.store.instead = [seen = 0](const http::Request& request) mutable -> std::optional<http::Response> {
+    if (!request.path.ends_with("_bulk") || ++seen == 1) return {};
+    if (seen == 2) return ElasticError{400, "illegal_argument_exception", "why"}.response();
+    return ElasticError{502, "connect_exception", "the outcome is not known"}.response();
+  };
+  const auto answer = parsed(bench.post("/_bulk?pipeline=embed", numbered(900)));
+  REQUIRE(answer["items"].Size() == 900);
+  CHECK(bench.bulks().size() == 3);
+  for (rapidjson::SizeType i = 0; i < 900; ++i)
+    CHECK(answer["items"][i]["index"]["status"].GetInt() == (i < 256 ? 201 : 502));
 }
 
 TEST_CASE("after the store is lost, no more is sent, and every item has its known result") {

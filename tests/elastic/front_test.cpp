@@ -128,6 +128,7 @@ TEST_CASE("an endpoint is deleted by force also if its pipelines cannot be liste
     return ElasticError{413, "content_too_long_exception", "too much"}.response();
   };
   CHECK(bench.remove("/_inference/clip").status == 413);
+  CHECK(bench.remove("/_inference/clip?force=true&dry_run=true").status == 413);
   CHECK(bench.remove("/_inference/clip?force=true").status == 200);
 }
 

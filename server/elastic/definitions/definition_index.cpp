@@ -79,9 +79,10 @@ ElasticError index_error(const http::Response& response) {
   return error;
 }
 
-Refusal check_bytes(const Content& content, Kind kind, const std::string& name) {
+/// `old`: what it replaces; null: nothing. A larger definition of an earlier version may stay as large as it is.
+Refusal check_bytes(const Content& content, const Content* old, Kind kind, const std::string& name) {
   const std::size_t bytes = content.config.size() + content.secrets.size();
-  if (bytes <= k_max_definition_bytes) return {};
+  if (bytes <= k_max_definition_bytes || (old && bytes <= old->config.size() + old->secrets.size())) return {};
   return illegal_argument("the definition of " + std::string(name_of(kind)) + " [" + name + "] has [" +
                           std::to_string(bytes) + "] bytes, and the limit is [" +
                           std::to_string(k_max_definition_bytes) + "]");
@@ -215,7 +216,7 @@ http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Def
 }
 
 Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name, const Content& content) {
-  if (Refusal refusal = check_bytes(content, kind, name)) return *refusal;
+  if (Refusal refusal = check_bytes(content, nullptr, kind, name)) return *refusal;
   if (Refusal refusal = ensure_index(caller)) return *refusal;
   if (Refusal refusal = refuse_one_more(caller, kind, name)) {
     const auto old = get(caller, kind, name);
@@ -237,7 +238,7 @@ Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::stri
     if (!old) return old.error();
     auto content = change(*old ? &**old : nullptr);
     if (!content) return content.error();
-    if (Refusal refusal = check_bytes(*content, kind, name)) return refusal;
+    if (Refusal refusal = check_bytes(*content, *old ? &**old : nullptr, kind, name)) return refusal;
     if (!*old) {
       if (Refusal refusal = refuse_one_more(caller, kind, name)) return refusal;
     }

@@ -19,7 +19,7 @@ constexpr std::string_view k_definition_index = ".sightline";
 
 /// Of one kind; a search gives no more at once.
 constexpr std::size_t k_most_definitions = 10'000;
-/// Of one definition: all of them are read together where they are listed.
+/// Of one definition: those of a kind are read together where they are listed.
 constexpr std::size_t k_max_definition_bytes = 1u << 20;
 
 /// Reads and writes definitions through Store::handle alone, so that they live where the documents live: a

@@ -360,8 +360,8 @@ InferenceApi::Handled InferenceApi::remove(const http::Request& request, const s
   if (!*endpoint) return endpoint_not_found(id).response();
   if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
   auto users = pipelines_using_(caller, id);
-  if (!users && !*force) return users.error().response();
-  if (!users) users = std::vector<std::string>();  // who forces it need not know
+  if (!users && (!*force || *dry_run)) return users.error().response();
+  if (!users) users = std::vector<std::string>();  // a forced deletion does not need the list
   if (*dry_run)
     return json_response(
         json::Builder().object().member("acknowledged", false).member("pipelines", *users).array("indexes").text());

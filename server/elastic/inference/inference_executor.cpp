@@ -137,7 +137,6 @@ class InferenceCall final : public http::OutboundCalls::Call {
       outcome_ = construction_failed(endpoint_->service->name(), body.error());
       return std::nullopt;
     }
-    growth_.clear();
     if (!growth_.grow_to(body->size() - std::min(body->size(), free_bytes()))) {
       outcome_ = bodies_too_large(endpoint_->id);
       return std::nullopt;
@@ -148,6 +147,7 @@ class InferenceCall final : public http::OutboundCalls::Call {
   }
 
   std::optional<milliseconds> read(Result<http::Response> result, int attempts) override {
+    growth_.clear();  // the body was sent
     ServiceAnswer answer = result ? endpoint_->service->read(*result, *endpoint_)
                                   : failure_of_exchange(result.error(), *endpoint_, timeout_, options_->longest_call);
     if (auto* failure = std::get_if<Failure>(&answer)) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
 #include "base/cancellation.h"
 #include "base/json/document.h"
@@ -26,7 +27,8 @@ bool any_match(const std::vector<std::string>& patterns, std::string_view path, 
 /// Appends what a filter leaves of a value, piece by piece; knows whether anything was left.
 class SourceWriter {
  public:
-  SourceWriter(const JsonTape& tape, const SourceFilter& filter) : tape_(tape), filter_(filter) {}
+  SourceWriter(const JsonTape& tape, const SourceFilter& filter)
+      : tape_(tape), filter_(filter), hidden_(filter.hidden_vectors.begin(), filter.hidden_vectors.end()) {}
 
   /// Writes the object at `object`; false if no member was left.
   bool write_object(std::size_t object, bool included, const std::string& prefix) {
@@ -36,7 +38,7 @@ class SourceWriter {
       check_cancelled();
       const std::string path =
           prefix.empty() ? std::string(tape_[key].text) : prefix + "." + std::string(tape_[key].text);
-      if (any_match(filter_.excludes, path, tape_[key].text)) continue;
+      if (hidden_.contains(path) || any_match(filter_.excludes, path, tape_[key].text)) continue;
       const std::size_t rewind = out.size();
       if (any) out += ',';
       out += tape_.raw(key);
@@ -71,7 +73,7 @@ class SourceWriter {
   }
 
   bool write_value(std::size_t value, bool included, const std::string& path) {
-    if (included && filter_.excludes.empty()) return out += tape_.raw(value), true;
+    if (included && filter_.excludes.empty() && hidden_.empty()) return out += tape_.raw(value), true;
     const bool is_empty = tape_[value].size == 0;  // only what was empty before is shown empty
     if (tape_[value].kind == Kind::object) return write_object(value, included, path) || (included && is_empty);
     if (tape_[value].kind == Kind::array) return write_array(value, included, path) || (included && is_empty);
@@ -81,7 +83,19 @@ class SourceWriter {
 
   const JsonTape& tape_;
   const SourceFilter& filter_;
+  const std::unordered_set<std::string_view> hidden_;
 };
+
+/// False if the source certainly has none of the paths. Most sources are stored without vectors: a search for the names
+/// is quicker than reading them.
+bool may_hold(std::string_view source, const std::vector<std::string>& paths) {
+  constexpr std::size_t k_few = 8;
+  if (paths.empty()) return false;
+  if (paths.size() > k_few || source.find('\\') != std::string_view::npos) return true;  // a name may have escapes
+  return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+    return source.find(path.substr(path.rfind('.') + 1) + '"') != std::string_view::npos;
+  });
+}
 
 Refusal append_patterns(const rapidjson::Value& value, std::vector<std::string>& patterns) {
   if (json::is_text(value)) {
@@ -188,17 +202,8 @@ Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t 
 }
 
 std::string filter_source(std::string_view source, const SourceFilter& filter) {
-  // Most sources are stored without vectors, so a text that may hold one is searched for before the source is parsed.
-  const auto may_hold = [&](const std::string& path) {
-    return source.find(path.substr(path.rfind('.') + 1) + '"') != std::string_view::npos;
-  };
-  if (std::any_of(filter.hidden_vectors.begin(), filter.hidden_vectors.end(), may_hold)) {
-    SourceFilter excluding = filter;
-    excluding.excludes.insert(excluding.excludes.end(), filter.hidden_vectors.begin(), filter.hidden_vectors.end());
-    excluding.hidden_vectors.clear();
-    return filter_source(source, excluding);
-  }
-  if (filter.includes.empty() && filter.excludes.empty()) return std::string(source);
+  const bool chooses = !filter.includes.empty() || !filter.excludes.empty();
+  if (!chooses && !may_hold(source, filter.hidden_vectors)) return std::string(source);
   const auto tape = JsonTape::parse(source);
   if (!tape || (*tape)[0].kind != Kind::object) return std::string(source);
   SourceWriter writer(*tape, filter);

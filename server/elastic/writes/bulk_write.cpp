@@ -289,26 +289,37 @@ void BulkWrite::count(const StoreAnswer& stored, const http::Headers& headers) {
   }
 }
 
-/// Sends each item of a refused part in a request of its own: one wrong line must not fail its neighbours.
-void BulkWrite::settle_by_items(Part& part) {
+/// The embedded store writes nothing of what it refuses.
+bool BulkWrite::may_repeat(const BulkItem& item) const {
+  return !store_.runs_pipelines() || (item.operation == "index" && item.id && !item.id->empty());
+}
+
+/// Sends these slots' items together, and in halves if that is refused with 400.
+void BulkWrite::send_again(Part& part, std::span<const std::size_t> slots) {
+  if (slots.empty()) return;
+  check_cancelled();
   http::Request request = head_;
-  for (auto& slot : part.slots) {
-    check_cancelled();
-    if (!slot.answer.empty()) continue;
-    Refusal failure = gone_;
-    if (!failure) {
-      request.body.assign(part.request.body, slot.begin, slot.end - slot.begin);
-      const http::Response response = send(request);
-      const auto stored = response.status < 300 ? StoreAnswer::read(response.body, 1) : std::nullopt;
-      if (stored) {
-        count(*stored, response.headers);
-        slot.answer = stored->items.front();
-        continue;
-      }
-      failure = response.status < 300 ? unreadable_answer() : failure_of(response);
+  for (const std::size_t slot : slots) {
+    request.body.append(part.request.body, part.slots[slot].begin, part.slots[slot].end - part.slots[slot].begin);
+  }
+  Refusal failure = gone_;
+  if (!failure) {
+    const http::Response response = send(request);
+    if (response.status == 400 && slots.size() > 1) {
+      const std::size_t half = slots.size() / 2;
+      send_again(part, slots.first(half));
+      return send_again(part, slots.subspan(half));
     }
-    slot.answer = failed_item(slot.item, told_in(items_, *std::move(failure)));
-    slot.failed = true;
+    if (const auto stored = response.status < 300 ? StoreAnswer::read(response.body, slots.size()) : std::nullopt) {
+      count(*stored, response.headers);
+      for (std::size_t i = 0; i < slots.size(); ++i) part.slots[slots[i]].answer = stored->items[i];
+      return;
+    }
+    failure = response.status < 300 ? unreadable_answer() : failure_of(response);
+  }
+  for (const std::size_t slot : slots) {
+    part.slots[slot].answer = failed_item(part.slots[slot].item, told_in(items_, *failure));
+    part.slots[slot].failed = true;
   }
 }
 
@@ -321,8 +332,12 @@ void BulkWrite::settle(Part& part, const std::optional<http::Response>& response
       refused_ = *response;
       return;
     }
-    if (response->status == 400) settle_by_items(part);
     failure = failure_of(*response);
+    std::vector<std::size_t> again;
+    for (std::size_t i = 0; i < part.slots.size(); ++i) {
+      if (part.slots[i].answer.empty() && may_repeat(part.slots[i].item)) again.push_back(i);
+    }
+    if (response->status == 400) send_again(part, again);
   } else if (response) {
     written_ = true;
     const auto sent =

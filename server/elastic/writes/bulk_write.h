@@ -3,6 +3,7 @@
 
 #include <future>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,10 @@ namespace sightline::elastic {
 /// held: while the store writes one, the documents of the next go through their pipelines, all at once.
 ///
 /// A part that the store refuses whole, or that gets no answer, is the answer to the whole bulk while nothing
-/// was written yet. A later part that is refused with 400, of which nothing is written, is sent again item by item,
-/// so that only the faulty ones fail. Any other failure is that of all of the part's items, and the parts after it
-/// are tried still, unless the store is gone (502 to 504). Nothing that may have been written is sent twice.
+/// was written yet. A later part that is refused with 400 is sent again in halves, down to the items that are faulty:
+/// these alone fail. A cluster under load may have written a part of what it refuses, so that of its items only those
+/// are sent again that have an id and the operation `index`. Any other failure is that of all of the part's items, and
+/// the parts after it are tried still, unless the store is gone (502 to 504).
 /// Thread safety: none; one bulk, one object.
 class BulkWrite {
  public:
@@ -38,7 +40,8 @@ class BulkWrite {
   Part composed(std::vector<Prepared>&& items);
   http::Response send(const http::Request& request) const;
   void settle(Part& part, const std::optional<http::Response>& response);
-  void settle_by_items(Part& part);
+  bool may_repeat(const BulkItem& item) const;
+  void send_again(Part& part, std::span<const std::size_t> slots);
   void count(const StoreAnswer& stored, const http::Headers& headers);
   Refusal failure_of(const http::Response& response);
   http::Response answer() const;

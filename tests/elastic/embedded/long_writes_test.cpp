@@ -52,7 +52,7 @@ TEST_CASE("other writers get in between the parts of a bulk") {
   store.at_clock = [&] {
     if (other.joinable()) return;
     other = std::thread([&] { written = store.put("/b/_doc/other", "{}"); });
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // until it waits for its turn
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // until it waits for its turn
   };
   const Reply bulk = store.post("/b/_bulk", large_bulk());
   REQUIRE(other.joinable());

@@ -44,8 +44,8 @@ export function facetState(values) {
 
 const k_day = 24 * 60 * 60 * 1000;
 const isDay = (value) => /^\d{4}-\d\d-\d\d$/.test(value);
-/** True if a date field reads milliseconds and no ISO dates, as those that Elasticsearch maps by itself for "2020/01/31". */
-const readsMillisecondsOnly = (format = "") => format.includes("epoch_millis") && !/date_optional_time|date_time|iso8601|yyyy-MM-dd|uuuu-MM-dd/.test(format);
+/** True if a date field reads milliseconds, as those that Elasticsearch maps by itself for "2020/01/31": its other formats may read no ISO dates. */
+const readsMilliseconds = (format = "") => format.split("||").includes("epoch_millis");
 
 /**
  * One Elasticsearch query for each field with a choice, to be used as filters in an index with these `fields` (those of its
@@ -54,7 +54,7 @@ const readsMillisecondsOnly = (format = "") => format.includes("epoch_millis") &
 export function filterClauses(values, fields = {}) {
   return Object.entries(values).map(([field, value]) => {
     if (!isRange(value)) return { terms: { [field]: value } };
-    const inMilliseconds = readsMillisecondsOnly(fields[field]?.format);
+    const inMilliseconds = readsMilliseconds(fields[field]?.format);
     const range = {};
     if (value.min !== undefined) range.gte = inMilliseconds && isDay(value.min) ? Date.parse(value.min) : value.min;
     if (value.max !== undefined) range.lte = inMilliseconds && isDay(value.max) ? Date.parse(value.max) + k_day - 1 : value.max;
