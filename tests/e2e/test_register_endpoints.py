@@ -162,7 +162,7 @@ def test_console_files_are_those_of_this_set_up(inference, tmp_path):
     written = run_alone("--console", tmp_path / "console", SIGHTLINE_URL=inference.url)
     assert written.returncode == 0, written.stderr
     text = (tmp_path / "console/clip.console").read_text()
-    assert '"dims": 128' in text and inference.url in text and "768" not in text
+    assert '"dims": 128' in text and inference.url in text and '"dims": 768' not in text
     shipped = (ROOT / "es_config/console/clip.console").read_text()
     assert text[text.index("# One picture"):] == shipped[shipped.index("# One picture"):]
 
