@@ -404,7 +404,7 @@ Status prepare_mapping(Cluster& cluster, const Result<std::string>& mapping, con
     ready.report.add(misfit);
   }
   if (fields.new_properties.empty()) return {};
-  const Status added =
+  Status added =
       patiently(command, [&] { return cluster.add_to_mapping(command.load.lookup_index, fields.new_properties); });
   if (added.ok()) return {};
   if (may_pass(added.error())) return added;
