@@ -33,8 +33,9 @@ struct ClusterSettings {
 /// Whether the same request may succeed later: there was no answer, or the cluster or a proxy before it was not ready.
 bool may_pass(const Error& error);
 
-/// Speaks Elasticsearch's REST API. Errors of all members: not_found (403, 404: it is not there, or the credentials lack
-/// the privilege); too_large (413); those of `may_pass`; invalid_argument (any other refusal). Thread safety: all members may be called from any thread.
+/// Speaks Elasticsearch's REST API. Errors of all members: not_found (403, 404: it is not there, or the credentials
+/// lack the privilege); too_large (413); those of `may_pass`; invalid_argument (any other refusal). Thread safety: all
+/// members may be called from any thread.
 class Cluster {
  public:
   static Result<std::unique_ptr<Cluster>> connect(const ClusterSettings& settings);

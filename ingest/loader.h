@@ -40,8 +40,9 @@ std::string hash_field(const std::string& data_field);
 ///       3. Documents fill a bulk until it is full by documents (BulkSize) or by bytes.
 ///       4. Up to `max_in_flight` bulks are under way at once; the reader waits when there are more.
 ///       5. Each answered document is stored, failed for good, or put back to be sent again after a growing
-///          pause, or that of the answer's Retry-After if it is longer; after a conflict with another writer, or without an answer, it is looked up again first. If the
-///          index holds it by then just as it was sent, it is stored: the first answer was lost.
+///          pause, or that of the answer's Retry-After if it is longer; after a conflict with another writer, or
+///          without an answer, it is looked up again first. If the index holds it by then just as it was sent, it is
+///          stored: the first answer was lost.
 ///       6. A bulk that Elasticsearch finds too large is halved.
 ///
 /// However many documents there are, only a window, the bulks under way and those to be sent again are in memory: the
