@@ -41,7 +41,7 @@ fuzz_packages=(clang "libclang-rt-$clang_version-dev")
 tests=
 for option in "$@"; do
   case $option in
-    --tests) tests=1; packages+=("${fuzz_packages[@]}" chromium fonts-dejavu-core fonts-liberation) ;;
+    --tests) tests=1; packages+=("${fuzz_packages[@]}" chromium-headless-shell fonts-dejavu-core fonts-liberation) ;;
     --fuzz) packages+=("${fuzz_packages[@]}") ;;
     --tidy) packages+=(clang clang-format clang-tidy "libomp-$clang_version-dev") ;;
     -h|--help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;

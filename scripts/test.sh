@@ -25,5 +25,6 @@ scripts/fuzz.sh --seconds 20
 
 # The same end-to-end tests with both of Elastic's current Python clients; tests without the client run once.
 export SIGHTLINE_BIN="$PWD/build/$preset/bin" PYTHONDONTWRITEBYTECODE=1
-.venv-es9/bin/python -m pytest -q -p no:cacheprovider tests/e2e
+# In as many processes as there are cores; conftest.py says which tests belong in one.
+.venv-es9/bin/python -m pytest -q -p no:cacheprovider -n auto --maxprocesses 4 --dist loadgroup tests/e2e
 .venv-es8/bin/python -m pytest -q -p no:cacheprovider tests/e2e -m client

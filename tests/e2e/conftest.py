@@ -22,11 +22,23 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SIGHTLINE_BIN", ROOT / "build/release/bin"))
 DEMO = ROOT / "demo"
 TEST_CLUSTER = os.environ.get("SIGHTLINE_TEST_CLUSTER", "").rstrip("/")
+KINDS = ["gateway"] if TEST_CLUSTER else ["embedded", "gateway"]
 
 pytest_plugins = ["page_fixtures"]
 # The page's tests run once: the environment of Elasticsearch's older client has no Playwright.
 if not importlib.util.find_spec("playwright"):
     collect_ignore_glob = ["test_page_*.py"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tells pytest-xdist which tests belong in one process: those that share the demo set on one kind of server, and else those of one file and kind.
+    With a real cluster all of them, as each test empties it."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        kind = next((value for value in parameters.values() if value in KINDS), "")
+        shared = next((name for name in ("site", "loaded") if name in parameters), item.path.stem)
+        item.add_marker(pytest.mark.xdist_group("cluster" if TEST_CLUSTER else f"{shared} {kind}"))
 
 
 def call(method, url, body=None, content_type="application/json", timeout=120, headers=None):
@@ -137,6 +149,15 @@ def run(command, environment, timeout=300, given=None):
     return subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True, timeout=timeout, input=given)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def working_folder(tmp_path_factory):
+    """Programs save their reports in the folder where they run: one of this process's own, not the checkout."""
+    before = os.getcwd()
+    os.chdir(tmp_path_factory.mktemp("working_folder"))
+    yield
+    os.chdir(before)
+
+
 @pytest.fixture(scope="session")
 def inference(tmp_path_factory, demo_rows):
     """The inference API alone, with the demo set's kinds of things as the label set `kinds`; tests must leave it as it is."""
@@ -181,9 +202,6 @@ def running(kind, folder, options=()):
         stack.callback(sightline.stop)
         yield sightline
         assert sightline.stop() == 0, sightline.log.read_text()[-3000:]
-
-
-KINDS = ["gateway"] if TEST_CLUSTER else ["embedded", "gateway"]
 
 
 @pytest.fixture(params=KINDS)

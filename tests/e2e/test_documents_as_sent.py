@@ -88,14 +88,15 @@ def test_a_simulation_shows_the_numbers_as_they_were_sent(touched):
 
 def test_the_mapping_decides_what_a_long_number_is(touched):
     server = touched
-    reason = "out of range" if TEST_CLUSTER else "it is out of range"  # a real cluster has its own words
+    # A real cluster has its own words.
+    too_long, too_large = ("out of range", "only finite values") if TEST_CLUSTER else ("it is out of range, found 12345678901234567890123", "it is out of range")
     for parameters in ("", "?pipeline=touched"):
         status, answer = server.es("PUT", f"/fresh/_doc/1{parameters}", '{"parcel":12345678901234567890123}')
         assert status == 400
-        assert reason + ("" if TEST_CLUSTER else ", found 12345678901234567890123") in json.dumps(answer)
+        assert too_long in json.dumps(answer)
         status, answer = server.es("PUT", f"/fresh/_doc/1{parameters}", '{"far":1E400}')
         assert status == 400
-        assert reason in json.dumps(answer)
+        assert too_large in json.dumps(answer)
     server.es("DELETE", "/fresh")
     properties = {"d": {"type": "double"}, "l": {"type": "long"}, "k": {"type": "keyword"}, "t": {"type": "text"}}
     assert server.es("PUT", "/typed", {"mappings": {"properties": properties}})[0] == 200
