@@ -182,7 +182,7 @@ class Bench:
         self.options, self.folder, self.lock, self.sent, self.seen = options, folder, threading.Lock(), 0, collections.Counter()
         self.faults, self.resident = [], []
         self.pictures = [path.read_bytes() for path in sorted((ROOT / "demo/pictures").iterdir())[:60] if path.suffix in (".jpg", ".png", ".webp")] + [GIF]
-        self.pictures += [path.read_bytes() for path in sorted((ROOT / "tests/fixtures/images").glob("heif_4*"))]
+        self.pictures += [path.read_bytes() for path in sorted((ROOT / "tests/fixtures/images").glob("heif_*"))]
         command = [options.bin / "sightline-server", "--model", f"m={ROOT / 'demo/models/demo-clip'}", "--port", "0", "--elasticsearch-port", "0",
                    "--embedded-elasticsearch", "--data-dir", folder / "data", "--log-level", "error",
                    "--vector-cache-texts", "1MB", "--vector-cache-pictures", "4MB"]  # caches that are full before memory is compared  # fmt: skip
