@@ -33,7 +33,8 @@ void append_escaped(std::string& out, char c) {
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
-  out.reserve(out.size() + text.size() + 2);
+  // With room for what closes its object: a long text is not copied again to be made one byte longer.
+  out.reserve(out.size() + text.size() + 2 + text.size() / 64);
   out += '"';
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = plain_end(text, at);
