@@ -15,9 +15,9 @@
 #include "base/env_file.h"
 #include "base/standard_streams.h"
 #include "eval/report.h"
-#include "eval/report_file.h"
 #include "eval/saved_evaluation.h"
 #include "ingest/picture_files.h"
+#include "ingest/report_file.h"
 
 namespace {
 
@@ -244,16 +244,16 @@ Result<std::unique_ptr<ingest::Cluster>> open_cluster(const Options& options) {
 
 /// Where the reports go.
 struct ReportFiles {
-  std::optional<ReportFile> json, html;
+  std::optional<ingest::ReportFile> json, html;
 };
 
 /// Opens the files of the reports. Errors: invalid_argument (one cannot be written, is the other, or is read).
 Result<ReportFiles> open_reports(const Options& options) {
   ReportFiles files;
   const auto open = [&](const std::string& name, std::string_view beginning, const char* option,
-                        std::optional<ReportFile>& file) -> Status {
+                        std::optional<ingest::ReportFile>& file) -> Status {
     if (name.empty()) return {};
-    auto opened = ReportFile::open(name, beginning, option);
+    auto opened = ingest::ReportFile::open(name, beginning, option);
     if (!opened.ok()) return opened.error();
     file = std::move(*opened);
     for (const std::string& input : {options.table, options.sets, options.env_file, options.ca_file}) {
@@ -265,10 +265,10 @@ Result<ReportFiles> open_reports(const Options& options) {
   };
   if (const Status opened = open(options.json, k_json_beginning, "--json", files.json); !opened.ok())
     return opened.error();
+  if (files.json && !options.html.empty() && files.json->is_also(options.html))
+    return Error{ErrorCode::invalid_argument, "--json and --html are the same file: " + options.html};
   if (const Status opened = open(options.html, k_html_beginning, "--html", files.html); !opened.ok())
     return opened.error();
-  if (files.json && files.html && files.json->is_also(options.html))
-    return Error{ErrorCode::invalid_argument, "--json and --html are the same file: " + options.html};
   return files;
 }
 
@@ -421,7 +421,7 @@ int run(int argc, char** argv) {
   const std::size_t failed = print_failures(evaluation);
   // One place that fails does not keep the report from the others.
   std::string unwritten;
-  const auto write = [&](ReportFile& file, const std::string& content) {
+  const auto write = [&](ingest::ReportFile& file, const std::string& content) {
     if (const Status written = file.write(content); !written.ok())
       unwritten.append(unwritten.empty() ? "" : "; ").append(written.error().message);
   };

@@ -250,15 +250,24 @@ std::vector<std::string> Loader::fields_to_leave_out(const Batch& window) const 
     std::erase_if(left_out, [&](const std::string& field) { return holds(options_.expected_vectors, field); });
   if (std::any_of(window.begin(), window.end(), [&](const Pending& pending) { return compares_pictures(pending); }))
     return left_out;
-  for (const Pending& pending : window) {
-    for (const std::string& field : pending.document.picture_fields) {
-      if (!holds(left_out, field)) left_out.push_back(field);
-    }
+  for (const std::string& field : window.front().document.picture_fields) {
+    if (!holds(left_out, field)) left_out.push_back(field);
   }
   return left_out;
 }
 
 void Loader::look_up_and_add(Batch window) {
+  // A document keeps the pictures that it does not bring, so they are read, though its neighbours replace theirs.
+  const std::vector<std::string> brought = window.front().document.picture_fields;
+  const auto others = std::stable_partition(window.begin(), window.end(), [&](const Pending& pending) {
+    return pending.document.picture_fields == brought;
+  });
+  if (others != window.end()) {
+    Batch rest(std::make_move_iterator(others), std::make_move_iterator(window.end()));
+    window.erase(others, window.end());
+    look_up_and_add(std::move(window));
+    return look_up_and_add(std::move(rest));
+  }
   const std::vector<std::string> left_out = fields_to_leave_out(window);
   const std::string& index = options_.lookup_index.empty() ? options_.index : options_.lookup_index;
   const auto begun = Clock::now();

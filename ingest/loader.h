@@ -34,9 +34,9 @@ std::string hash_field(const std::string& data_field);
 ///
 /// Flow: 1. Files are read one after the other and hashed (the hash is the document's `_id`, unless the item
 ///          has one).
-///       2. A window of documents is looked up by id, in one request. What the index holds keeps the fields
-///          that this load does not bring; with `resume` it is sent only if that changes something. With
-///          `replace` nothing is looked up.
+///       2. A window of documents is looked up by id, in one request per set of picture fields that they bring. What
+///          the index holds keeps the fields that this load does not bring; with `resume` it is sent only if that
+///          changes something. With `replace` nothing is looked up.
 ///       3. Documents fill a bulk until it is full by documents (BulkSize) or by bytes.
 ///       4. Up to `max_in_flight` bulks are under way at once; the reader waits when there are more.
 ///       5. Each answered document is stored, failed for good, or put back to be sent again after a growing

@@ -317,8 +317,7 @@ Status prepare(const Command& command, Preparation& ready) {
   if (!table.ok()) return table.error();
   if (const Status opened = ready.report.open(); !opened.ok()) return opened.error();
   for (const std::string& input : {command.files_from, command.attributes_file, command.env_file}) {
-    std::error_code absent;
-    if (std::filesystem::equivalent(command.report, input, absent) && std::filesystem::is_regular_file(input, absent))
+    if (!input.empty() && ready.report.is_also(input))
       return Error{ErrorCode::invalid_argument, "--report " + command.report + " is a file that this load reads"};
   }
   auto found = plan->is_from_list ? find_listed(command, ready.report) : find_all(command.folders);
@@ -452,7 +451,7 @@ int load(Cluster& cluster, const Cluster::IndexState& index, const Command& comm
   if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok()) note(refreshed.error().message);
   print_counts(std::cout, tally, ready.report.failures());
   if (const std::string speed = speed_line(tally, loader.times(), elapsed); !speed.empty()) std::cout << speed << "\n";
-  const bool is_reported = ready.report.finish();
+  const bool is_reported = ready.report.is_whole();
   if (!is_reported)
     std::cerr << "sightline-ingest: cannot write the whole report " << command.report << " (--report)\n";
   ready.report.print(std::cout);

@@ -2,15 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
-#include <fstream>
 #include <ostream>
 #include <string_view>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 
 #include "ingest/file_names.h"
@@ -75,12 +68,6 @@ std::size_t place_of(Note::Kind kind) {
   return static_cast<std::size_t>(heading - k_headings.begin());
 }
 
-/// True if the file begins as a report does. One that cannot be read does not.
-bool is_report(const std::filesystem::path& file) {
-  std::string begin(k_columns.size(), '\0');
-  return std::ifstream(file).read(begin.data(), std::ssize(begin)) && begin == k_columns;
-}
-
 void print_lines(std::ostream& out, const std::vector<std::string>& lines, std::size_t count) {
   for (const std::string& line : lines) out << "  " << printable(line) << "\n";
   if (count > lines.size()) out << "  and " << count - lines.size() << " more\n";
@@ -88,12 +75,17 @@ void print_lines(std::ostream& out, const std::vector<std::string>& lines, std::
 
 }  // namespace
 
+Status Report::open_file() {
+  if (file_) return {};
+  auto opened = ReportFile::open(name_, k_columns, "--report");
+  if (!opened.ok()) return opened.error();
+  file_ = std::move(*opened);
+  return {};
+}
+
 void Report::write(const std::string& line) {
-  if (!std::exchange(is_begun_, true)) {
-    out_.open(file_);
-    out_ << k_columns;
-  }
-  out_ << line;
+  const bool is_first = !std::exchange(is_begun_, true);
+  is_whole_ = is_whole_ && open_file().ok() && file_->append(is_first ? std::string(k_columns) + line : line).ok();
 }
 
 void Report::add(const Failure& failure) {
@@ -111,45 +103,14 @@ void Report::add(const Note& note) {
     shown.lines.push_back(heading_says_all(note.kind) ? note.name : note.name + ": " + note.reason);
 }
 
-Report::~Report() {
-  if (lock_ < 0) return;
-  std::error_code ignored;
-  // The file, not a symbolic link that leads to it.
-  if (is_created_ && !is_begun_) std::filesystem::remove(std::filesystem::canonical(file_, ignored), ignored);
-  ::close(lock_);
+Status Report::open() {
+  const std::lock_guard lock(mutex_);
+  return open_file();
 }
 
-Status Report::open() {
-  const auto refused = [&](const std::string& why) {
-    return Error{ErrorCode::invalid_argument,
-                 "the report " + file_.string() + " cannot be written: " + why + "; give another file with --report"};
-  };
+bool Report::is_also(const std::filesystem::path& path) const {
   const std::lock_guard lock(mutex_);
-  constexpr int k_attempts = 100;  // file systems may give a file another number each time
-  for (int attempt = 0; lock_ < 0; ++attempt) {
-    if (attempt == k_attempts) return refused("it is removed or replaced all the time");
-    std::error_code error;
-    const bool is_there = std::filesystem::exists(file_, error);
-    // Not blocking: a named pipe without a reader must not hold the load.
-    lock_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-    if (lock_ < 0) return refused(std::strerror(errno));
-    struct stat opened {
-    }, there{};
-    if (::fstat(lock_, &opened) != 0) return refused(std::strerror(errno));
-    if (!S_ISREG(opened.st_mode)) break;  // /dev/null, a terminal: for many at once
-    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      ::close(std::exchange(lock_, -1));
-      return refused("another load is writing it");
-    }
-    if (opened.st_size > 0 && !is_report(file_)) {
-      ::close(std::exchange(lock_, -1));
-      return refused("it holds something else than the report of an earlier load");
-    }
-    is_created_ = !is_there || opened.st_size == 0;  // an empty one was left by a load that was killed
-    // Another load may have removed the file between these calls.
-    if (::stat(file_.c_str(), &there) != 0 || there.st_ino != opened.st_ino) ::close(std::exchange(lock_, -1));
-  }
-  return {};
+  return file_ && file_->is_also(path);
 }
 
 bool Report::is_empty() const {
@@ -162,28 +123,21 @@ std::size_t Report::failures() const {
   return failures_.count;
 }
 
-bool Report::is_written() const {
+bool Report::is_whole() const {
   const std::lock_guard lock(mutex_);
-  return is_begun_ && out_;
-}
-
-bool Report::finish() {
-  const std::lock_guard lock(mutex_);
-  return static_cast<bool>(out_.flush());
+  return is_whole_;
 }
 
 void Report::print(std::ostream& out) const {
-  {
-    const std::lock_guard lock(mutex_);
-    print_lines(out, failures_.lines, failures_.count);
-    for (std::size_t at = 0; at < k_headings.size(); ++at) {
-      const Shown& shown = notes_[at];
-      if (shown.count == 0) continue;
-      out << (shown.count == 1 ? k_headings[at].one : std::to_string(shown.count) + k_headings[at].many) << "\n";
-      print_lines(out, shown.lines, shown.count);
-    }
+  const std::lock_guard lock(mutex_);
+  print_lines(out, failures_.lines, failures_.count);
+  for (std::size_t at = 0; at < k_headings.size(); ++at) {
+    const Shown& shown = notes_[at];
+    if (shown.count == 0) continue;
+    out << (shown.count == 1 ? k_headings[at].one : std::to_string(shown.count) + k_headings[at].many) << "\n";
+    print_lines(out, shown.lines, shown.count);
   }
-  if (is_written()) out << "all of these with their reasons: " << file_.string() << "\n";
+  if (is_begun_ && is_whole_) out << "all of these with their reasons: " << name_.string() << "\n";
 }
 
 void print_counts(std::ostream& out, const Tally& tally, std::size_t failed) {

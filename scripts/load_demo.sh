@@ -104,7 +104,7 @@ register "${wanted[*]}"
 for model in "${wanted[@]}"; do
   index=${index_of[$model]}
   "$programs/sightline-ingest" "$shared/demo/pictures" --index "$index" --attributes "$shared/demo/attributes.csv" \
-    --elasticsearch "$elasticsearch" "${settings[@]}" --report "${TMPDIR:-/tmp}/sightline-load-demo-report.csv" --quiet
+    --elasticsearch "$elasticsearch" "${settings[@]}" --report "${TMPDIR:-/tmp}/sightline-load-demo-report-$(id -u).csv" --quiet
   es GET "/$index"
   [ "$status" = 200 ] || fail "could not read index $index ($status): $(reason)"
   es PUT "/$index/_mapping" "$(jq --arg index "$index" "$jq_named"'{_meta: (named($index).mappings._meta + {demo_pictures: "loaded"})}' <<<"$answer")"

@@ -343,8 +343,9 @@ check_index() { # NAME BODY
   [ "$status" = 200 ] || fail "could not read index $1 ($status): $(reason)"
   local there=$answer differs field
   differs=$(jq -r --arg i "$1" --argjson want "$2" "$jq_named"'
-    named($i).mappings.properties as $have | $want.mappings.properties | to_entries[] | select(.value.type == "dense_vector")
-    | .key as $field | ($have[$field].dims // "none" | tostring) as $there | select($there != (.value.dims | tostring))
+    named($i).mappings.properties as $have | any($have[]?; .type == "dense_vector") as $is_ours
+    | $want.mappings.properties | to_entries[] | select(.value.type == "dense_vector")
+    | .key as $field | select($have[$field] != null or ($is_ours | not)) | ($have[$field].dims // "none" | tostring) as $there | select($there != (.value.dims | tostring))
     | "\($field): \($there) dimensions in the index, \(.value.dims) from the model"' <<<"$there")
   [[ $differs != *" none dimensions"* ]] || fail "index $1 has no field for vectors ($differs): a document created it before this script ran.
   Delete it (--remove --with-data), run this again, and load the documents again; or move them with POST _reindex on a cluster."

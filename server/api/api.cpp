@@ -212,9 +212,12 @@ security::Scope Api::scope_of(const Route* route, const http::Request& request) 
 }
 
 security::KeyCheck::Verdict Api::judge(const Route* route, const http::Request& request) const {
-  const bool open =
-      !options_.keys || (route && (route->access == Route::Access::open ||
-                                   (route->access == Route::Access::open_as_page && web::wants_page(request))));
+  // No open route reads a body, and without a key none may fill memory or take time to unpack.
+  const bool has_body =
+      request.headers.get("Transfer-Encoding") || request.headers.get("Content-Length").value_or("0") != "0";
+  const bool open = !options_.keys || (route && !has_body &&
+                                       (route->access == Route::Access::open ||
+                                        (route->access == Route::Access::open_as_page && web::wants_page(request))));
   if (open) return {KeyOutcome::admitted, ""};
   return options_.keys->judge(presented_keys(request), scope_of(route, request),
                               {std::chrono::system_clock::now(), context_.timer.now()});

@@ -257,12 +257,10 @@ void embed_fetched(const Context& context, ExchangePtr exchange, const std::stri
   std::string warning = warning_of_addresses(fields.contents, context.fetcher != nullptr);
   Flattened flattened(std::move(fields.contents));
   options.input_type = std::move(fields.input_type);
-  exchange->inputs = flattened.inputs.size();
-  if (is_known(context, model)) {
-    exchange->model = model;
-    count_inputs(context, model, flattened.inputs);
-  }
-  if (options.trace) options.trace->describe(exchange->model, exchange->inputs);
+  const bool known = is_known(context, model);
+  exchange->describe(known ? model : "", flattened.inputs.size());
+  if (known) count_inputs(context, model, flattened.inputs);
+  if (options.trace) options.trace->describe(known ? model : "", flattened.inputs.size());
   // A body of base64 is not needed any more; it may be large and the queue long.
   exchange->drop_body(bytes_of(flattened.inputs));
   if (is_upstream(context, model)) options.parts = flattened.give_up_parts();
@@ -296,7 +294,7 @@ void fetch_pictures(const Context& context, ExchangePtr exchange, const std::str
   auto work = timed_options(context, exchange, fields);
   if (!work) return exchange->fail(work.error(), "timeout");
   exchange->drop_body(bytes_of(fields.contents));
-  if (is_known(context, model)) exchange->model = model;
+  if (is_known(context, model)) exchange->describe(model, 0);
   const auto fetching = std::make_shared<StageSpan>(work->options.trace, Stage::fetch);
   auto done = [exchange, fetching, timed = std::move(work->timed), fields = std::move(fields),
                next = std::move(next)](Result<PictureFetcher::Fetched> fetched) mutable {

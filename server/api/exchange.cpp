@@ -66,20 +66,27 @@ void Exchange::reply(http::Response response) {
   serving::unharmed([&] {
     metrics_.request_done(route, http::to_string(request.method), response.status, seconds);
     if (!access_log_) return;
+    const std::lock_guard lock(mutex_);
     access_log_({.request_id = request_id_,
                  .peer = request.peer,
                  .method = http::to_string(request.method),
                  .route = route,
-                 .model = model,
+                 .model = model_,
                  .opaque_id = std::string(http::opaque_id_of(request.headers).value_or("")),
                  .trace_id = http::trace_id_of(request.headers),
                  .status = response.status,
                  .milliseconds = seconds * 1000,
-                 .inputs = inputs,
+                 .inputs = inputs_,
                  .bytes_in = bytes_in_,
                  .bytes_out = response.body.size()});
   });
   responder_.send(std::move(response));
+}
+
+void Exchange::describe(std::string model, std::size_t inputs) {
+  const std::lock_guard lock(mutex_);
+  model_ = std::move(model);
+  inputs_ = inputs;
 }
 
 void Exchange::drop_body(std::size_t kept_bytes) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,9 @@ class Exchange {
   /// What is left is no longer charged as a body in memory.
   void drop_body(std::size_t kept_bytes = 0);
 
+  /// For the log: a known model's name, and the number of inputs. May be called while a timer answers.
+  void describe(std::string model, std::size_t inputs);
+
   Timer::TimePoint arrived() const { return arrived_; }
   const std::string& request_id() const { return request_id_; }
 
@@ -69,8 +73,6 @@ class Exchange {
   std::vector<std::string> wildcards;  ///< the parts of the path that the route leaves open
   std::string route = "unknown";       ///< its name, for metrics and logs
   ErrorShape shape = ErrorShape::openai;
-  std::string model;       ///< for the log; a known model's name
-  std::size_t inputs = 0;  ///< for the log
 
  private:
   void fail_by_exception() noexcept;
@@ -83,6 +85,9 @@ class Exchange {
   const std::size_t bytes_in_;
   const std::string request_id_;
   std::atomic<bool> answered_{false};
+  std::mutex mutex_;  // of what follows
+  std::string model_;
+  std::size_t inputs_ = 0;
 };
 
 using ExchangePtr = std::shared_ptr<Exchange>;

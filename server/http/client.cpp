@@ -183,9 +183,9 @@ class CurlClient final : public Client {
       if (auto status = transfer->check(); !status) return end(std::move(transfer), std::move(status));
       if (transfer->cancellation() && transfer->cancellation()->requested())
         return end(std::move(transfer), cancelled());
-      auto& host = hosts_[transfer->origin()];
-      host.waiting.push_back(std::move(transfer));
-      start_waiting(host);
+      const auto host = hosts_.try_emplace(transfer->origin()).first;
+      host->second.waiting.push_back(std::move(transfer));
+      go_on(host);
     } catch (const std::exception&) {
       if (transfer) end(std::move(transfer), error_of_exception("sending the request"));
     }
@@ -245,6 +245,11 @@ class CurlClient final : public Client {
     end(std::move(transfer), std::move(outcome));
     const auto host = hosts_.find(origin);
     --host->second.running;
+    go_on(host);
+  }
+
+  /// Starts what waits for this host, and forgets the host if that was all: clients may choose hosts.
+  void go_on(std::unordered_map<std::string, Host>::iterator host) {
     start_waiting(host->second);
     if (host->second.running == 0 && host->second.waiting.empty()) hosts_.erase(host);
   }

@@ -70,8 +70,7 @@ Status decode_body(Request& request, std::size_t max_bytes, const Room& room) {
     // Several fields mean a list, as one field with commas does.
     if (equal_ignoring_case(name, "Content-Encoding")) encoding += (encoding.empty() ? "" : ", ") + value;
   }
-  if (encoding.empty()) return {};
-  if (!equal_ignoring_case(encoding, "identity")) {
+  if (!encoding.empty() && !equal_ignoring_case(encoding, "identity")) {
     if (!equal_ignoring_case(encoding, "gzip") && !equal_ignoring_case(encoding, "x-gzip")) {
       return Error{ErrorCode::unsupported,
                    "Content-Encoding " + encoding.substr(0, 64) + " is not supported; send gzip, or no encoding"};

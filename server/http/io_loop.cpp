@@ -23,12 +23,12 @@ constexpr int k_reads_in_turn = 16;              ///< of one connection, before 
 constexpr int k_accepts_in_turn = 64;
 /// A body that is read and thrown away, so that a refused client keeps its connection.
 constexpr std::size_t k_short_body_bytes = 64u << 10;
-constexpr std::chrono::seconds k_linger_time{5};
 
 /// How often the loop looks at its clocks.
 std::chrono::milliseconds tick_period(const Server::Options& options) {
   const auto shortest =
-      std::min({options.idle_timeout, options.header_timeout, options.receive_timeout, options.send_timeout});
+      std::min({options.idle_timeout, options.header_timeout, options.receive_timeout, options.send_timeout,
+                options.linger_time});
   return std::clamp(shortest / 4, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
 }
 
@@ -193,7 +193,7 @@ void IoLoop::check_time(const std::shared_ptr<Connection>& connection, Connectio
       check_reply_time(*connection, now);
       break;
     case Phase::lingering:
-      if (now - connection->last_progress > k_linger_time) reset(*connection);
+      check_linger_time(*connection, now);
       break;
     case Phase::handling:
       if (now >= connection->answer_due) end_delay(connection);
@@ -228,9 +228,21 @@ void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection, C
 /// What the client has taken is what it acknowledged: the socket takes bytes in large steps, and a slow client
 /// could be busy for long with what lies there.
 void IoLoop::check_reply_time(Connection& connection, Connection::Clock::time_point now) {
-  const auto& options = core_->options;
   if (connection.output.empty() && connection.interim.empty())
     return;  // it is the sender of a stream who is slow, not the client
+  check_taking(connection, now);
+}
+
+/// The socket has the whole answer, and the client may still be taking it.
+void IoLoop::check_linger_time(Connection& connection, Connection::Clock::time_point now) {
+  const bool is_taking =
+      bytes_under_way(connection.descriptor) > 1;  // more than the end of the stream, which counts as one
+  if (is_taking) return check_taking(connection, now);
+  if (now - connection.last_progress > core_->options.linger_time) reset(connection);
+}
+
+void IoLoop::check_taking(Connection& connection, Connection::Clock::time_point now) {
+  const auto& options = core_->options;
   const auto taken = taken_by_client(connection);
   if (taken > connection.taken) {
     connection.taken = taken;
@@ -428,9 +440,20 @@ void IoLoop::tell_of_tls(const Connection& connection) {
   [[maybe_unused]] const auto sent = ::send(connection.descriptor, text.data(), text.size(), MSG_NOSIGNAL);
 }
 
+/// Runs what one connection is due; if that throws, out of memory, the connection is reset: half an answer must not look
+/// whole, nor its client wait for ever.
+template <class Work>
+void IoLoop::guard(const std::shared_ptr<Connection>& connection, const Work& work) {
+  try {
+    work();
+  } catch (...) {
+    reset(*connection);
+  }
+}
+
 void IoLoop::receive_later(const std::shared_ptr<Connection>& connection) {
   mailbox_->post([connection](IoLoop& loop) {
-    if (!connection->gone) loop.receive(connection);
+    if (!connection->gone) loop.guard(connection, [&] { loop.receive(connection); });
   });
 }
 
@@ -498,7 +521,7 @@ void IoLoop::give_head_answer(const std::shared_ptr<Connection>& connection) {
     return;
   }
   // By the mailbox: requests sent ahead that are all answered so would call each other without end.
-  mailbox_->post([connection](IoLoop& loop) { loop.end_delay(connection); });
+  mailbox_->post([connection](IoLoop& loop) { loop.guard(connection, [&] { loop.end_delay(connection); }); });
 }
 
 void IoLoop::end_delay(const std::shared_ptr<Connection>& connection) {
@@ -567,11 +590,7 @@ void IoLoop::deliver(const std::shared_ptr<Connection>& connection, std::string 
   connection->work.reset();
   connection->body_output = std::move(body);
   connection->answer_share = std::move(share);
-  try {
-    write(connection, std::move(head), close || connection->close_after_output);
-  } catch (...) {
-    reset(*connection);  // half an answer must not look whole, nor the connection wait for ever
-  }
+  guard(connection, [&] { write(connection, std::move(head), close || connection->close_after_output); });
 }
 
 void IoLoop::begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream,
@@ -582,11 +601,11 @@ void IoLoop::begin_stream(const std::shared_ptr<Connection>& connection, std::sh
   connection->phase = Phase::streaming;
   begin_sending(*connection);
   connection->close_after_output = connection->close_after_output || close;
-  flush(connection);
+  guard(connection, [&] { flush(connection); });
 }
 
 void IoLoop::go_on(const std::shared_ptr<Connection>& connection, const std::shared_ptr<StreamBuffer>& stream) {
-  if (connection->stream == stream) flush(connection);
+  if (connection->stream == stream) guard(connection, [&] { flush(connection); });
 }
 
 void IoLoop::end_stream(const std::shared_ptr<Connection>& connection, const std::shared_ptr<StreamBuffer>& stream,
@@ -595,7 +614,7 @@ void IoLoop::end_stream(const std::shared_ptr<Connection>& connection, const std
   connection->work.reset();
   if (!complete) return reset(*connection);
   connection->phase = Phase::sending;
-  flush(connection);
+  guard(connection, [&] { flush(connection); });
 }
 
 void IoLoop::write(const std::shared_ptr<Connection>& connection, std::string text, bool close) {

@@ -77,8 +77,12 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void check_time(const std::shared_ptr<Connection>& connection, Connection::Clock::time_point now);
   void check_request_time(const std::shared_ptr<Connection>& connection, Connection::Clock::time_point now);
   void check_reply_time(Connection& connection, Connection::Clock::time_point now);
+  void check_linger_time(Connection& connection, Connection::Clock::time_point now);
+  void check_taking(Connection& connection, Connection::Clock::time_point now);
   std::size_t room_for(const Connection& connection) const;
   void receive_later(const std::shared_ptr<Connection>& connection);
+  template <class Work>
+  void guard(const std::shared_ptr<Connection>& connection, const Work& work);
   void received(const std::shared_ptr<Connection>& connection, std::string_view bytes);
   void read_request(const std::shared_ptr<Connection>& connection, std::string_view& bytes);
   bool accept_head(const std::shared_ptr<Connection>& connection);

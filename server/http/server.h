@@ -97,6 +97,8 @@ struct ClientLimits {
   std::chrono::milliseconds receive_timeout{30'000};
   /// A client that reads nothing of its answer for so long is cut.
   std::chrono::milliseconds send_timeout{30'000};
+  /// For a client that has taken the last answer of its connection to end the connection, too.
+  std::chrono::milliseconds linger_time{5'000};
   /// Bytes per second, of a body within any `receive_timeout` and of an answer within any `send_timeout`. 0:
   /// any.
   std::size_t min_transfer_rate = 240;

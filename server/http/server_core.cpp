@@ -270,9 +270,10 @@ bool ReplyStream::Channel::write(std::string_view bytes) {
 
 bool ReplyStream::Channel::pass_on(std::initializer_list<std::string_view> parts, bool last) {
   // The client may send its next request before `finish` is called.
-  if (last && !std::exchange(whole_, true)) abandonment_ = {};
+  if (last) abandonment_ = {};
   bool first = false;
   if (!buffer_->append(parts, last, first)) return false;
+  whole_ = whole_ || last;  // not before: if there is no memory for its end, it is not whole
   if (first) {
     mailbox_->post([connection = connection_, buffer = buffer_](IoLoop& loop) { loop.go_on(connection, buffer); });
   }

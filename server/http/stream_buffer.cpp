@@ -16,12 +16,12 @@ bool StreamBuffer::append(std::initializer_list<std::string_view> parts, bool la
   const std::lock_guard lock(mutex_);
   if (abandoned_) return false;
   first = taken_.empty();
-  whole_ = whole_ || last;
   for (const auto part : parts) {
     taken_ += part;
     waiting_ += part.size();
     budget_->add(client_, part.size());
   }
+  whole_ = whole_ || last;  // if there is no memory for its end, it is not whole
   return true;
 }
 

@@ -259,6 +259,14 @@ TEST_CASE("a key is checked when only the headers have arrived; guessing becomes
     return request;
   };
   CHECK_FALSE(bench.api->check_head(head("/health/live", "")));
+  for (const auto& [field, value] : {std::pair("Content-Length", "1"), std::pair("Transfer-Encoding", "chunked")}) {
+    auto with_body = head("/health/live", "");
+    with_body.headers.set(field, value);
+    CHECK(bench.api->check_head(with_body)->response.status == 401);  // it would take memory of those with keys
+  }
+  auto without_body = head("/health/live", "");
+  without_body.headers.set("Content-Length", "0");
+  CHECK_FALSE(bench.api->check_head(without_body));
   CHECK(bench.api->check_head(head("/v1/embeddings", ""))->response.status == 401);
   for (int i = 0; i < 10; ++i) {
     const auto refused = bench.api->check_head(head("/v1/embeddings", "guess-" + std::to_string(i)));

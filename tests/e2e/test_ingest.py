@@ -282,6 +282,18 @@ def test_several_picture_columns_one_document_per_row(registered, houses, tmp_pa
     assert len(nearest(registered, "kitchen_embedding", "a house")) == 1
 
 
+def test_a_row_keeps_a_picture_that_only_its_neighbours_bring(registered, houses, tmp_path):
+    columns = ["--file-column", "front", "--file-column", "kitchen", "--one-document-per", "row", "--id", "column:id"]
+    status, out, err = load(registered, houses, "--attributes", table_of(tmp_path, "id,city,front,kitchen\nh1,Lyon,1f.jpg,1k.jpg\nh2,Paris,2f.jpg,2k.jpg\n"), *columns)
+    assert status == 0 and "2 indexed" in out, out + err
+    before = {id: registered.es("GET", f"/clip-images/_doc/{id}")[1]["_source"] for id in ("h1", "h2")}
+    assert before["h1"]["kitchen_data"] == base64.b64encode((houses / "1k.jpg").read_bytes()).decode()
+    status, out, err = load(registered, houses, "--attributes", table_of(tmp_path, "id,city,front,kitchen\nh1,Nice,1f.jpg,\nh2,Rome,2f.jpg,2k.jpg\n"), *columns)
+    assert status == 0 and "2 indexed (2 of them updated)" in out, out + err
+    for id, city in (("h1", "Nice"), ("h2", "Rome")):
+        assert registered.es("GET", f"/clip-images/_doc/{id}")[1]["_source"] == before[id] | {"city": city}
+
+
 def test_an_id_that_elasticsearch_does_not_take_fails_alone(registered, demo_pictures, tmp_path):
     long = "/".join(["d" * 200] * 3) + "/a.jpg"
     folder = folder_of(tmp_path, demo_pictures, [long, "a.jpg", "b.jpg"])

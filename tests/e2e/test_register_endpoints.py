@@ -102,6 +102,18 @@ def test_fields_that_a_pipeline_no_longer_writes_are_named(server):
     assert "no longer writes" not in server.register("--models", "clip", "--listings").stdout
 
 
+def test_a_model_is_added_to_listings_that_hold_documents(server, demo_pictures):
+    assert server.register("--models", "clip", "--listings").returncode == 0
+    picture = base64.b64encode(demo_pictures[0].read_bytes()).decode()
+    assert server.es("PUT", "/listings/_doc/1?refresh=true", {"image_data": picture})[0] == 201
+    both = server.register("--models", "clip,jina-clip", "--listings")
+    assert both.returncode == 0, both.stdout + both.stderr
+    assert server.es("GET", "/listings")[1]["listings"]["mappings"]["properties"]["jina_embedding"]["type"] == "dense_vector"
+    assert server.es("PUT", "/listings/_doc/2?refresh=true", {"image_data": picture})[0] == 201
+    counts = [server.es("POST", "/listings/_count", {"query": {"exists": {"field": field}}})[1]["count"] for field in ("clip_embedding", "jina_embedding")]
+    assert counts == [2, 1]
+
+
 def test_an_index_behind_an_alias_is_recognized(registered):
     index = registered.es("GET", "/clip-images")[1]["clip-images"]["mappings"]
     assert registered.es("DELETE", "/clip-images")[0] == 200

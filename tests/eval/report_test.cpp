@@ -167,3 +167,11 @@ TEST_CASE("worst queries come first by gain, then by rank") {
   for (const QueryOutcome* outcome : worst_first(outcomes)) order.push_back(outcome - outcomes.data());
   CHECK(order == std::vector<std::ptrdiff_t>{2, 1, 3, 0});
 }
+
+TEST_CASE("a report begins as no other file does") {
+  CHECK(json_text({}).starts_with(k_json_beginning));
+  CHECK(html_text({}, {}).starts_with(k_html_beginning));
+  for (const std::string_view other : {"{}", "{\"sets\": []}", "{\n \"name\": \"x\"\n}"})
+    CHECK_FALSE(other.starts_with(k_json_beginning));
+  CHECK_FALSE(std::string_view("<!doctype html>\n<html><title>mine</title>").starts_with(k_html_beginning));
+}

@@ -163,6 +163,20 @@ TEST_CASE("a client that never reads its reply is cut, and its place is free aga
   CHECK(client.receive().status == 0);
 }
 
+TEST_CASE("a client that pauses gets the end of the last answer of its connection") {
+  const std::string answer(60'000, 'a');  // the system takes all of it at once
+  Server::Options options;
+  options.linger_time = 20ms;
+  const auto server = serve([&](Request&&, Reply reply) { reply.send(text(answer)); }, options);
+  RawClient client(server->port(), 4096);
+  client.send(get("/", "Connection: close\r\n"));
+  std::this_thread::sleep_for(300ms);  // many times the server's patience with a client that has taken all
+  CHECK(client.receive().body == answer);
+  bool orderly = false;
+  CHECK(client.receive_rest(orderly).empty());
+  CHECK(orderly);
+}
+
 TEST_CASE("timeouts end idle and halting clients, and never a reply that is pending") {
   Kept kept;
   Server::Options options;

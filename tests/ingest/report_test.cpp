@@ -19,7 +19,7 @@ TEST_CASE("the report is a table of readable lines, whatever the names hold") {
   report.add(Failure{"caf\xE9.jpg", 400, 1, "a \"bad\"\nreason"});
   report.add(Failure{"a,b.jpg", 0, 0, "x"});
   report.add(Note{Note::Kind::file_without_row, "n\x1B.jpg", "no row"});
-  CHECK(report.finish());
+  CHECK(report.is_whole());
   CHECK(report.failures() == 2);
   const auto table = read_csv(file);
   if (!table.ok()) FAIL(table.error().message);
@@ -30,9 +30,9 @@ TEST_CASE("the report is a table of readable lines, whatever the names hold") {
   CHECK(table->rows[1].fields[0] == "a,b.jpg");
   CHECK(table->rows[2].fields == std::vector<std::string>{"n\\x1B.jpg", "0", "0", "no row", "note"});
   Report nowhere("/nowhere/report.csv");
-  CHECK(nowhere.finish());  // nothing to write
+  CHECK(nowhere.is_whole());  // nothing to write
   nowhere.add(Failure{"a.jpg", 0, 0, "x"});
-  CHECK_FALSE(nowhere.finish());
+  CHECK_FALSE(nowhere.is_whole());
 }
 
 TEST_CASE("a report replaces an earlier report and no other file") {
@@ -89,7 +89,7 @@ TEST_CASE("of many failures the first are shown and all are in the file") {
   const auto file = folder.path() / "report.csv";
   Report report(file);
   for (int i = 0; i < 100; ++i) report.add(Failure{std::to_string(i) + ".jpg", 0, 0, "x"});
-  CHECK(report.finish());
+  CHECK(report.is_whole());
   std::ostringstream out;
   report.print(out);
   CHECK(out.str().find("  19.jpg: x\n  and 80 more\n") != std::string::npos);
@@ -103,12 +103,10 @@ TEST_CASE("a report that cannot be written is refused before the load, and not n
   Report nowhere(folder.path() / "absent" / "r.csv");
   const Status refused = nowhere.open();
   REQUIRE_FALSE(refused.ok());
-  CHECK(
-      refused.error().message.ends_with("r.csv cannot be written: No such file or directory; give another file with "
-                                        "--report"));
+  CHECK(refused.error().message.ends_with("r.csv cannot be written (--report): No such file or directory"));
   CHECK_FALSE(Report(folder.path()).open().ok());
   nowhere.add(Failure{"a.jpg", 0, 0, "x"});
-  CHECK_FALSE(nowhere.finish());
+  CHECK_FALSE(nowhere.is_whole());
   std::ostringstream out;
   nowhere.print(out);
   CHECK(out.str() == "  a.jpg: x\n");
@@ -122,7 +120,7 @@ TEST_CASE("one load at a time writes a report, and a report of nothing leaves no
     CHECK(first.open().ok());
     const Status refused = second.open();
     REQUIRE_FALSE(refused.ok());
-    CHECK(refused.error().message.find("another load is writing it; give another file with --report") !=
+    CHECK(refused.error().message.find("(--report): another program is writing it; give another file") !=
           std::string::npos);
   }
   CHECK_FALSE(std::filesystem::exists(file));
@@ -133,7 +131,7 @@ TEST_CASE("one load at a time writes a report, and a report of nothing leaves no
   Report report(file);
   CHECK(report.open().ok());
   report.add(Failure{"a.jpg", 0, 0, "x"});
-  CHECK(report.finish());
+  CHECK(report.is_whole());
   CHECK(read_csv(file)->rows.size() == 1);
   const auto link = folder.path() / "link.csv", target = folder.path() / "target.csv";
   std::filesystem::create_symlink(target, link);

@@ -80,8 +80,9 @@ http::ClientRequest Cluster::request_for(http::Request request) const {
   http::ClientRequest sent;
   sent.method = request.method;
   sent.url = options_.url + request.path;
-  if (!request.query.empty()) sent.url += "?" + request.query;
-  // A raw '#' would be taken for the start of a fragment, and what follows would not be sent.
+  // As far as Elasticsearch would read it: what lies behind '#' nobody has judged.
+  if (!request.query.empty()) sent.url += "?" + request.query.substr(0, request.query.find('#'));
+  // A raw '#' in the path would be taken for the start of a fragment, and what follows would not be sent.
   for (std::size_t at = sent.url.find('#'); at != std::string::npos; at = sent.url.find('#', at))
     sent.url.replace(at, 1, "%23");
   sent.headers = std::move(request.headers);

@@ -79,6 +79,14 @@ TEST_CASE("a raw number sign in a path does not cut the request short") {
   Bench bench;
   http::Request request;
   request.path = "/a#b/_doc/1";
-  request.query = "routing=#2";
+  request.query = "routing=%232";
   CHECK(bench.cluster->request_for(request).url == "https://es.example:9200/a%23b/_doc/1?routing=%232");
+}
+
+TEST_CASE("parameters behind a number sign are not forwarded, as Elasticsearch would not read them") {
+  Bench bench;
+  http::Request request;
+  request.path = "/*";
+  request.query = "filter_path=a#&expand_wildcards=all";
+  CHECK(bench.cluster->request_for(request).url == "https://es.example:9200/*?filter_path=a");
 }
