@@ -12,7 +12,7 @@ import { thresholdOf } from "./settings.js";
 /** What a failure means here, beyond the server's own words. */
 function advice(collection, state, error) {
   if (state.mode === "rrf" && /rrf/.test(error.message)) return "Fusion by rank is not available: choose “Vectors and text, added” in the settings.";
-  if (collection.model === "cohere" && /key|401|unauthorized/i.test(error.message)) {
+  if (collection.model === "cohere" && (error.status === 401 || /key|401|unauthorized/i.test(error.message))) {
     return "Cohere: no valid key is set. Put COHERE_API_KEY into .env, then run scripts/register_endpoints.sh --models cohere.";
   }
   if (error.status === 429) return "The server is busy: try again in a moment.";
