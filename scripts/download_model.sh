@@ -144,7 +144,9 @@ look_up() {
   local url head location hop found_commit
   url=$(address "$1")
   for hop in 1 2 3; do
-    head=$(hub_curl -sS -I --connect-timeout 20 --max-time 60 --retry 3 -H 'Accept-Encoding: identity' "$url" | tr -d '\r') \
+    # A proxy's answer and those before a retry come first: the last one is the hub's.
+    head=$(hub_curl -sS -I --suppress-connect-headers --connect-timeout 20 --max-time 60 --retry 3 -H 'Accept-Encoding: identity' "$url" \
+      | tr -d '\r' | awk 'BEGIN { RS = "" } { last = $0 } END { print last }') \
       || fail "no answer from $hub; is this machine on the internet? (HF_ENDPOINT names another hub)"
     status=$(sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p' <<<"$head")
     location=$(field location <<<"$head")

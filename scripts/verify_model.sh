@@ -14,7 +14,7 @@
 # SIGHTLINE_SERVER is the path of sightline-server (default: the installed one; in the repository
 # build/release/bin/sightline-server).
 # Exit codes: 0 all numbers agree; 1 some differ, or the server cannot load the folder; 2 wrong usage; 3 all checks that ran agree,
-# but some could not run. Needs bash, curl and python3.
+# but some could not run, because a picture is missing or the server no longer answers. Needs bash, curl and python3.
 set -euo pipefail
 program=verify_model
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/places.bash"
@@ -50,8 +50,10 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-env -u SIGHTLINE_API_KEY_FILE -u SIGHTLINE_MODEL -u SIGHTLINE_TEXT_TOWER -u SIGHTLINE_EMBEDDED_ELASTICSEARCH -u SIGHTLINE_ELASTICSEARCH_GATEWAY \
-  "$server_program" --model "model=$folder" --port 0 --dtype "$dtype" --log-level warning >"$work/ready" 2>"$work/log" &
+(
+  unset "${!SIGHTLINE_@}"  # settings of another server: they would change the vectors, or who reaches them
+  exec "$server_program" --model "model=$folder" --port 0 --dtype "$dtype" --log-level warning >"$work/ready" 2>"$work/log"
+) &
 server=$!
 until grep -q '^ready ' "$work/ready"; do
   if ! kill -0 "$server" 2>/dev/null; then

@@ -13,6 +13,7 @@ The server returns vectors of unit length, so published numbers are compared lik
 import argparse
 import base64
 import hashlib
+import http.client
 import json
 import math
 import pathlib
@@ -112,9 +113,14 @@ class Pictures:
         return file
 
 
+class NoAnswer(Exception):
+    """The server gave no answer that can be read."""
+
+
 class Server:
     def __init__(self, url, model):
         self.url, self.model = url, model
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it runs on this machine
 
     def vector(self, text=None, picture=None):
         entry = text if picture is None else base64.b64encode(picture.read_bytes()).decode()
@@ -122,10 +128,20 @@ class Server:
         request = urllib.request.Request(self.url + "/v1/embeddings", data=json.dumps(body).encode(),
                                          headers={"Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=300) as answer:
+            with self.opener.open(request, timeout=300) as answer:
                 return json.load(answer)["data"][0]["embedding"]
         except urllib.error.HTTPError as error:
-            raise ValueError(json.load(error)["error"]["message"]) from error
+            raise ValueError(refusal(error)) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise NoAnswer(f"no answer from the server at {self.url}: {getattr(error, 'reason', None) or error!r}; it may have ended") from error
+
+
+def refusal(error):
+    """The message of an answer with an error status."""
+    try:
+        return json.load(error)["error"]["message"]
+    except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
+        return f"status {error.code}"
 
 
 def worst(values, expected):
@@ -209,7 +225,11 @@ def main():
     parser.add_argument("--server")
     parser.add_argument("--model", default="model")
     options = parser.parse_args()
-    numbers = json.loads(options.numbers.read_text(encoding="utf-8"))
+    try:
+        numbers = json.loads(options.numbers.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        print(f"verify_model: cannot read {options.numbers} (--numbers): {error}", file=sys.stderr)
+        return 2
     models = numbers["models"]
 
     name = options.name
@@ -242,6 +262,8 @@ def main():
     for check in model["checks"]:
         try:
             verdict, text = run_check(check, server, pictures, checkpoint)
+        except NoAnswer as error:
+            verdict, text = NOT_RUN, str(error)
         except ValueError as error:
             verdict, text = FAIL, f"refused by the server: {error}"
         results.append((what(check), verdict, text, check["source"]))

@@ -37,6 +37,7 @@ class Hub(http.server.ThreadingHTTPServer):
             "model.safetensors": os.urandom(300_000),
         }
         self.wrong = set()  # files that arrive with one byte changed
+        self.busy = set()  # files whose first answer is 503
         self.cut = {}  # file: how many bytes its first download sends
         self.log = []  # (method, path, range, authorization)
 
@@ -63,6 +64,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(307, headers={"Location": f"/{CLIP}/resolve/{hop.group(2)}/{name}"})
         if name not in hub.files or (hop and hop.group(2) not in ("main", COMMIT)):
             return self.send(404, b"Entry not found")
+        if hop and name in hub.busy:
+            hub.busy.remove(name)
+            return self.send(503, headers={"ETag": '"of-the-failure"', "Retry-After": "0"})
         content = hub.files[name]
         headers = {"X-Repo-Commit": COMMIT}
         if hop and hub.large(name):
@@ -124,6 +128,13 @@ def test_a_model_arrives_whole_from_one_commit_and_a_second_run_downloads_nothin
     again = download(hub, "clip-b32", tmp_path / "m")
     assert again.returncode == 0, again.stdout + again.stderr
     assert all(method == "HEAD" for method, *_ in hub.log), hub.log
+
+
+def test_the_answer_after_a_retry_counts(hub, tmp_path):
+    hub.busy = {"config.json", "model.safetensors"}
+    done = download(hub, "clip-b32", tmp_path / "m")
+    assert done.returncode == 0 and not hub.busy, done.stdout + done.stderr
+    assert held(tmp_path / "m") == hub.files
 
 
 def test_a_broken_off_download_goes_on_where_it_stopped(hub, tmp_path):

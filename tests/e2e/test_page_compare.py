@@ -309,6 +309,16 @@ def test_two_models_stand_side_by_side(site, page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_two_maps_have_the_same_colours_and_a_count_for_each(site, page):
+    kinds = [{one["key"]: one["doc_count"] for one in site.es("POST", f"/{index}/_search", {"size": 0, "aggs": {"kinds": {"terms": {"field": "kind.keyword", "size": 20}}}})[1]
+             ["aggregations"]["kinds"]["buckets"]} for index in ("clip-images", "jina-images")]
+    page.goto(site.view("compare", "tab=map&map=clip-images%2Fimage_embedding&map=jina-images%2Fimage_embedding&color=kind.keyword"))
+    legend = page.get_by_role("list", name="Legend").locator("li")
+    expect(legend.first).to_contain_text("·")
+    expected = sorted(f"{kind} {count} · {kinds[1][kind]}" for kind, count in kinds[0].items())
+    assert sorted(re.sub(r"\s*(\d+ · \d+)$", r" \1", text) for text in legend.all_inner_texts()) == expected
+
+
 def test_a_map_that_cannot_be_made_says_so_and_is_asked_for_again(site, page, watch):
     watch.allow("status of 503")
     failing = {"on": True}
@@ -474,6 +484,39 @@ def test_a_picture_that_cannot_be_read_fails_alone(bare_site, page, watch, tmp_p
     page.get_by_label("Picture file").first.set_input_files(tmp_path / "notes.txt")
     expect(page.get_by_text("“notes.txt” is not a supported picture")).to_be_visible()
     expect(page.locator(".matrix-head")).to_have_count(2)
+
+
+def test_a_picture_that_comes_while_a_text_is_typed_stays(bare_site, page):
+    page.goto(bare_site.view("compare", "tab=matrix"))
+    page.get_by_label("Picture file").first.set_input_files(DEMO / "pictures" / "000000.jpg")
+    expect(page.locator(".matrix-head")).to_have_count(1)
+    page.get_by_label("Texts, one per line").fill("a house")
+    page.evaluate("""() => {
+      history.replaceState(null, "", location.hash + "&p=own%3A0123456789abcdef");
+      dispatchEvent(new Event("sightline:location"));
+    }""")
+    expect(page.locator(".matrix tbody th")).to_have_text(["a house"])
+    expect(page.locator(".matrix-head")).to_have_count(2)
+
+
+def test_the_newest_pictures_of_the_user_outlast_a_reload(bare_site, page):
+    page.goto(bare_site.view("status"))
+    digests = page.evaluate("""async () => {
+      const { keepPicture } = await import("/page/modules/pictures/kept_pictures.js");
+      const digests = Array.from({ length: 60 }, (_, i) => i.toString(16).padStart(8, "0"));
+      for (const digest of digests) {
+        await keepPicture({ digest, name: digest, blob: new Blob([digest]), dataUrl: "data:" });
+        await new Promise((done) => setTimeout(done, 2)); // of another time
+      }
+      return digests;
+    }""")
+    look = """async (digests) => {
+      const { keptPicture } = await import("/page/modules/pictures/kept_pictures.js");
+      return (await Promise.all(digests.map(keptPicture))).map((one) => (one ? (one.dataUrl ? "here" : "stored") : "gone"));
+    }"""
+    assert page.evaluate(look, digests) == 10 * ["gone"] + 46 * ["stored"] + 4 * ["here"]
+    page.reload()
+    assert page.evaluate(look, digests) == 10 * ["gone"] + 50 * ["stored"]
 
 
 def test_several_pictures_are_dropped_at_once(bare_site, page):

@@ -412,3 +412,31 @@ def test_the_view_is_accessible(site, open_page, axe, colours, viewport):
     expect(page.get_by_role("dialog")).to_be_visible()
     axe(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_second_tab_keeps_what_the_first_one_stored(site, page):
+    open_console(site, page)
+    other = page.context.new_page()
+    open_console(site, other)
+    page.get_by_role("button", name="New").click()
+    write(page, "GET _cat/health\n")
+    write(other, "GET _cat/nodes\n")
+    open_console(site, other, "file=clip.console")
+    write(other, "GET _cat/indices\n")
+    open_console(site, page, "file=jina-clip.console")
+    write(page, "GET _cat/shards\n")
+    for query, text in (("scratch=Scratch+2", "GET _cat/health"), ("scratch=Scratch", "GET _cat/nodes"), ("file=clip.console", "GET _cat/indices"), ("file=jina-clip.console", "GET _cat/shards")):
+        page.goto("about:blank")
+        open_console(site, page, query)
+        expect(editor(page)).to_have_text(text)
+    other.close()
+
+
+def test_going_back_closes_the_question_for_a_name(site, page):
+    open_console(site, page, "file=clip.console")
+    page.get_by_role("button", name="New").click()
+    page.get_by_role("button", name="Rename").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("heading", name="clip.console")).to_be_visible()

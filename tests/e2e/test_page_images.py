@@ -848,3 +848,29 @@ def test_axe_finds_nothing(open_page, shelf, axe, scheme, viewport):
     detail(page).get_by_role("button", name="Delete").click()
     expect(detail(page).get_by_role("group", name="Delete", exact=True)).to_be_visible()
     axe(page)
+
+
+def test_what_was_deleted_before_a_failure_can_be_put_back(page, shelf, watch):
+    watch.allow("status of (404|503)")
+    hit = any_picture(shelf)
+    open_gallery(page, shelf)
+    tiles(page).first.click()
+    refuse = lambda route: route.fulfill(status=503, body='{"error":{"reason":"no primary shard"},"status":503}') if route.request.method == "DELETE" else route.continue_()
+    page.route("**/jina-images/_doc/**", refuse)
+    detail(page).get_by_role("button", name="Delete").click()
+    detail(page).get_by_role("group", name="Delete", exact=True).get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("was deleted from clip-images.")).to_contain_text("The rest was not deleted: no primary shard")
+    assert [shelf.es("GET", f"/{index}/_doc/{hit['_id']}")[0] for index in INDICES] == [404, 200]
+    page.get_by_role("button", name="Undo").click()  # no dialog covers it
+    expect(page.get_by_text("is back in clip-images.")).to_be_visible()
+    assert shelf.es("GET", f"/clip-images/_doc/{hit['_id']}")[0] == 200
+
+
+def test_a_picture_opened_while_a_name_is_typed_stays_open(page, shelf):
+    name = any_picture(shelf)["_source"]["image_name"]
+    open_gallery(page, shelf)
+    page.get_by_label("Search by name").fill(name)
+    page.evaluate("document.querySelector('.tile-link').click()")
+    expect(count(page)).to_have_text("1 picture")
+    expect(detail(page)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"open=.*q=|q=.*open="))

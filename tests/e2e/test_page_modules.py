@@ -78,8 +78,40 @@ def test_kinds_of_files_are_told_by_their_first_bytes(module):
 def test_errors_show_the_message_of_the_answering_server(module):
     elastic = '{"error":{"type":"search_phase_execution_exception","reason":"all shards failed","root_cause":[{"reason":"outer"}],"caused_by":{"reason":"middle","caused_by":{"reason":"the true one"}}},"status":400}'
     assert module("server/request.js", f"(m) => m.errorOf(400, '/x', {elastic!r}).message") == "the true one"
-    assert module("server/request.js", """(m) => m.errorOf(401, '/x', '{"error":{"message":"send a valid key","type":"unauthorized"}}').isKeyRefusal""") is True
-    assert module("server/request.js", """(m) => m.errorOf(401, '/x', '{"error":{"type":"security_exception","reason":"missing credentials"}}').isKeyRefusal""") is False
+    assert module("server/request.js", "(m) => m.errorOf(502, '/x', '<html>nginx</html>').message") == "the server answered 502"
+
+
+@pytest.mark.parametrize("error, of_key, of_cluster", [
+    ({"message": "send a valid key", "type": "authentication_error", "code": "unauthorized"}, True, False),
+    ({"type": "sightline_key_exception", "reason": "send a valid key"}, True, False),
+    ({"type": "security_exception", "reason": "missing credentials"}, False, True),
+    ({"type": "status_exception", "reason": "Received an authentication error status code for request from inference entity id [cohere-search] status [401]"}, False, False),
+    ({"message": "Cohere answered 401", "type": "authentication_error", "code": "upstream_error"}, False, False),
+])
+def test_a_provider_that_refuses_its_key_asks_the_user_for_none(module, error, of_key, of_cluster):
+    text = json.dumps(json.dumps({"error": error}))
+    assert module("server/request.js", f"(m) => {{ const e = m.errorOf(401, '/x', {text}); return [e.isKeyRefusal, e.isClusterRefusal]; }}") == [of_key, of_cluster]
+
+
+def test_messages_with_an_action_stay_until_their_time_has_passed(module):
+    shown = module("parts/toasts.js", """(m) => [{ id: 1, action: {} }, { id: 2 }, { id: 3 }, { id: 4 }, { id: 5 }, { id: 6, action: {} }]
+      .reduce(m.withToast, []).map((one) => one.id)""")
+    assert shown == [1, 3, 4, 5, 6]
+
+
+def test_the_newest_report_of_a_model_gives_its_threshold(module):
+    found = module("search/thresholds.js", """(m) => {
+      const saved = (model, cosine, more = {}) => ({ direction: "text-to-image", model, direction_threshold: { cosine }, ...more });
+      const documents = [saved("embed-v4.0", 0.3), saved("clip", 0.9, { model_fingerprint: "other" }), saved("clip", 0.25, { model_fingerprint: "now" }), saved("clip", 0.1),
+        { direction: ["text-to-image"], model: "clip" }];
+      const collections = [{ model: "clip", served: { id: "clip" } }, { model: "cohere", served: { id: "embed-v4.0" } }, {}];
+      const all = m.thresholdsOf(documents, [{ id: "clip", fingerprint: "now" }, { id: "embed-v4.0" }], collections);
+      return Object.entries(all["text-to-image"]).map(([model, { best }]) => [model, best]);
+    }""")
+    assert found == [["cohere", 0.3], ["clip", 0.25]]
+
+
+def test_errors_without_json_show_their_status(module):
     assert module("server/request.js", "(m) => m.errorOf(502, '/x', '<html>nginx</html>').message") == "the server answered 502"
 
 
@@ -158,5 +190,9 @@ def test_rare_values_share_a_group(module):
       return [legend.map((one) => [one.title, one.count]), of[0], of[values.length - 1], new Set(legend.map((one) => one.shape)).size];
     }""")
     legend, first, last, shapes = grouped
+    assert module("compare/map/groups.js", """(m) => {
+      const all = [["a", "a", "a", "b"], ["b", "b", "b", undefined]];
+      return all.map((values) => { const { of, legend } = m.groupsOf(values, all); return [legend.map((one) => `${one.title} ${one.count}`), [...of]]; });
+    }""") == [[["b 1", "a 3", "No value 0"], [1, 1, 1, 0]], [["b 3", "a 0", "No value 1"], [0, 0, 0, 2]]], "a value has one place in both maps"
     assert legend == [["v0", 12], ["v1", 11], ["v2", 10], ["v3", 9], ["v4", 8], ["v5", 7], ["v6", 6], ["v7", 5], ["Other or no value", 11]]
     assert (first, last, shapes) == (0, 8, 9)

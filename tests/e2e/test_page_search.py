@@ -1,5 +1,6 @@
 """The search view, as a person uses it: words, pictures, both, and what the columns say."""
 
+import base64
 import contextlib
 import json
 import os
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from conftest import DEMO, ROOT
-from page_fixtures import PHONE, wait_for_pictures
+from page_fixtures import PHONE, on_one_site, wait_for_pictures
 
 QUERY = "a red house with a pool at night"
 PICTURE = DEMO / "pictures" / "000116.jpg"
@@ -575,3 +576,99 @@ def test_long_words_are_not_cut_within_a_character(site, page):
     page.goto(site.view("search", "q=" + "a" * 4095 + "%F0%9F%98%80&column=clip-images%2Fimage_embedding"))
     wait_for_columns(page, ["clip"])
     assert page.get_by_label("Words to search for").input_value() == "a" * 4095
+
+
+def houses(site, front, kitchen):
+    """Documents of a front and a kitchen (docs/ingest.md): {id: source} and the mapping of what own_index() has not."""
+    def vector(content):
+        status, answer = site.es("POST", "/_inference/text_embedding/clip-ingest", {"input": ["data:image/jpeg;base64," + base64.b64encode(content).decode()]})
+        assert status == 200, answer
+        return answer["text_embedding"][0]["embedding"]
+
+    source = {"image_name": "one", "image_data": base64.b64encode(front).decode(), "kitchen_data": base64.b64encode(kitchen).decode(),
+              "image_embedding": vector(front), "kitchen_embedding": vector(kitchen)}
+    return ({"one": source, "two": {**source, "image_name": "two"}},
+            {"kitchen_data": {"type": "binary"}, "kitchen_embedding": {"type": "dense_vector", "dims": 128, "index": True, "similarity": "cosine"}})
+
+
+def test_a_column_shows_the_pictures_of_its_vectors_and_asks_for_others_like_them(site, page):
+    documents, properties = houses(site, PICTURE.read_bytes(), PICTURE.with_name("000117.jpg").read_bytes())
+    with own_index(site, "page-houses", documents, properties) as index:
+        site.es("PUT", f"/{index}/_mapping", {"_meta": {"sightline": {"image_embedding": {"model": "clip"}, "kitchen_embedding": {"model": "clip"}}}})
+        fields = ("image_embedding", "kitchen_embedding")
+        shown = "&".join(f"column={index}%2F{field}" for field in fields)
+        page.goto(site.view("search", f"q=a+house&{shown}"))
+        columns = page.locator(".column")
+        expect(columns).to_have_count(2)
+        fronts, kitchens = columns.nth(0).locator(".hit"), columns.nth(1).locator(".hit")
+        expect(fronts.first.locator("img")).not_to_have_attribute("src", re.compile("field="))
+        expect(kitchens.first.locator("img")).to_have_attribute("src", re.compile("field=kitchen_data"))
+        kitchens.filter(has_text="one").get_by_text("More like this").click()
+        expect(page).to_have_url(re.compile(f"like={index}%2Fone&like.field=kitchen_data"))
+        page.goto(f"{page.url}&{shown}")
+        page.reload()
+        expect(page.locator(".chosen-picture img")).to_have_attribute("src", re.compile("field=kitchen_data"))
+        for column_ in columns.all():
+            expect(column_).to_have_attribute("data-state", "done")
+            expect(column_.locator(".hit-name")).to_have_text(["two"])
+        # The stored vector of a kitchen is not what a front's column is searched with: the two have the same kitchen, not the same front.
+        assert float(kitchens.locator(".hit-cosine").inner_text().removeprefix("cos ")) == pytest.approx(1, abs=2e-3)
+        assert float(fronts.locator(".hit-cosine").inner_text().removeprefix("cos ")) < 0.99
+        kitchens.locator(".hit-open").click()
+        expect(page).to_have_url(re.compile("open.field=kitchen_data"))
+        expect(page.locator(".detail-picture img")).to_have_attribute("src", re.compile("field=kitchen_data"))
+
+
+def test_a_link_to_a_document_finds_its_only_field_of_pictures(site, page):
+    picture = {"photo_data": base64.b64encode(PICTURE.read_bytes()).decode()}
+    status, answer = site.es("PUT", "/page-photos", {"mappings": {
+        "_meta": {"sightline": {"photo_embedding": {"model": "clip"}}},
+        "properties": {"photo_data": {"type": "binary"}, "photo_embedding": {"type": "dense_vector", "dims": 128, "index": True, "similarity": "cosine"}}}})
+    assert status == 200, answer
+    try:
+        assert site.es("PUT", "/page-photos/_doc/one?refresh=true", picture)[0] == 201
+        page.goto(site.view("search", "like=page-photos%2Fone"))
+        wait_for_columns(page, ("clip", "jina-clip"))
+        wait_for_pictures(page, ".chosen-picture", 1)
+    finally:
+        site.es("DELETE", "/page-photos")
+
+
+@on_one_site
+def test_endpoints_that_cannot_be_read_are_named_and_asked_for_again(site, page, watch):
+    watch.allow("status of 503")
+    page.route("**/_inference/_all", lambda route: route.fulfill(status=503, body='{"error":{"type":"x","reason":"no shard of .inference"},"status":503}'), times=1)
+    page.goto(site.view("search", "q=a+house"))
+    note = page.locator(".search-note")
+    expect(note).to_contain_text("no shard of .inference")
+    expect(column(page, "clip").get_by_role("alert")).to_contain_text("the inference endpoints cannot be read")
+    note.get_by_role("button", name="Try again").click()
+    wait_for_columns(page)
+    expect(note).to_have_count(0)
+
+
+@on_one_site
+def test_a_provider_that_refuses_its_key_fails_in_its_column_alone(site, page, watch):
+    watch.allow("status of 401")
+    reason = "Received an authentication error status code for request from inference entity id [cohere-search] status [401]. Error message: [invalid api token]"
+    page.route("**/_inference/text_embedding/cohere-search", lambda route: route.fulfill(
+        status=401, body=json.dumps({"error": {"type": "status_exception", "reason": reason}, "status": 401})))
+    page.goto(site.view("search", "q=a+house"))
+    expect(column(page, "cohere").get_by_role("alert")).to_contain_text("invalid api token")
+    wait_for_columns(page, ("clip", "jina-clip"))
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@on_one_site
+def test_going_back_closes_the_request_of_a_search(site, page):
+    page.goto(site.view("search"))
+    choose(page, PICTURE)
+    wait_for_columns(page)
+    page.goto(site.view("search", "q=a+blue+house"))
+    wait_for_columns(page)
+    column(page, "clip").get_by_role("button", name="Request of CLIP").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.go_back()  # no hits until the picture is read again
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    wait_for_pictures(page, ".chosen-picture", 1)
+    wait_for_columns(page)

@@ -358,6 +358,45 @@ def test_a_server_that_stops_is_missed_and_found_again(tmp_path, page, watch):
         server.stop()
 
 
+def searches_of(watch):
+    return sum("/clip-images/_search" in request.url and "q=" in request.frame.url for request in watch.requests)
+
+
+@on_one_site
+def test_a_broken_answer_of_a_server_that_is_there_is_not_asked_for_again(site, page, watch):
+    watch.allow("Failed to load resource")
+    page.clock.install()
+    page.route("**/clip-images/_search*", lambda route: route.abort("connectionreset"))
+    with page.expect_response("**/health/live"):
+        page.goto(site.view("search", "q=a+house"))
+    expect(page.get_by_role("alert").first).to_be_visible()
+    before = searches_of(watch)
+    page.clock.run_for(60_000)
+    expect(page.get_by_text("This page continues when it is back")).to_have_count(0)
+    assert searches_of(watch) == before == 1
+
+
+@on_one_site
+def test_a_request_that_ends_the_server_is_repeated_once(site, page, watch):
+    watch.allow("Failed to load resource")
+    gone = [True, False, True, False]  # what each look at the server finds
+    page.clock.install()
+    page.route("**/clip-images/_search*", lambda route: route.abort("connectionreset"))
+    page.route("**/health/live", lambda route: route.abort("connectionrefused") if gone.pop(0) else route.continue_())
+    banner = page.get_by_text("This page continues when it is back")
+    page.goto(site.view("search", "q=a+house"))
+    expect(banner).to_be_visible()
+    # It is back: the view begins anew, its search fails, and the server is gone again.
+    with page.expect_event("requestfailed", lambda request: "/clip-images/_search" in request.url):
+        page.clock.run_for(2100)
+    expect(banner).to_be_visible()
+    with page.expect_response("**/health/live"):
+        page.clock.run_for(3100)
+    expect(banner).to_have_count(0)
+    page.clock.run_for(60_000)
+    assert (gone, searches_of(watch)) == ([], 2)
+
+
 # ---- for everyone
 
 

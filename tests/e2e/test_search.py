@@ -1,6 +1,7 @@
 """Searching from the terminal and from Python, as README.md shows it, and what the demo says of pictures of one's own."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -195,3 +196,37 @@ def test_a_key_refused_by_sightline_is_distinguished_from_missing_credentials_of
         assert "ELASTICSEARCH_API_KEY" not in refused.stderr
     finally:
         second.stop()
+
+
+def test_the_endpoint_chooses_the_field_of_its_model():
+    vector = {"type": "dense_vector", "dims": 2}
+    fields = {"clip_embedding": vector, "jina_embedding": vector, "o": {"properties": {"v": vector}}, "image_name": {"type": "text"}}
+    bodies = []
+
+    def answer(method, path, body):
+        if path.endswith("_mapping"):
+            named = {"clip_embedding": {"model": "clip", "demo": True}, "jina_embedding": {"model": "jina-clip"}}
+            return 200, {"listings": {"mappings": {"_meta": {"sightline": named}, "properties": fields}}}
+        if path.startswith("/_inference/"):
+            request = '{"model": "jina-clip", "input": ${input}}' if path.endswith("/mine") else '{"input": ${input}}'
+            return 200, {"endpoints": [{"inference_id": path.rsplit("/", 1)[1], "service": "custom", "service_settings": {"request": request}}]}
+        bodies.append(json.loads(body)["knn"])
+        return 200, {"hits": {"hits": [{"_id": "1", "_score": 0.5, "_source": {}}]}}
+
+    with fake(answer, with_body=True) as at:
+        def asked(*arguments):
+            bodies.clear()
+            done = run([ROOT / "scripts/search.sh", "--env-file", "/dev/null", "--index", "listings", *arguments, "words"], {"PATH": os.environ["PATH"], "ELASTICSEARCH_URL": f"http://{at}"})
+            return done, [(one["field"], one["query_vector_builder"]["text_embedding"]["model_id"]) for one in bodies]
+
+        for arguments, field, endpoint in (
+                ([], "clip_embedding", "clip-search"), (["--endpoint", "jina-clip-search"], "jina_embedding", "jina-clip-search"),
+                (["--endpoint", "clip-ingest"], "clip_embedding", "clip-ingest"), (["--endpoint", "mine"], "jina_embedding", "mine"),
+                (["--field", "jina_embedding"], "jina_embedding", "jina-clip-search"), (["--field", "o.v", "--endpoint", "other"], "o.v", "other")):
+            done, found = asked(*arguments)
+            assert done.returncode == 0 and found == [(field, endpoint)], (arguments, done.stderr, found)
+            assert ("demo model" in done.stdout) == (field == "clip_embedding")
+        done, found = asked("--endpoint", "other")
+        assert done.returncode == 1 and not found and "choose one with --field (clip_embedding, jina_embedding, o.v)" in done.stderr
+        done, found = asked("--field", "image_name")
+        assert done.returncode == 1 and not found and "--field is 'image_name', which is no vector field of index listings" in done.stderr

@@ -56,9 +56,9 @@ def logit_scale():
         return struct.unpack({"F32": "<f", "F16": "<e"}[entry["dtype"]], file.read(entry["data_offsets"][1] - entry["data_offsets"][0]))[0]
 
 
-def verify(folder, *arguments):
+def verify(folder, *arguments, **environment):
     return subprocess.run([ROOT / "scripts/verify_model.sh", folder, *map(str, arguments)], capture_output=True, text=True, timeout=120,
-                          env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "SIGHTLINE_SERVER": str(BIN / "sightline-server")})
+                          env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "SIGHTLINE_SERVER": str(BIN / "sightline-server"), **environment})
 
 
 def test_a_model_that_gives_the_published_numbers_passes(reference, tmp_path):
@@ -76,6 +76,24 @@ def test_a_model_that_gives_the_published_numbers_passes(reference, tmp_path):
     failed = verify(MODEL, "--numbers", numbers, "--pictures", DEMO / "pictures", "--offline")
     assert failed.returncode == 1 and "FAIL: 1 passed, 4 failed" in failed.stdout, failed.stdout + failed.stderr
     assert failed.stdout.count("largest difference") == 4
+
+
+def test_settings_of_another_server_and_a_proxy_change_nothing(reference, tmp_path):
+    numbers = tmp_path / "numbers.json"
+    numbers.write_text(json.dumps(numbers_for(reference, right_logits(reference))))
+    others = {"SIGHTLINE_HOST": "0.0.0.0", "SIGHTLINE_MAX_TOKENS": "model=3", "SIGHTLINE_MAX_CONNECTIONS": "no number", "http_proxy": "http://127.0.0.1:1"}
+    done = verify(MODEL, "--numbers", numbers, "--pictures", DEMO / "pictures", "--offline", **others)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_server_that_does_not_answer_is_named(reference, tmp_path):
+    numbers = tmp_path / "numbers.json"
+    numbers.write_text(json.dumps(numbers_for(reference, right_logits(reference))))
+    compare = ["python3", ROOT / "scripts/verify_model/compare.py", MODEL, "--pictures", DEMO / "pictures", "--server", "http://127.0.0.1:1", "--offline", "--numbers"]
+    done = subprocess.run([*compare, numbers], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3 and "no answer from the server at http://127.0.0.1:1" in done.stdout and not done.stderr, done.stdout + done.stderr
+    absent = subprocess.run([*compare, tmp_path / "absent.json"], capture_output=True, text=True, timeout=60)
+    assert absent.returncode == 2 and "absent.json (--numbers)" in absent.stderr
 
 
 def test_what_needs_an_absent_picture_is_not_run_and_never_a_pass(reference, tmp_path):

@@ -1,10 +1,11 @@
 // Which fields the page offers: see console_cases.mjs.
 import { facetFieldsOf } from "../../server/web/page/modules/filters/counts.js";
-import { filterClauses } from "../../server/web/page/modules/filters/values.js";
+import { facetState, facetValuesOf, filterClauses } from "../../server/web/page/modules/filters/values.js";
 import { sortsOf, sourceOf } from "../../server/web/page/modules/images/query.js";
-import { flatFields, heavyFields, isLink, textFields } from "../../server/web/page/modules/server/collections.js";
+import { flatFields, hasOtherPictures, heavyFields, isLink, isOfModel, mainPictureField, pictureFieldOf, textFields } from "../../server/web/page/modules/server/collections.js";
 
 const keyword = { type: "keyword" };
+const binary = { type: "binary" };
 const fields = flatFields({
   image_name: { type: "text", fields: { keyword } }, image_data: { type: "binary" }, image_url: keyword, image_sha256: keyword,
   kitchen_data: { type: "binary" }, kitchen_url: keyword, kitchen_sha256: keyword, agent_url: keyword, city: keyword,
@@ -45,6 +46,37 @@ export default function cases(test, assert) {
     assert.deepEqual(filterClauses(values)[0].range.built, iso);
     for (const format of ["yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis", "yyyy-MM-dd HH:mm:ss||epoch_millis", "strict_date_optional_time||epoch_millis"])
       assert.deepEqual(range(format), { gte: 1578614400000, lte: 1578787199999 });
+  });
+
+  test("a vector field's pictures are those of its own name, else the main ones", () => {
+    const main = (found) => mainPictureField(flatFields(found));
+    assert.equal(pictureFieldOf("image_embedding", fields), "image_data");
+    assert.equal(pictureFieldOf("kitchen_embedding", fields), "kitchen_data");
+    for (const field of ["clip_embedding", "embedding", "vector"]) assert.equal(pictureFieldOf(field, fields), "image_data");
+    const nested = flatFields({ room: { properties: { plan_data: binary, data: binary } }, front_data: binary });
+    assert.equal(pictureFieldOf("room.plan_embedding", nested), "room.plan_data");
+    assert.equal(pictureFieldOf("room.embedding", nested), "room.data");
+    assert.equal(main({ photo_data: binary, x: keyword }), "photo_data");
+    assert.equal(main({ x: keyword }), undefined);
+    const kitchens = { fields, pictureField: "kitchen_data" };
+    assert.ok(hasOtherPictures(kitchens, { field: "image_data" }) && hasOtherPictures(kitchens, {}));
+    assert.ok(!hasOtherPictures(kitchens, { field: "kitchen_data" }) && !hasOtherPictures(kitchens, { field: "photo_data" }));
+  });
+
+  test("a model is known by the name of its index and by that of the server", () => {
+    const cohere = { model: "cohere", served: { id: "embed-v4.0" } };
+    assert.ok(isOfModel(cohere, "cohere") && isOfModel(cohere, "embed-v4.0") && !isOfModel(cohere, "clip"));
+  });
+
+  test("an end of a range is any number that a field for numbers takes, and nothing else becomes a filter", () => {
+    const chosen = (query) => JSON.stringify(facetValuesOf(new URLSearchParams(query)));
+    const bounds = { ".5": "0.5", "-.5": "-0.5", "5.": "5", "+5": "5", "+.25e2": "0.25e2", "5.e3": "5e3", "1E-2": "1E-2", "007": "007", " 4 ": "4", "9007199254740993": "9007199254740993", "2020-01-31": "2020-01-31" };
+    for (const [text, bound] of Object.entries(bounds)) assert.equal(chosen({ "f.x.min": text }), JSON.stringify({ x: { min: bound } }), text);
+    for (const text of ["", ".", "-", "e5", "5 6", "0x10", "Infinity", "NaN", "1e999", "red", "2020-1-1"]) assert.equal(chosen({ "f.x.max": text }), "{}", text);
+    const values = { "size.min": ["red", "5"], "x.is": ["a"], y: { max: "3" } };
+    const parameters = new URLSearchParams();
+    for (const [name, value] of Object.entries(facetState(values))) for (const one of [value].flat()) if (one !== undefined) parameters.append(name, one);
+    assert.deepEqual(facetValuesOf(parameters), values);
   });
 
   test("words are matched against texts that can be searched", () => {

@@ -2,6 +2,7 @@
 import { html } from "/page/vendored/preact-htm.js";
 import { Failure } from "../parts/message.js";
 import { loadStyles } from "../parts/stylesheet.js";
+import { documentState } from "../search/state.js";
 import { useInstallation } from "../shell/installation.js";
 import { choiceOf } from "../shell/router.js";
 import { MapTab } from "./map/tab.js";
@@ -20,7 +21,7 @@ const k_tabs = [
 
 function Tabs({ current, parameters }) {
   return html`<nav class="tabs" aria-label="Ways to compare">
-    ${k_tabs.map(({ name, title }) => html`<a key=${name} href=${linkTo(parameters, { tab: name, open: undefined })} aria-current=${name === current ? "page" : undefined}>${title}</a>`)}
+    ${k_tabs.map(({ name, title }) => html`<a key=${name} href=${linkTo(parameters, { tab: name, ...documentState("open") })} aria-current=${name === current ? "page" : undefined}>${title}</a>`)}
   </nav>`;
 }
 

@@ -39,9 +39,12 @@ async function fetchText(path, signal) {
 
 const texts = (value) => (value && typeof value === "object" && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).filter(([, text]) => typeof text === "string")) : {});
 
+/** The scratches that this browser stores: {name: text}, perhaps none. */
+export const storedScratches = () => texts(kept("console.scratches"));
+
 /** The user's scratches: {name: text}, at least one. */
 export function keptScratches() {
-  const found = texts(kept("console.scratches"));
+  const found = storedScratches();
   return Object.keys(found).length > 0 ? found : { Scratch: k_first_scratch };
 }
 

@@ -128,7 +128,7 @@ export default function View({ parameters }) {
   const [problems, setProblems] = useState([]);
   const [count, setCount] = useState(0);
   const [goOn, setGoOn] = useState(false);
-  const [renaming, setRenaming] = useState(false);
+  const [renaming, setRenaming] = useState(); // the scratch, by its `id`
   const view = useRef(null);
   const answers = useRef(null);
   const run = useRun();
@@ -159,7 +159,7 @@ export default function View({ parameters }) {
     <${Files} files=${documents.files} problem=${documents.problem} document=${open} scratches=${documents.scratches} edits=${documents.edits}
       onNew=${() => documents.add("Scratch", "")} onImport=${documents.add} />
     <section class="console-requests" aria-label="Requests of the open text">
-      <${DocumentTools} documents=${documents} requestsHere=${requestsHere} onRename=${() => setRenaming(true)} />
+      <${DocumentTools} documents=${documents} requestsHere=${requestsHere} onRename=${() => setRenaming(id)} />
       <${RunBar} run=${run} count=${count} goOn=${goOn} setGoOn=${setGoOn} requestsHere=${requestsHere} target=${curlTarget()}
         onRun=${() => guarded.start(requestsHere())} onRunAll=${() => { if (view.current) guarded.start(withText(parsedOf(state()).requests)); }} />
       ${error && text === undefined && html`<${Failure} title=${`${open.name} cannot be read`} error=${error} />`}
@@ -177,7 +177,7 @@ export default function View({ parameters }) {
       <p class="visually-hidden" role="status">${spoken(run)}</p>
     </section>
     ${guarded.asked && html`<${ConfirmDeletion} deletions=${guarded.asked.deletions} onConfirm=${guarded.confirm} onClose=${guarded.cancel} />`}
-    ${renaming && html`<${Rename} name=${open.name} onRename=${documents.rename} onClose=${() => setRenaming(false)} />`}
+    ${renaming === id && html`<${Rename} name=${open.name} onRename=${documents.rename} onClose=${() => setRenaming(undefined)} />`}
   </div>`;
 }
 

@@ -3,7 +3,19 @@
 const k_most = 200; // values that are read from a URL
 
 const isRange = (value) => value !== undefined && !Array.isArray(value);
-const isBound = (text) => /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) || /^\d{4}-\d{2}-\d{2}$/.test(text);
+const isDay = (value) => /^\d{4}-\d\d-\d\d$/.test(value);
+
+/** A bound as Elasticsearch reads it: a day, or a number with all its digits ("+.5" is "0.5", "5." is "5"); undefined for what is neither. */
+function boundOf(text) {
+  const trimmed = text.trim();
+  if (isDay(trimmed)) return trimmed;
+  const [, minus, whole = "", part = "", power = ""] = /^(?:(-)|\+)?(\d+)?(?:\.(\d*))?(e[+-]?\d+)?$/i.exec(trimmed) ?? [];
+  if ((whole === "" && part === "") || !Number.isFinite(Number(trimmed))) return undefined;
+  return `${minus ?? ""}${whole || "0"}${part && `.${part}`}${power}`;
+}
+
+/** Fields of terms whose names read like the end of a range have ".is" behind them in the URL. */
+const readsAsEnd = (field) => /\.(?:min|max|is)$/.test(field);
 
 /** A field's name as people write it: "wall_color.keyword" is "Wall color". */
 export function labelOf(path) {
@@ -11,18 +23,18 @@ export function labelOf(path) {
   return words ? words[0].toUpperCase() + words.slice(1) : path;
 }
 
-/** The choices that the URL's parameters hold: "f.FIELD=value", repeated, and "f.FIELD.min=", "f.FIELD.max=". */
+/** The choices that the URL's parameters hold: "f.FIELD=value" or "f.FIELD.is=value", repeated, and "f.FIELD.min=", "f.FIELD.max=". */
 export function facetValuesOf(parameters) {
   const values = {};
   for (const [name, text] of [...parameters].slice(0, k_most)) {
     if (!name.startsWith("f.") || name.length < 3) continue;
-    const bound = /^f\.(.+)\.(min|max)$/.exec(name);
-    if (bound && isBound(text)) {
-      const known = values[bound[1]];
-      if (!Array.isArray(known)) values[bound[1]] = { ...known, [bound[2]]: text };
+    const [, field, end] = /^f\.(.+)\.(min|max|is)$/.exec(name) ?? [undefined, name.slice(2), "is"];
+    const known = values[field];
+    if (end === "is") {
+      if (!isRange(known) && !known?.includes(text)) values[field] = [...(known ?? []), text];
     } else {
-      const known = values[name.slice(2)];
-      if (!isRange(known) && !known?.includes(text)) values[name.slice(2)] = [...(known ?? []), text];
+      const bound = boundOf(text);
+      if (bound !== undefined && !Array.isArray(known)) values[field] = { ...known, [end]: bound };
     }
   }
   return values;
@@ -36,14 +48,13 @@ export function facetState(values) {
       state[`f.${field}.min`] = value.min;
       state[`f.${field}.max`] = value.max;
     } else {
-      state["f." + field] = value;
+      state[`f.${field}${readsAsEnd(field) ? ".is" : ""}`] = value;
     }
   }
   return state;
 }
 
 const k_day = 24 * 60 * 60 * 1000;
-const isDay = (value) => /^\d{4}-\d\d-\d\d$/.test(value);
 /** True if a date field reads milliseconds, as those that Elasticsearch maps by itself for "2020/01/31": its other formats may read no ISO dates. */
 const readsMilliseconds = (format = "") => format.split("||").includes("epoch_millis");
 

@@ -25,8 +25,10 @@ async function undo(name, removed) {
   announceChange(indicesOf(removed));
 }
 
-function offerUndo(name, removed) {
-  toast(`${name} was deleted from ${listOf(indicesOf(removed))}.`, { seconds: k_undo_seconds, action: { title: "Undo", run: () => undo(name, removed) } });
+/** failure: why it was not deleted from all indices, or nothing. */
+function offerUndo(name, removed, failure) {
+  const rest = failure ? ` The rest was not deleted: ${failure.message}` : "";
+  toast(`${name} was deleted from ${listOf(indicesOf(removed))}.${rest}`, { seconds: k_undo_seconds, action: { title: "Undo", run: () => undo(name, removed) } });
 }
 
 /** The other indices that hold the same picture under the same id; undefined while they are asked. */
@@ -57,11 +59,11 @@ export function Deletion({ document, name, onDeleted, onCancel }) {
       announceChange(indices);
       if (isOpen(document)) onDeleted();
     } catch (error) {
-      if (error.removed?.length > 0) {
-        offerUndo(name, error.removed);
-        announceChange(indicesOf(error.removed));
-      }
-      setState({ error });
+      if (!error.removed?.length) return setState({ error });
+      // The dialog closes, because nothing beside it can be clicked: the way back is there.
+      offerUndo(name, error.removed, error);
+      announceChange(indicesOf(error.removed));
+      if (isOpen(document)) onDeleted();
     }
   };
   return html`<div class="deletion" role="group" aria-label="Delete">

@@ -87,7 +87,7 @@ function Actions({ document, name, onDelete }) {
     setBusy(false);
   };
   return html`<div class="row">
-    <a class="button button-main" href=${likeLink(document.index, document.id)}><${Icon} name="like" />More like this</a>
+    <a class="button button-main" href=${likeLink(document)}><${Icon} name="like" />More like this</a>
     <${Button} icon="download" disabled=${busy} onClick=${download}>Download<//>
     <${Button} plain icon="trash" label="Delete" onClick=${onDelete} />
   </div>`;
@@ -119,7 +119,7 @@ function Steps({ onPrevious, onNext, position }) {
 }
 
 /**
- * A dialog with the picture of a document. document: {index, id}. onClose(). Opened from a list: onPrevious(), onNext()
+ * A dialog with the picture of a document. document: {index, id, field (default: the index's main pictures)}. onClose(). Opened from a list: onPrevious(), onNext()
  * (undefined at its ends) and position, "3 of 400". onDeleted() after it was deleted (default: onClose).
  */
 export function Detail({ document: asked, onClose, onPrevious, onNext, position, onDeleted = onClose }) {
@@ -127,7 +127,7 @@ export function Detail({ document: asked, onClose, onPrevious, onNext, position,
   const collection = collections.find((one) => one.index === asked.index);
   const { found, gone, error } = useDocument(asked, collection);
   useArrowKeys(onPrevious, onNext);
-  const document = { index: asked.index, id: asked.id, field: collection?.pictureField, version: found && versionOf(found) };
+  const document = { index: asked.index, id: asked.id, field: asked.field ?? collection?.mainPictureField, version: found && versionOf(found) };
   const name = found ? nameOf(found, collection) : "Picture";
   const title = gone ? "No longer there" : error ? "Picture" : found ? name : "Loading";
   return html`<${Dialog} title=${title} onClose=${onClose} class="detail-dialog" tools=${html`<${Steps} onPrevious=${onPrevious} onNext=${onNext} position=${position} />`}>
@@ -139,6 +139,6 @@ export function Detail({ document: asked, onClose, onPrevious, onNext, position,
     ${!found && !gone && !error && html`<div class="detail" aria-busy="true"><span class="picture detail-picture skeleton"></span>
       <div class="detail-side">${[0, 1, 2, 3, 4, 5].map((at) => html`<div class="skeleton detail-line" key=${at}></div>`)}</div></div>`}
     ${found && installation !== "loading" && html`<${Body} document=${document} collection=${collection} found=${found} name=${name}
-      hasPicture=${collection === undefined || collection.pictureField !== undefined} onDeleted=${onDeleted} />`}
+      hasPicture=${collection === undefined || document.field !== undefined} onDeleted=${onDeleted} />`}
   <//>`;
 }

@@ -4,15 +4,16 @@ import { Failure } from "../parts/message.js";
 import { Picture } from "../pictures/picture.js";
 import { cosineOfScore } from "../search/vectors.js";
 import { search } from "../server/elasticsearch.js";
-import { placeOf, standardCollections } from "../server/collections.js";
+import { hasOtherPictures, placeOf, standardCollections } from "../server/collections.js";
 import { useInstallation } from "../shell/installation.js";
 import { openDocument, openLink } from "./opened.js";
 import { nameOf, versionOf, wholeNameField } from "./query.js";
 
 const k_nearest = 6;
 
-/** One collection for each model, those of the picture's own index first. */
-function columnsFor(index, collections) {
+/** One collection for each model that has vectors of such pictures, those of the picture's own index first. */
+function columnsFor({ index, field }, all) {
+  const collections = all.filter((one) => !hasOtherPictures(one, { field }));
   const own = collections.filter((one) => one.index === index);
   const rest = collections.filter((one) => one.index !== index);
   const chosen = standardCollections([...own, ...rest]);
@@ -98,7 +99,7 @@ function Row({ collection, document, name }) {
 /** The nearest pictures in each model. `name` is what the document's name field holds. */
 export function Neighbours({ document, name }) {
   const { collections } = useInstallation();
-  const columns = columnsFor(document.index, collections);
+  const columns = columnsFor(document, collections);
   if (columns.length === 0) return null;
   return html`<section class="detail-section" aria-label="Nearest pictures"><h3>Nearest pictures</h3>
     ${columns.map((collection) => html`<${Row} key=${collection.id} collection=${collection} document=${document} name=${name} />`)}

@@ -1,16 +1,13 @@
-// The picture that is open, in the URL's parameter `open=INDEX/ID`.
-import { documentOf } from "../search/state.js";
-import { format, go, parse, textOf } from "../shell/router.js";
+// The picture that is open, in the URL's parameters `open=INDEX/ID` and `open.field=FIELD`.
+import { documentIn, documentState } from "../search/state.js";
+import { changed, format, go, parametersNow, parse } from "../shell/router.js";
 
 /** The document that the URL's parameters open, or undefined. */
-export const openedDocument = (parameters) => documentOf(textOf(parameters, "open", 1024));
+export const openedDocument = (parameters) => documentIn(parameters, "open");
 
 /** The view and its state as they are now, with `document` (or nothing, if undefined) open. */
 function placeWith(document) {
-  const { view, parameters } = parse(location.hash);
-  const state = {};
-  for (const name of new Set(parameters.keys())) state[name] = parameters.getAll(name);
-  return [view, { ...state, open: document && `${document.index}/${document.id}` }];
+  return [parse(location.hash).view, changed(parametersNow(), documentState("open", document))];
 }
 
 /** The address of this view with a document open. */
@@ -18,7 +15,7 @@ export const openLink = (document) => format(...placeWith(document));
 
 /** True if this document is the open one at this moment. */
 export function isOpen({ index, id }) {
-  const open = openedDocument(parse(location.hash).parameters);
+  const open = openedDocument(parametersNow());
   return open?.index === index && open.id === id;
 }
 

@@ -3,9 +3,10 @@ import { facetState, facetValuesOf } from "../filters/facets.js";
 import { choiceOf, go, textOf } from "../shell/router.js";
 import { sortsOf } from "./query.js";
 
-/** The collections that the gallery can show: one for each index, in their order. */
+/** The collections that the gallery can show: one for each index, in their order, with the index's main pictures. */
 export function galleriesOf(collections) {
-  return collections.filter((one, at) => collections.findIndex((other) => other.index === one.index) === at);
+  const first = collections.filter((one, at) => collections.findIndex((other) => other.index === one.index) === at);
+  return first.map((one) => ({ ...one, pictureField: one.mainPictureField }));
 }
 
 /** {collection, words, sort: {field, order}, values} of the URL's parameters. */
@@ -22,12 +23,12 @@ export function readState(parameters, galleries) {
 }
 
 /** Shows the gallery with `state`; what is the default is left out of the URL. */
-export function showState({ collection, words, sort, values }, galleries, options) {
+export function showState({ collection, words, sort, values }, galleries) {
   go("images", {
     index: collection === galleries[0] ? undefined : collection.index,
     q: words,
     sort: sort.field === sortsOf(collection)[0].field ? undefined : sort.field,
     order: sort.order === "asc" ? undefined : sort.order,
     ...facetState(values),
-  }, options);
+  });
 }

@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "/page/vendored/preact-htm.js"
 import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
 import { countOf } from "../filters/values.js";
+import { change } from "../shell/router.js";
 import { sortsOf } from "./query.js";
 
 const k_pause = 250; // ms after the last letter
@@ -34,7 +35,7 @@ function Select({ title, name, value, choices, onChange }) {
     </select></label>`;
 }
 
-/** state: see state.js; onChange(members that change, options of go()). */
+/** state: see state.js; onChange(members that change). */
 export function Toolbar({ state, galleries, onChange, onFilters }) {
   const { collection, words, sort, values } = state;
   const chosen = countOf(values);
@@ -42,7 +43,7 @@ export function Toolbar({ state, galleries, onChange, onFilters }) {
   const flip = () => onChange({ sort: { ...sort, order: sort.order === "asc" ? "desc" : "asc" } });
   return html`<div class="gallery-tools" role="search" aria-label="Pictures of this index">
     ${galleries.length > 1 && html`<${Select} title="Index" name="index" value=${collection.index} choices=${galleries.map((one) => [one.index, one.index])} onChange=${choose} />`}
-    ${collection.nameField && html`<${NameSearch} key=${collection.index} words=${words} onChange=${(text) => onChange({ words: text }, { replace: true })} />`}
+    ${collection.nameField && html`<${NameSearch} key=${collection.index} words=${words} onChange=${(text) => change("images", { q: text }, { replace: true })} />`}
     <div class="gallery-order">
       <${Select} title="Sort by" name="sort" value=${sort.field} choices=${sortsOf(collection).map((one) => [one.field, one.title])} onChange=${(field) => onChange({ sort: { ...sort, field } })} />
       <${Button} class=${sort.order === "desc" ? "sort-down" : "sort-up"} icon="arrow" label=${sort.order === "asc" ? "Ascending. Change to descending" : "Descending. Change to ascending"} onClick=${flip} />

@@ -99,10 +99,10 @@ function Gallery({ parameters, galleries }) {
   const [drawer, setDrawer] = useState(false);
   useEffect(() => setActive(0), [key]);
   useKeptScroll(key, listing.total !== undefined);
-  const change = (members, options) => {
+  const change = (members) => {
     const next = { ...state, ...members };
     const sort = next.sort.field === undefined ? { field: sortsOf(next.collection)[0].field, order: "asc" } : next.sort;
-    showState({ ...next, sort }, galleries, options);
+    showState({ ...next, sort }, galleries);
   };
   const open = openedDocument(parameters);
   const facets = html`<${Facets} key=${collection.id} collection=${collection} values=${values} onChange=${(next) => change({ values: next })}

@@ -12,7 +12,7 @@ import { thresholdOf } from "./settings.js";
 /** What a failure means here, beyond the server's own words. */
 function advice(collection, state, error) {
   if (state.mode === "rrf" && /rrf/.test(error.message)) return "Fusion by rank is not available: choose “Vectors and text, added” in the settings.";
-  if (collection.model === "cohere" && /key|401|unauthorized/i.test(error.message)) {
+  if (collection.model === "cohere" && (error.status === 401 || /key|401|unauthorized/i.test(error.message))) {
     return "Cohere: no valid key is set. Put COHERE_API_KEY into .env, then run scripts/register_endpoints.sh --models cohere.";
   }
   if (error.status === 429) return "The server is busy: try again in a moment.";
@@ -34,7 +34,7 @@ function useColumnSearch(collection, state, filters, key, attempt) {
       (error) => { if (!abort.signal.aborted) setColumn({ state: "failed", error, key }); },
     );
     return () => abort.abort();
-  }, [collection.id, key, attempt]);
+  }, [collection.id, collection.searchEndpoint, collection.pictureEndpoint, key, attempt]);
   return column;
 }
 
@@ -74,6 +74,7 @@ function Waiting({ count }) {
 export function Column({ collection, state, filters, searchKey, thresholds, marks, pointed, onPoint, onOpen, onResult, place }) {
   const [attempt, setAttempt] = useState(0);
   const [request, setRequest] = useState(false);
+  useEffect(() => setRequest(false), [searchKey]); // it was another search's
   const column = useColumnSearch(collection, state, filters, searchKey, attempt);
   const tell = useRef(onResult);
   tell.current = onResult;
@@ -92,6 +93,6 @@ export function Column({ collection, state, filters, searchKey, thresholds, mark
       ${failure && html`<p>${failure}</p>`}<div><${Button} small icon="refresh" onClick=${() => setAttempt(attempt + 1)}>Try again<//></div><//>`}
     ${column.state === "loading" && !column.result && html`<${Waiting} count=${state.size} />`}
     ${column.result && column.state !== "failed" && html`<${Hits} ...${{ column, collection, state, marks, pointed, onPoint, onOpen }} threshold=${thresholdOf(collection, state, thresholds)} />`}
-    ${request && html`<${RequestDialog} collection=${collection} state=${state} filters=${filters} vector=${column.result.vector} onClose=${() => setRequest(false)} />`}
+    ${request && column.result && html`<${RequestDialog} collection=${collection} state=${state} filters=${filters} vector=${column.result.vector} onClose=${() => setRequest(false)} />`}
   </section>`;
 }

@@ -44,7 +44,7 @@ export function Hit({ hit, collection, state, mark, lit, onPoint, onOpen }) {
       </button>
       <span class="hit-rank number" aria-label=${`Rank ${hit.rank}`}>${hit.rank}</span>
       ${mark && html`<span class="hit-mark" title=${`This picture is in ${mark.count} columns`}><span class="visually-hidden">Also in other columns: picture </span>${mark.letter}</span>`}
-      <a class="button button-small hit-like" href=${likeLink(hit.index, hit.id)}><${Icon} name="like" /><span class="hit-like-text">More like this<span class="visually-hidden">: ${hit.name}</span></span></a>
+      <a class="button button-small hit-like" href=${likeLink(hit)}><${Icon} name="like" /><span class="hit-like-text">More like this<span class="visually-hidden">: ${hit.name}</span></span></a>
     </div>
     <div class="hit-line">
       <span class="hit-name cut" title=${hit.name}>${hit.name}</span>

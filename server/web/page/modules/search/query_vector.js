@@ -1,4 +1,5 @@
 // The vector of a query, for one collection: of words, a picture, a document's picture, or words and a picture together.
+import { hasOtherPictures } from "../server/collections.js";
 import { embed, search, storedVector } from "../server/elasticsearch.js";
 import { RequestError } from "../server/request.js";
 import { fetchPicture, pictureUrl } from "../pictures/picture.js";
@@ -7,6 +8,9 @@ import { fuse } from "./vectors.js";
 
 function lacking(collection, what) {
   const model = collection.model ?? "its model";
+  if (collection.endpointsProblem) {
+    return new RequestError({ status: 0, path: "", reason: `the inference endpoints cannot be read, so no endpoint embeds ${what} for ${collection.index}: ${collection.endpointsProblem.message}` });
+  }
   return new RequestError({
     status: 0, path: "", reason: `no registered endpoint embeds ${what} for ${collection.index}: run scripts/register_endpoints.sh --models ${model}`,
   });
@@ -34,17 +38,17 @@ async function sameDocument(collection, like, options) {
 }
 
 async function vectorOfDocument(collection, like, options) {
-  const same = await sameDocument(collection, like, options);
+  const same = !hasOtherPictures(collection, like) && (await sameDocument(collection, like, options));
   const stored = same && (await storedVector(collection.index, same.id, collection.field, options));
   if (stored) return stored;
-  // Not in this index: its picture is embedded as any other.
+  // Its vector is not in this index: the picture is embedded as any other.
   const blob = await fetchPicture(pictureUrl(like), options.signal);
   const bytes = new Uint8Array(await blob.arrayBuffer());
   return vectorOf(collection.pictureEndpoint, `data:${blob.type};base64,${base64Of(bytes)}`, "pictures", collection, options);
 }
 
 /**
- * {vector, milliseconds, parts} for query {words, picture: {dataUrl} | undefined, like: {index, id} | undefined, share}.
+ * {vector, milliseconds, parts} for query {words, picture: {dataUrl} | undefined, like: {index, id, field} | undefined, share}.
  * parts: {words, picture}: the vectors that were fused. Errors: RequestError.
  */
 export async function queryVector(collection, query, options) {

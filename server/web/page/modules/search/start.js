@@ -29,6 +29,11 @@ function Examples({ words }) {
   return html`<ul class="examples" aria-label="Searches to try">${words.map((one) => html`<li key=${one}><a class="chip example" href=${format("search", { q: one })}>${one}</a></li>`)}</ul>`;
 }
 
+function Sample({ hit, collection }) {
+  const document = { index: hit._index, id: hit._id, field: collection.pictureField, version: `${hit._seq_no}-${hit._primary_term}` };
+  return html`<a href=${likeLink(document)} aria-label=${`More like ${hit._source?.[collection.nameField] ?? hit._id}`}><${Picture} document=${document} alt="" eager /></a>`;
+}
+
 export function Start({ collections }) {
   const first = collections[0];
   const { hits, total, failed } = useSamples(first);
@@ -42,9 +47,7 @@ export function Start({ collections }) {
     <${Examples} words=${collections.some((one) => one.demo) ? k_drawings : k_photos} />
     <div class="start-head"><h2>Or start from a picture</h2><a href="#/images">${total === undefined ? "All images" : `All ${grouped(total)} images`}</a></div>
     <ul class="start-pictures">${(hits ?? Array.from({ length: 12 }, () => undefined)).map((hit, i) => html`<li key=${hit?._id ?? i}>
-      ${hit
-        ? html`<a href=${likeLink(hit._index, hit._id)} aria-label=${`More like ${hit._source?.[first.nameField] ?? hit._id}`}><${Picture} document=${{ index: hit._index, id: hit._id, field: first.pictureField, version: `${hit._seq_no}-${hit._primary_term}` }} alt="" eager /></a>`
-        : html`<span class="picture skeleton"></span>`}
+      ${hit ? html`<${Sample} hit=${hit} collection=${first} />` : html`<span class="picture skeleton"></span>`}
     </li>`)}</ul>
   </div>`;
 }

@@ -46,6 +46,14 @@ function useChosenPicture(digest) {
   return chosen.digest === digest ? chosen : {};
 }
 
+/** The search of the URL's parameters. A link that says no field of its document's picture means that of the index's main pictures. */
+function searchOf(parameters, collections) {
+  const state = readState(parameters);
+  if (!state.like || state.like.field) return state;
+  const field = collections.find((one) => one.index === state.like.index)?.mainPictureField;
+  return { ...state, like: { ...state.like, field } };
+}
+
 /** The columns' hits, by collection, and which pictures stand in several of them. */
 function useMarks() {
   const [results, setResults] = useState({});
@@ -88,8 +96,8 @@ function Columns({ collections, missing, state, chosen, values, thresholds, onOp
 }
 
 function Searching({ parameters }) {
-  const { collections, standard, missing, page } = useInstallation();
-  const state = useMemo(() => readState(parameters), [parameters]);
+  const { collections, standard, missing, page, endpointsProblem, reload } = useInstallation();
+  const state = useMemo(() => searchOf(parameters, collections), [parameters, collections]);
   const values = useMemo(() => facetValuesOf(parameters), [parameters]);
   const chosen = useChosenPicture(state.picture);
   const thresholds = useThresholds(state);
@@ -110,6 +118,8 @@ function Searching({ parameters }) {
       <${SearchBox} state=${state} picture=${chosen.picture} limits=${limits} dropping=${dropping} onSearch=${(changes) => change(changes)} onPicture=${choose} />
       ${hasQuery(state) && html`<${Toolbar} panel=${panel} onPanel=${setPanel} filterCount=${filterClauses(values).length} state=${state} />`}
     </div>
+    ${endpointsProblem && html`<div class="search-note"><${Message} kind="warn" title="The inference endpoints cannot be read"><p>${endpointsProblem.message}. Without them, words and pictures cannot be embedded.</p>
+      <div><${Button} small icon="refresh" onClick=${reload}>Try again<//></div><//></div>`}
     ${chosen.lost && html`<div class="search-note"><${Message} kind="warn" title="The picture of this search is not in this browser"><p>Uploaded pictures are not stored. Choose or drop it again to see its hits.</p><//></div>`}
     ${panel === "settings" && html`<${Settings} state=${state} all=${collections} shown=${shown} thresholds=${thresholds} onChange=${(changes) => change(changes)} />`}
     <div class=${`search-body ${panel === "filters" ? "has-filters" : ""}`}>

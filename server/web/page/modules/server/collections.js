@@ -62,11 +62,26 @@ export function textFields(collection) {
   return Object.values(collection.fields).filter((field) => field.type === "text" && field.index !== false && !field.parent).map((field) => field.path);
 }
 
-/** The field that holds pictures beside a vector field: the only binary field, or image_data. */
-function pictureFieldOf(fields) {
-  const binary = Object.values(fields).filter((field) => field.type === "binary").map((field) => field.path);
+const binaryFields = (fields) => Object.values(fields).filter((field) => field.type === "binary").map((field) => field.path);
+
+/** The field of an index's main pictures: image_data, else the first binary field; undefined without one. */
+export function mainPictureField(fields) {
+  const binary = binaryFields(fields);
   return binary.includes("image_data") ? "image_data" : binary[0];
 }
+
+/**
+ * The field of the pictures that the vectors of a field were made of. sightline-ingest writes the picture of a column NAME into NAME_data
+ * (docs/ingest.md), whose vectors belong in NAME_embedding; a vector field without such a partner has the main pictures.
+ */
+export function pictureFieldOf(vectorField, fields) {
+  const name = vectorField.replace(/_?(?:embedding|vector)$/, "");
+  const own = name === "" || name.endsWith(".") ? `${name}data` : `${name}_data`;
+  return binaryFields(fields).includes(own) ? own : mainPictureField(fields);
+}
+
+/** True if the collection's vectors are of other pictures of its documents than that in `field`. */
+export const hasOtherPictures = (collection, { field = "image_data" }) => collection.pictureField !== field && collection.fields[field] !== undefined;
 
 /** The paths of fields that no list and no hit shows: all pictures and all vectors of the index, which are megabytes. */
 export function heavyFields(collection) {
@@ -78,7 +93,7 @@ function nameFieldOf(fields) {
   return ["image_name", "name", "title", "file", "filename"].find((name) => fields[name]);
 }
 
-function collectionsOfIndex(index, mapping, endpoints, models) {
+function collectionsOfIndex(index, mapping, { endpoints, problem }, models) {
   const fields = flatFields(mapping.properties);
   const recorded = mapping._meta?.sightline ?? {};
   return Object.values(fields).filter((field) => field.type === "dense_vector").map((field) => {
@@ -98,8 +113,10 @@ function collectionsOfIndex(index, mapping, endpoints, models) {
       searchEndpoint: found.search?.inference_id,
       ingestEndpoint: found.ingest?.inference_id,
       pictureEndpoint: found.picture?.inference_id,
+      endpointsProblem: problem,
       fields,
-      pictureField: pictureFieldOf(fields),
+      pictureField: pictureFieldOf(field.path, fields),
+      mainPictureField: mainPictureField(fields),
       nameField: nameFieldOf(fields),
     };
   });
@@ -122,25 +139,28 @@ function withAmbiguity(collections) {
 }
 
 /**
- * Everything that can be searched: {collections, endpoints, indices, missing}. `indices` are the names of all indices; `missing` are
- * expected columns that are not there.
+ * Everything that can be searched: {collections, endpoints, indices, missing, endpointsProblem}. `indices` are the names of all indices;
+ * `missing` are expected columns that are not there; `endpointsProblem` is why the endpoints could not be read (a RequestError), if so.
  * The indices of one picture each (clip-images, ...) come before those that hold several vectors (listings).
  */
 export async function loadCollections(models, options) {
   const [mappings, inference] = await Promise.all([
     elasticsearch("_mapping", options),
-    elasticsearch("_inference/_all", options).catch((error) => ({ data: { endpoints: [] }, problem: error })),
+    elasticsearch("_inference/_all", options).catch((problem) => ({ data: {}, problem })),
   ]);
   const endpoints = (inference.data.endpoints ?? []).filter((one) => ["text_embedding", "embedding"].includes(one.task_type));
   const collections = withAmbiguity(Object.entries(mappings.data)
     .filter(([index]) => !index.startsWith("."))
-    .map(([index, { mappings: mapping }]) => collectionsOfIndex(index, mapping, endpoints, models))
+    .map(([index, { mappings: mapping }]) => collectionsOfIndex(index, mapping, { endpoints, problem: inference.problem }, models))
     .sort((a, b) => a.length - b.length)
     .flat()
     .sort((a, b) => rank(a) - rank(b)));
   const missing = k_expected.filter((one) => !collections.some((collection) => collection.model === one.model));
-  return { collections, endpoints, indices: Object.keys(mappings.data), missing, problem: inference.problem };
+  return { collections, endpoints, indices: Object.keys(mappings.data), missing, endpointsProblem: inference.problem };
 }
+
+/** True if the collection's model has this name: as the index names it, or as the server does (`cohere` is embed-v4.0 there). */
+export const isOfModel = (collection, name) => collection.model === name || collection.served?.id === name;
 
 /** The first collection of each model: the columns that a search shows if nothing else was chosen. */
 export function standardCollections(collections) {

@@ -4,16 +4,18 @@ import { parseExact } from "./exact_json.js";
 
 /** What went wrong with a request, in words for the user. */
 export class RequestError extends Error {
-  constructor({ status, type = "", reason, path }) {
+  constructor({ status, type = "", code = "", reason, path }) {
     super(reason);
     this.name = "RequestError";
     this.status = status; // 0: no answer
     this.type = type;
+    this.code = code; // of Sightline's own routes
     this.path = path;
   }
   /** The cluster, not Sightline, asks for credentials. */
   get isClusterRefusal() { return (this.status === 401 || this.status === 403) && this.type === "security_exception"; }
-  get isKeyRefusal() { return this.status === 401 && !this.isClusterRefusal; }
+  /** Sightline asks for a key. A provider behind an endpoint, such as Cohere, also answers 401: no key of Sightline helps there. */
+  get isKeyRefusal() { return this.status === 401 && (this.type === "sightline_key_exception" || this.code === "unauthorized"); }
 }
 
 /** What an inference server answered stands at the end of Elasticsearch's sentence about it: it comes first, that behind. */
@@ -39,7 +41,7 @@ export function errorOf(status, path, text) {
   const error = body?.error;
   let reason = typeof error === "string" ? error : error?.message || innermostReason(error) || body?.message || "";
   if (!reason) reason = text && text.length < 300 && !text.startsWith("<") ? text : `the server answered ${status}`;
-  return new RequestError({ status, path, type: error?.type ?? "", reason });
+  return new RequestError({ status, path, type: error?.type ?? "", code: error?.code ?? "", reason });
 }
 
 /** True if a browser would leave steps of the path out: "." and ".." are none of its names, however they are written. */

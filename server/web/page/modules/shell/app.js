@@ -85,12 +85,23 @@ function useSignIn() {
   return [why, setWhy];
 }
 
-/** Whether the server is gone, and a number that changes when the view must begin anew after that: it shows a failure. */
+/**
+ * Whether the server is gone, and a number that changes when the view must begin anew after that: it shows a failure. The user must
+ * have done something since the last time at the same address: a request that ends the server would be repeated without end.
+ */
 function useComebacks(installation, main) {
   const [round, setRound] = useState(0);
+  const renewed = useRef(); // the address that began anew
+  useEffect(() => {
+    const forget = () => { renewed.current = undefined; };
+    for (const name of ["pointerdown", "keydown"]) addEventListener(name, forget, true);
+    return () => { for (const name of ["pointerdown", "keydown"]) removeEventListener(name, forget, true); };
+  }, []);
   const gone = useUnreachable(() => {
     installation.reload();
-    if (main.current?.querySelector("[role=alert]")) setRound((number) => number + 1);
+    if (renewed.current === location.hash || !main.current?.querySelector("[role=alert]")) return;
+    renewed.current = location.hash;
+    setRound((number) => number + 1);
   });
   return { gone, round };
 }

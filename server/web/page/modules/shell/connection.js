@@ -1,37 +1,55 @@
 // Notices that the server is gone, and when it is back.
-import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
+import { html, useEffect, useRef, useState } from "/page/vendored/preact-htm.js";
 
-const k_pause = 2000; // milliseconds between two looks
+const k_patience = 5000; // milliseconds for the answer to a look
+const k_pauses = { first: 2000, most: 15000, growth: 1.5 }; // milliseconds between two looks
+const k_quiet = 60000; // milliseconds of answers after which the pauses are short again
 
 async function answers(signal) {
   try {
-    return (await fetch("/health/live", { cache: "no-store", credentials: "omit", signal })).ok;
+    return (await fetch("/health/live", { cache: "no-store", credentials: "omit", signal: AbortSignal.any([signal, AbortSignal.timeout(k_patience)]) })).ok;
   } catch {
     return false;
   }
 }
 
-/** True from a request that found no server until the server answers again; then calls `onBack`. */
+/**
+ * Looks at the server after a request without an answer. True from a look that found no server until one that finds it; then calls
+ * `onBack`. An answer that broke although the server is there has no consequence here: the request shows its own failure.
+ */
 export function useUnreachable(onBack) {
   const [gone, setGone] = useState(false);
+  const back = useRef();
+  back.current = onBack;
   useEffect(() => {
-    const lost = () => setGone(true);
-    addEventListener("sightline:unreachable", lost);
-    return () => removeEventListener("sightline:unreachable", lost);
-  }, []);
-  useEffect(() => {
-    if (!gone) return undefined;
     const abort = new AbortController();
-    let timer;
-    const look = async () => {
-      const back = await answers(abort.signal);
+    let [timer, looking, pause, backAt] = [undefined, false, k_pauses.first, -Infinity];
+    const look = async (wasGone) => {
+      const there = await answers(abort.signal);
       if (abort.signal.aborted) return;
-      if (!back) timer = setTimeout(look, k_pause);
-      else { setGone(false); onBack(); }
+      setGone(!there);
+      looking = !there;
+      if (!there) {
+        timer = setTimeout(look, pause, true);
+        pause = Math.min(k_pauses.most, pause * k_pauses.growth);
+      } else if (wasGone) {
+        backAt = performance.now();
+        back.current();
+      }
     };
-    timer = setTimeout(look, k_pause);
-    return () => { abort.abort(); clearTimeout(timer); };
-  }, [gone]);
+    const lost = () => {
+      if (looking) return;
+      looking = true;
+      if (performance.now() - backAt > k_quiet) pause = k_pauses.first;
+      look(false);
+    };
+    addEventListener("sightline:unreachable", lost);
+    return () => {
+      removeEventListener("sightline:unreachable", lost);
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, []);
   return gone;
 }
 

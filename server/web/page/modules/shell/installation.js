@@ -7,7 +7,7 @@ const k_nothing = { collections: [], endpoints: [], indices: [], missing: [] };
 
 /**
  * {state: "loading" | "ready" | "failed", error, page, models, collections, standard, endpoints, indices, missing,
- *  elasticsearchError, reload()}. `page` is GET /v1/page; `standard` the columns a search shows by default.
+ *  endpointsProblem, elasticsearchError, reload()}. `page` is GET /v1/page; `standard` the columns a search shows by default.
  */
 const Installation = createContext({ state: "loading", ...k_nothing, standard: [], models: [] });
 export const InstallationProvider = Installation.Provider;

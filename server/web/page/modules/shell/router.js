@@ -32,6 +32,21 @@ export function go(view, state = {}, { replace = false } = {}) {
   dispatchEvent(new Event("sightline:location"));
 }
 
+/** The parameters that the URL has at this moment. What answers later than it was asked (a timer, a picture that was read) reads them here. */
+export const parametersNow = () => parse(location.hash).parameters;
+
+/** The state that `parameters` hold, with `changes`; undefined leaves a member out. */
+export function changed(parameters, changes) {
+  const state = {};
+  for (const name of parameters.keys()) state[name] = parameters.getAll(name);
+  return { ...state, ...changes };
+}
+
+/** Changes some of the state of `view` as the URL has it at this moment; does nothing in another view. Options as of go(). */
+export function change(view, changes, options) {
+  if (parse(location.hash).view === view) go(view, changed(parametersNow(), changes), options);
+}
+
 /** The place that the URL names, anew whenever it changes. */
 export function useLocation() {
   const [place, setPlace] = useState(() => parse(location.hash));

@@ -17,8 +17,8 @@ export function groupingFields({ fields, nameField }) {
 }
 
 /** The values of `field` in the documents of a map, by the points' numbers: an array of texts or undefined. */
-async function valuesOf(collection, field, points, signal) {
-  const values = new Array(points.ids.length);
+export async function valuesOf(collection, field, points, signal) {
+  const values = new Array(points.ids.length).fill(undefined);
   for (let from = 0; from < points.ids.length; from += k_ids_a_search) {
     const ids = points.ids.slice(from, from + k_ids_a_search);
     const body = { size: ids.length, query: { ids: { values: ids } }, _source: false, fields: [field], sort: ["_doc"] };
@@ -31,27 +31,31 @@ async function valuesOf(collection, field, points, signal) {
   return values;
 }
 
-/**
- * {of: the group's number for each point, legend: [{title, count, series, shape}]}. The most frequent values have a
- * colour and a shape of their own; the rest is one group, as are pictures without a value.
- */
-export function groupsOf(values) {
+/** How often each value is there, undefined too: Map. */
+function countsOf(values) {
   const counts = new Map();
-  for (const value of values) if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
-  const order = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
+
+/**
+ * {of: the group's number for each point, legend: [{title, count, series, shape}], values}. The most frequent values have a
+ * colour and a shape of their own; the rest is one group, as are pictures without a value. `all`: the values of all maps that are shown,
+ * this one too; their groups are the same, so that a value looks the same in each. Counts are those of this map.
+ */
+export function groupsOf(values, all = [values]) {
+  const counts = countsOf(values);
+  const together = countsOf(all.flat());
+  const missing = together.has(undefined);
+  together.delete(undefined);
+  const order = [...together].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
   const own = k_shapes.length - 1; // the last shape is that of the rest
-  const legend = order.slice(0, own).map(([title, count], i) => ({ title, count, series: i, shape: i }));
+  const legend = order.slice(0, own).map(([title], i) => ({ title, count: counts.get(title) ?? 0, series: i, shape: i }));
   const numbers = new Map(legend.map(({ title }, i) => [title, i]));
-  const others = order.slice(own).reduce((sum, [, count]) => sum + count, 0);
-  const missing = values.filter((value) => value === undefined).length;
-  if (others + missing > 0) {
-    const title = others === 0 ? "No value" : missing === 0 ? "Other" : "Other or no value";
-    legend.push({ title, count: others + missing, rest: true, shape: own });
+  if (missing || order.length > own) {
+    const title = order.length <= own ? "No value" : missing ? "Other or no value" : "Other";
+    const rest = legend.reduce((sum, { count }) => sum - count, values.length);
+    legend.push({ title, count: rest, rest: true, shape: own });
   }
   return { of: Uint8Array.from(values, (value) => numbers.get(value) ?? legend.length - 1), legend, values };
 }
-
-export const loadGroups = async (collection, field, points, signal) => {
-  const found = await valuesOf(collection, field, points, signal);
-  return groupsOf(Array.from(found));
-};

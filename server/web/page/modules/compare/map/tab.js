@@ -9,7 +9,7 @@ import { searchCollection } from "../../search/run.js";
 import { textOf } from "../../shell/router.js";
 import { useAnswer } from "../answer.js";
 import { change } from "../place.js";
-import { groupingFields, loadGroups } from "./groups.js";
+import { groupingFields, groupsOf, valuesOf } from "./groups.js";
 import { MapFrame } from "./map_frame.js";
 import { PictureList } from "./picture_list.js";
 import { loadProjection } from "./projection.js";
@@ -29,19 +29,19 @@ function chosenOf(parameters, collections) {
 }
 
 /** Which models have a map. A third one takes the place of the one chosen first. */
-function ModelChoice({ collections, chosen, parameters }) {
+function ModelChoice({ collections, chosen }) {
   const toggle = (one) => {
     const ids = chosen.map((other) => other.id);
     const next = ids.includes(one.id) ? ids.filter((id) => id !== one.id) : [...ids, one.id].slice(-k_most_maps);
-    if (next.length > 0) change(parameters, { map: next });
+    if (next.length > 0) change({ map: next });
   };
   return html`<div class="field" role="group" aria-label="Models, at most two"><span aria-hidden="true">Models, at most two</span><div class="row map-models">
     ${collections.map((one) => html`<${Button} key=${one.id} pressed=${chosen.includes(one)} title=${`${one.index} · ${one.field}`} onClick=${() => toggle(one)}>${one.title}<//>`)}
   </div></div>`;
 }
 
-function ColorChoice({ fields, value, parameters }) {
-  return html`<label class="field"><span>Colour by</span><select class="select" value=${value ?? ""} onChange=${(event) => change(parameters, { color: event.target.value || undefined })}>
+function ColorChoice({ fields, value }) {
+  return html`<label class="field"><span>Colour by</span><select class="select" value=${value ?? ""} onChange=${(event) => change({ color: event.target.value || undefined })}>
     <option value="">nothing</option>${fields.map(({ path, title }) => html`<option key=${path} value=${path}>${title}</option>`)}</select></label>`;
 }
 
@@ -50,7 +50,7 @@ function Words({ parameters, name, label, placeholder, live, icon }) {
   const value = textOf(parameters, name, 512);
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);
-  const put = (next, options) => change(parameters, { [name]: next.trim() || undefined }, options);
+  const put = (next, options) => change({ [name]: next.trim() || undefined }, options);
   const input = (event) => {
     setText(event.target.value);
     if (live) put(event.target.value, { replace: true });
@@ -64,10 +64,12 @@ function Words({ parameters, name, label, placeholder, live, icon }) {
       maxlength="512" autocomplete="off" onInput=${input} onSearch=${(event) => event.target.value === "" && put("")} /></span></form>`;
 }
 
-function Legend({ groups }) {
-  if (!groups?.field) return null;
-  return html`<ul class="map-legend" aria-label="Legend">${groups.legend.map((group) => html`<li key=${group.title}>
-    <${Mark} group=${group} />${group.title}<span class="faint number">${grouped(group.count)}</span></li>`)}</ul>`;
+/** maps: the groups of each map; all have the same, and a count for each map. */
+function Legend({ maps }) {
+  if (maps.length === 0) return null;
+  const countsOf = (i) => maps.map(({ legend }) => grouped(legend[i]?.count ?? 0)).join(" · ");
+  return html`<ul class="map-legend" aria-label="Legend">${maps[0].legend.map((group, i) => html`<li key=${group.title}>
+    <${Mark} group=${group} />${group.title}<span class="faint number">${countsOf(i)}</span></li>`)}</ul>`;
 }
 
 /** The pictures nearest to words: Map of a point's number to {rank, cosine}. */
@@ -102,20 +104,21 @@ function Waiting({ collection }) {
 }
 
 /** The map of one collection with what belongs to it. */
-function ModelMap({ collection, parameters, looked, onLook, color, name, words, dots, onLegend }) {
+function ModelMap({ collection, looked, onLook, color, name, words, dots, all, onValues, onLegend }) {
   const { data: points, error, loading } = useAnswer((signal) => loadProjection(collection, signal), [collection.id]);
-  const grouped = useAnswer(points && color ? (signal) => loadGroups(collection, color, points, signal) : undefined, [collection.id, color]);
+  const grouped = useAnswer(points && color ? (signal) => valuesOf(collection, color, points, signal) : undefined, [collection.id, color]);
   const near = useAnswer(points && words ? (signal) => ranksOf(collection, words, points, signal) : undefined, [collection.id, words]);
   const kept = useRef(); // the groups before, until the new ones are there
   const groups = useMemo(() => {
     if (!points) return undefined;
     if (!color || grouped.error) kept.current = plainGroups(points);
-    else if (grouped.data) kept.current = { ...grouped.data, field: color };
+    else if (grouped.data) kept.current = { ...groupsOf(grouped.data, all.includes(grouped.data) ? all : [grouped.data]), field: color };
     return kept.current?.of.length === points.ids.length ? kept.current : plainGroups(points);
-  }, [points, color, grouped.data, grouped.error]);
+  }, [points, color, grouped.data, grouped.error, all]);
   const shown = useMemo(() => ({ pictures: !dots, matches: points && matchesOf(points, name), ranks: near.data ?? new Map() }), [points, dots, name, near.data]);
+  useEffect(() => onValues(grouped.data), [grouped.data]);
   useEffect(() => onLegend(groups), [groups]);
-  const open = (id) => openDocument({ index: collection.index, id });
+  const open = (id) => openDocument({ index: collection.index, id, field: collection.pictureField });
   if (loading) return html`<section class="map-column"><h2>${collection.title}</h2><${Waiting} collection=${collection} /></section>`;
   if (error) {
     return html`<section class="map-column"><h2>${collection.title}</h2><${Failure} title=${`No map of ${collection.index}`} error=${error}>
@@ -148,31 +151,34 @@ function useAgain() {
 export function MapTab({ parameters, installation }) {
   const { collections } = installation;
   const [looked, setLooked] = useState();
+  const [values, setValues] = useState({}); // of the field that colours, by collection
   const [legends, setLegends] = useState({});
   const again = useAgain();
+  const chosen = chosenOf(parameters, collections);
+  const found = chosen.map((one) => values[one.id]).filter(Boolean);
+  const all = useMemo(() => found, [chosen.length, ...found]);
   if (collections.length === 0) {
     return html`<${Empty} icon="map" title="No pictures to map">${installation.elasticsearchError
       ? html`<p>The Elasticsearch side does not answer: ${installation.elasticsearchError.message}</p>`
       : html`<p>A map shows the vectors of an index. Register the endpoints with <code>scripts/register_endpoints.sh</code>, then load pictures with <code>sightline-ingest</code>.</p>`}
       <${Button} icon="refresh" onClick=${installation.reload}>Refresh<//><//>`;
   }
-  const chosen = chosenOf(parameters, collections);
   const fields = groupingFields(chosen[0]);
   const color = fields.find(({ path }) => path === parameters.get("color"))?.path;
   const dots = parameters.get("dots") === "1";
-  const legend = chosen.map((one) => legends[one.id]).find((groups) => groups?.field === color);
-  const settings = { parameters, looked, color, dots, name: textOf(parameters, "name", 512).trim(), words: textOf(parameters, "words", 512).trim(), onLook: setLooked };
+  const colored = chosen.map((one) => legends[one.id]).filter((groups) => groups?.field === color);
+  const settings = { looked, all, color, dots, name: textOf(parameters, "name", 512).trim(), words: textOf(parameters, "words", 512).trim(), onLook: setLooked };
   return html`<div class="stack">
     <div class="map-settings">
-      <${ModelChoice} collections=${collections} chosen=${chosen} parameters=${parameters} />
+      <${ModelChoice} collections=${collections} chosen=${chosen} />
       <${Words} parameters=${parameters} name="words" label="Nearest to words" placeholder="a red house at night" icon="search" />
       <${Words} parameters=${parameters} name="name" label="Name contains" placeholder="0001" icon="tag" live />
-      <${ColorChoice} fields=${fields} value=${color} parameters=${parameters} />
-      <label class="check"><input type="checkbox" checked=${!dots} onChange=${(event) => change(parameters, { dots: event.target.checked ? undefined : "1" })} />Pictures</label>
+      <${ColorChoice} fields=${fields} value=${color} />
+      <label class="check"><input type="checkbox" checked=${!dots} onChange=${(event) => change({ dots: event.target.checked ? undefined : "1" })} />Pictures</label>
     </div>
-    <${Legend} groups=${color && legend} />
+    <${Legend} maps=${color ? colored : []} />
     <div class=${`maps maps-${chosen.length}`}>${chosen.map((one) => html`<${ModelMap} key=${`${one.id} ${again}`} collection=${one} ...${settings}
-      onLegend=${(groups) => setLegends((all) => ({ ...all, [one.id]: groups }))} />`)}</div>
+      onValues=${(list) => setValues((before) => ({ ...before, [one.id]: list }))} onLegend=${(groups) => setLegends((all) => ({ ...all, [one.id]: groups }))} />`)}</div>
     <p class="faint small">Pictures with similar vectors are close together. Only neighbourhoods have a meaning: directions and large distances have none.</p>
   </div>`;
 }

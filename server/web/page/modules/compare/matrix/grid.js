@@ -35,7 +35,7 @@ function PictureHead({ picture, name, field, error, onRemove }) {
   const title = own.name ?? name ?? "picture";
   const document = picture.document && { ...picture.document, field };
   const shown = document
-    ? html`<button type="button" class="matrix-picture" aria-label=${`Open ${title}`} onClick=${() => openDocument(picture.document)}><${Picture} document=${document} size=${320} alt="" /></button>`
+    ? html`<button type="button" class="matrix-picture" aria-label=${`Open ${title}`} onClick=${() => openDocument(document)}><${Picture} document=${document} size=${320} alt="" /></button>`
     : html`<span class="matrix-picture"><${Picture} source=${own.url} alt="" /></span>`;
   return html`<th scope="col" class="matrix-head">
     ${shown}<span class="matrix-name"><span class="cut" title=${title}>${title}</span><${Button} plain small icon="close" label=${`Remove ${title}`} onClick=${onRemove} /></span>

@@ -35,8 +35,8 @@ export function PictureChoice({ collections, keys, onChange, onClose }) {
   const [id, setId] = useState(collections[0].id);
   const [text, setText] = useState("");
   const [words, setWords] = useState("");
-  const collection = collections.find((one) => one.id === id);
-  const { loading, data, error } = useAnswer((signal) => candidatesOf(collection, words, signal), [id, words]);
+  const collection = collections.find((one) => one.id === id) ?? collections[0]; // it may be gone by now
+  const { loading, data, error } = useAnswer((signal) => candidatesOf(collection, words, signal), [collection.id, words]);
   const toggle = (key) => onChange(keys.includes(key) ? keys.filter((one) => one !== key) : [...keys, key]);
   const ask = (event) => {
     event.preventDefault();
@@ -45,7 +45,7 @@ export function PictureChoice({ collections, keys, onChange, onClose }) {
   return html`<${Dialog} title="Choose pictures" onClose=${onClose} tools=${html`<span class="soft small number" role="status">${keys.length} of at most ${k_most_pictures}</span>`}>
     <div class="stack">
       <form class="row" onSubmit=${ask}>
-        ${collections.length > 1 && html`<label class="field"><span>Index</span><select class="select" value=${id} onChange=${(event) => setId(event.target.value)}>
+        ${collections.length > 1 && html`<label class="field"><span>Index</span><select class="select" value=${collection.id} onChange=${(event) => setId(event.target.value)}>
           ${collections.map((one) => html`<option key=${one.id} value=${one.id}>${one.index}</option>`)}</select></label>`}
         <label class="field grow"><span>Nearest to words</span><input class="input" type="search" value=${text} placeholder="a garden in autumn" maxlength="1024" autofocus onInput=${(event) => setText(event.target.value)} /></label>
         <${Button} type="submit" icon="search" class="choice-search">Search<//>

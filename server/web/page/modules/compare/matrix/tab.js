@@ -7,6 +7,7 @@ import { Empty, Failure } from "../../parts/message.js";
 import { toast } from "../../parts/toasts.js";
 import { PictureInput, useDroppedPicture } from "../../pictures/picture_input.js";
 import { search } from "../../server/elasticsearch.js";
+import { parametersNow } from "../../shell/router.js";
 import { useAnswer } from "../answer.js";
 import { change } from "../place.js";
 import { exampleOf } from "./example.js";
@@ -20,7 +21,7 @@ import { askPictures, askTexts, knownVector } from "./vectors.js";
 const k_typing_ms = 350;
 
 /** The texts, one a line. What is typed goes into the URL after a moment. */
-function Texts({ texts, parameters }) {
+function Texts({ texts }) {
   const [typed, setTyped] = useState(texts.join("\n"));
   const timer = useRef();
   const lines = typed.split("\n");
@@ -31,7 +32,7 @@ function Texts({ texts, parameters }) {
   useEffect(() => () => clearTimeout(timer.current), []);
   const put = (text) => {
     clearTimeout(timer.current);
-    change(parameters, { t: textsOf(text.split("\n")) }, { replace: true });
+    change({ t: textsOf(text.split("\n")) }, { replace: true });
   };
   const input = (event) => {
     const text = event.target.value;
@@ -46,25 +47,16 @@ function Texts({ texts, parameters }) {
     ${distinct > k_most_texts && html`<span class="small" role="status">The first ${k_most_texts} are compared.</span>`}</label>`;
 }
 
-/** Adds pictures to the URL as it is at that moment: several may arrive one after the other. */
-function usePictures(parameters) {
-  const latest = useRef();
-  latest.current = parameters;
-  const keys = () => readState(latest.current).pictures.map((one) => one.key);
-  const set = (next, options) => {
-    const some = [...new Set(next)].slice(0, k_most_pictures);
-    change(latest.current, { p: some }, options);
-    latest.current = new URLSearchParams(location.hash.split("?")[1] ?? "");
-  };
-  return {
-    set,
-    remove: (key) => set(keys().filter((one) => one !== key)),
-    add: (picture) => {
-      if (keys().length >= k_most_pictures) return toast(`A matrix has at most ${k_most_pictures} pictures: remove one first.`);
-      return set([...keys(), keyOfOwn(picture)]);
-    },
-  };
-}
+/** Changes the pictures of the URL as it is at that moment: several may arrive one after the other. */
+const keysNow = () => readState(parametersNow()).pictures.map((one) => one.key);
+const pictures = {
+  set: (keys, options) => change({ p: [...new Set(keys)].slice(0, k_most_pictures) }, options),
+  remove: (key) => pictures.set(keysNow().filter((one) => one !== key)),
+  add: (picture) => {
+    if (keysNow().length >= k_most_pictures) return toast(`A matrix has at most ${k_most_pictures} pictures: remove one first.`);
+    return pictures.set([...keysNow(), keyOfOwn(picture)]);
+  },
+};
 
 /** The names of the documents among the pictures: Map by key. */
 async function namesOf(pictures, collections, signal) {
@@ -90,15 +82,15 @@ function useVectors(source, texts, pictures, fieldOf, round) {
   return { loading: answer.loading, error: answer.error, failed: answer.data ?? new Map() };
 }
 
-function ModelChoice({ sources, source, parameters }) {
-  return html`<label class="field"><span>Model</span><select class="select" value=${source.name} onChange=${(event) => change(parameters, { model: event.target.value })}>
+function ModelChoice({ sources, source }) {
+  return html`<label class="field"><span>Model</span><select class="select" value=${source.name} onChange=${(event) => change({ model: event.target.value })}>
     ${sources.map((one) => html`<option key=${one.name} value=${one.name}>${one.title}${one.served?.demo ? " (demo model)" : ""}</option>`)}</select></label>`;
 }
 
-function ShowChoice({ shows, show, parameters }) {
+function ShowChoice({ shows, show }) {
   return html`<fieldset class="plain-fieldset field"><legend>Show</legend><div class="segments">
     ${shows.map(({ name, title, disabled }) => html`<label key=${name} class=${`segment ${disabled ? "is-disabled" : ""}`}><input type="radio" name="matrix-show" value=${name} checked=${show === name} disabled=${disabled}
-      onChange=${() => change(parameters, { show: name === "cosine" ? undefined : name }, { replace: true })} /><span>${title}</span></label>`)}
+      onChange=${() => change({ show: name === "cosine" ? undefined : name }, { replace: true })} /><span>${title}</span></label>`)}
   </div></fieldset>`;
 }
 
@@ -118,14 +110,14 @@ function asLines(texts, pictures, names, values, show) {
   return [["", ...pictures.map(name)], ...texts.map(lineOf)].map((line) => line.join("\t")).join("\n");
 }
 
-function Begin({ collections, parameters, limits, pictures, onChoose }) {
+function Begin({ collections, limits, onChoose }) {
   const [busy, setBusy] = useState(false);
   const example = async () => {
     setBusy(true);
     const { hash } = location;
     try {
       const found = await exampleOf(collections[0]);
-      if (location.hash === hash) change(parameters, { t: found.texts, p: found.pictures });
+      if (location.hash === hash) change({ t: found.texts, p: found.pictures });
     } catch (error) {
       toast(error.message);
     }
@@ -141,10 +133,10 @@ function Begin({ collections, parameters, limits, pictures, onChoose }) {
   <//>`;
 }
 
-function Result({ state, source, sources, shows, installation, parameters, pictures }) {
+function Result({ state, source, shows, installation }) {
   const { collections } = installation;
   const [round, setRound] = useState(0);
-  const fieldOf = (index) => collections.find((one) => one.index === index)?.pictureField;
+  const fieldOf = (index) => (source.collection?.index === index ? source.collection.pictureField : collections.find((one) => one.index === index)?.mainPictureField);
   const { loading, error, failed } = useVectors(source, state.texts, state.pictures, fieldOf, round);
   const keys = state.pictures.map((one) => one.key);
   const stored = state.pictures.some((one) => one.document);
@@ -173,7 +165,6 @@ function Result({ state, source, sources, shows, installation, parameters, pictu
 export function MatrixTab({ parameters, installation }) {
   const { page, collections } = installation;
   const [choosing, setChoosing] = useState(false);
-  const pictures = usePictures(parameters);
   const dropping = useDroppedPicture(page.limits, pictures.add, { many: true });
   const sources = useMemo(() => sourcesOf(installation), [installation.standard, installation.models]);
   const state = readState(parameters);
@@ -185,20 +176,20 @@ export function MatrixTab({ parameters, installation }) {
   const searchable = collections.filter((one) => one.searchEndpoint && one.pictureField);
   return html`<div class=${`stack matrix-tab ${dropping ? "is-dropping" : ""}`}>
     <div class="row matrix-settings">
-      <${ModelChoice} sources=${sources} source=${source} parameters=${parameters} />
-      <${ShowChoice} shows=${shows} show=${possible(shows, state.show)} parameters=${parameters} />
+      <${ModelChoice} sources=${sources} source=${source} />
+      <${ShowChoice} shows=${shows} show=${possible(shows, state.show)} />
       <span class="grow"></span>
       ${searchable.length > 0 && html`<${Button} icon="grid" onClick=${() => setChoosing(true)}>Choose pictures<//>`}
       <${PictureInput} many limits=${page.limits} onPicture=${pictures.add}>Your own pictures<//>
-      ${(state.texts.length > 0 || state.pictures.length > 0) && html`<${Button} plain onClick=${() => change(parameters, { t: undefined, p: undefined })}>Clear<//>`}
+      ${(state.texts.length > 0 || state.pictures.length > 0) && html`<${Button} plain onClick=${() => change({ t: undefined, p: undefined })}>Clear<//>`}
     </div>
     <div class="matrix-body">
-      <${Texts} texts=${state.texts} parameters=${parameters} />
+      <${Texts} texts=${state.texts} />
       ${state.pictures.length > 0
-        ? html`<${Result} state=${state} source=${source} shows=${shows} installation=${installation} parameters=${parameters} pictures=${pictures} />`
-        : html`<${Begin} collections=${searchable} parameters=${parameters} limits=${page.limits} pictures=${pictures} onChoose=${() => setChoosing(true)} />`}
+        ? html`<${Result} state=${state} source=${source} shows=${shows} installation=${installation} />`
+        : html`<${Begin} collections=${searchable} limits=${page.limits} onChoose=${() => setChoosing(true)} />`}
     </div>
-    ${choosing && html`<${PictureChoice} collections=${searchable} keys=${state.pictures.map((one) => one.key)}
+    ${choosing && searchable.length > 0 && html`<${PictureChoice} collections=${searchable} keys=${state.pictures.map((one) => one.key)}
       onChange=${(keys) => pictures.set(keys, { replace: true })} onClose=${() => setChoosing(false)} />`}
   </div>`;
 }

@@ -1,4 +1,5 @@
 // Reports that `sightline-eval --save` keeps in an index: one document for each run, model and set.
+import { isOfModel } from "../../server/collections.js";
 import { search } from "../../server/elasticsearch.js";
 
 export const k_index = "sightline-evaluations";
@@ -25,6 +26,10 @@ export async function loadRuns(signal) {
   for (const { run, date, table } of found) if (!runs.has(run)) runs.set(run, { name: run, date, table });
   return [...runs.values()];
 }
+
+/** `fields` of all evaluations in these directions, newest first. */
+export const loadNewest = (directions, fields, signal) =>
+  documents({ query: { terms: { direction: directions } }, _source: ["direction", ...fields], sort: [{ date: "desc" }] }, signal);
 
 /** All of a run but its worst queries, which are most of it. */
 export const loadRun = (run, signal) => documents({ query: { term: { run } }, _source: { excludes: ["worst"] } }, signal);
@@ -56,7 +61,7 @@ export function byTask(documents, models) {
 /** The models of a run: those with a column on the search page first, in its order. */
 export function modelsOf(documents, standard) {
   const place = (model) => {
-    const found = standard.findIndex((one) => one.model === model || one.served?.id === model);
+    const found = standard.findIndex((one) => isOfModel(one, model));
     return found < 0 ? standard.length : found;
   };
   return [...new Set(documents.map((one) => one.model))].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
@@ -64,7 +69,7 @@ export function modelsOf(documents, standard) {
 
 /** The collection that a measured model searches: the one it names, else the one whose vectors are of the same weights. */
 export function collectionOf(document, collections) {
-  return collections.find((one) => one.model === document.model || one.served?.id === document.model)
+  return collections.find((one) => isOfModel(one, document.model))
     ?? collections.find((one) => one.fingerprint && one.fingerprint === document.model_fingerprint);
 }
 

@@ -4,7 +4,7 @@ import { Button } from "../../parts/button.js";
 import { CopyButton } from "../../parts/copy.js";
 import { Empty, Failure, Message } from "../../parts/message.js";
 import { grouped } from "../../parts/numbers.js";
-import { titleOf } from "../../server/collections.js";
+import { isOfModel, titleOf } from "../../server/collections.js";
 import { serverKey } from "../../server/credentials.js";
 import { textOf } from "../../shell/router.js";
 import { useAnswer } from "../answer.js";
@@ -51,8 +51,8 @@ function Tasks({ tasks, current, parameters }) {
   </nav>`;
 }
 
-function RunChoice({ runs, run, parameters }) {
-  const choose = (event) => change(parameters, { run: event.target.value, task: undefined, set: undefined });
+function RunChoice({ runs, run }) {
+  const choose = (event) => change({ run: event.target.value, task: undefined, set: undefined });
   if (runs.length < 2) return null;
   return html`<label class="field quality-run"><span>Report</span><select class="select" value=${run.name} onChange=${choose}>
     ${runs.map(({ name, date }) => html`<option key=${name} value=${name}>${name} · ${inDays(date)}</option>`)}</select></label>`;
@@ -104,7 +104,7 @@ function SetResult({ run, task, set, models, titles, installation, parameters })
 
 function Run({ run, runs, documents, installation, parameters }) {
   const models = modelsOf(documents, installation.standard);
-  const titles = models.map((model) => installation.standard.find((one) => one.model === model || one.served?.id === model)?.title ?? titleOf(model));
+  const titles = models.map((model) => installation.standard.find((one) => isOfModel(one, model))?.title ?? titleOf(model));
   const tasks = byTask(documents, models);
   if (tasks.length === 0) return html`<${Empty} icon="compare" title="This report is empty"><p>No set of it could be measured. Run sightline-eval again.</p><//>`;
   const task = tasks.find((one) => one.name === parameters.get("task")) ?? tasks[0];
@@ -113,7 +113,7 @@ function Run({ run, runs, documents, installation, parameters }) {
   return html`<div class="stack quality">
     <div class="row spread quality-head">
       <p class="soft">Measured on ${inDays(any.date)} with <code>${any.table}</code>, ${grouped(any.pictures ?? 0)} pictures${any.left_out_pictures > 0 ? `, ${grouped(any.left_out_pictures ?? 0)} left out` : ""}</p>
-      <${RunChoice} runs=${runs} run=${run} parameters=${parameters} />
+      <${RunChoice} runs=${runs} run=${run} />
     </div>
     <${Measured} models=${models} titles=${titles} documents=${documents} served=${installation.models} />
     <${Tasks} tasks=${tasks} current=${task.name} parameters=${parameters} />

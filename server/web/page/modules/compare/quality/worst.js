@@ -6,6 +6,7 @@ import { Icon } from "../../parts/icon.js";
 import { Failure } from "../../parts/message.js";
 import { grouped } from "../../parts/numbers.js";
 import { Picture } from "../../pictures/picture.js";
+import { likeLink } from "../../search/state.js";
 import { format } from "../../shell/router.js";
 import { useAnswer } from "../answer.js";
 import { Swatch } from "../series.js";
@@ -39,15 +40,15 @@ function NamedPicture({ name, place, mark, note }) {
   const badge = mark && html`<span class="worst-mark"><${Icon} name=${mark === "right" ? "check" : "close"} /></span>`;
   if (!id) return html`<span class=${`worst-picture worst-unknown ${mark ? "is-" + mark : ""}`} title=${says}><span>${name}</span>${badge}</span>`;
   const { index, pictureField: field } = place.collection;
-  return html`<button type="button" class=${`worst-picture ${mark ? "is-" + mark : ""}`} title=${says} aria-label=${says} onClick=${() => openDocument({ index, id })}>
+  return html`<button type="button" class=${`worst-picture ${mark ? "is-" + mark : ""}`} title=${says} aria-label=${says} onClick=${() => openDocument({ index, id, field })}>
     <${Picture} document=${{ index, id, field }} size=${160} alt="" />${badge}</button>`;
 }
 
 function Query({ one, direction, place }) {
   if (asksWithPicture(direction)) {
-    const like = place.ids.has(one.query) && `${place.collection.index}/${place.ids.get(one.query)}`;
+    const like = place.ids.has(one.query) && likeLink({ index: place.collection.index, id: place.ids.get(one.query), field: place.collection.pictureField });
     return html`<div class="worst-query"><${NamedPicture} name=${one.query} place=${place} />
-      ${like ? html`<a class="cut" href=${format("search", { like })} title="Search for pictures like this">${one.query}</a>` : html`<span class="cut">${one.query}</span>`}</div>`;
+      ${like ? html`<a class="cut" href=${like} title="Search for pictures like this">${one.query}</a>` : html`<span class="cut">${one.query}</span>`}</div>`;
   }
   return html`<div class="worst-query"><a href=${format("search", { q: one.query })} title="Search for this">${one.query}</a></div>`;
 }
