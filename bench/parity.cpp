@@ -219,7 +219,7 @@ ModelReport compare_towers(const fs::path& path, const rapidjson::Document& expe
     const std::string name = "text " + std::to_string(report.ids.all);
     report.ids.add((*towers)->check_text(ids).ok(), name);
     const std::span<const std::int32_t> batch[] = {ids};
-    vectors.add(name, unit_of((*towers)->encode_texts(batch)), one["unit"]);
+    vectors.add(name, unit_of((*towers)->encode_texts(batch).front()), one["unit"]);
   }
   for (const auto& one : expected["images"].GetArray()) {
     const std::string name = one["file"].GetString();
@@ -229,7 +229,7 @@ ModelReport compare_towers(const fs::path& path, const rapidjson::Document& expe
       continue;
     }
     const std::uint8_t* const batch[] = {image->rgb.data()};
-    vectors.add(name, unit_of((*towers)->encode_images(batch)), one["unit"]);
+    vectors.add(name, unit_of((*towers)->encode_images(batch).front()), one["unit"]);
   }
   return report;
 }

@@ -235,10 +235,9 @@ std::vector<Result<std::vector<float>>> TowerEmbedder::embed(std::span<const Pre
       pictures.places.push_back(i);
     }
   }
-  const auto hand_out = [&](const std::vector<std::size_t>& places, const Result<std::vector<float>>& rows) {
-    for (std::size_t row = 0; row < places.size(); ++row) {
-      results[places[row]] = rows ? unit_vector(std::span(*rows).subspan(row * info_.dims, info_.dims))
-                                  : Result<std::vector<float>>(rows.error());
+  const auto hand_out = [&](const std::vector<std::size_t>& places, const RawVectors& vectors) {
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      results[places[i]] = vectors[i] ? unit_vector(*vectors[i]) : Result<std::vector<float>>(vectors[i].error());
     }
   };
   if (!texts.inputs.empty()) hand_out(texts.places, towers_->encode_texts(texts.inputs, between_steps));

@@ -101,7 +101,7 @@ class Embedder {
   virtual PictureCost image_cost(std::string_view encoded) const = 0;
 
   /// Embeds a batch. The answer has one entry per input, in input order: a vector of `info().dims` float32 of
-  /// unit length, or the error of only that input (internal: its vector was not finite or zero).
+  /// unit length, or the error of only that input (internal: its vector was not finite or zero; overloaded: no memory).
   ///
   /// `between_steps` may be empty. It is called on the calling thread between the products of a pass, some
   /// hundred times per pass. It may call `embed` of this or another model again (one level deep: that call's own

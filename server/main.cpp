@@ -75,10 +75,13 @@ Result<std::string> fingerprint_of(const models::Embedder::Options& model) {
 
 /// A thread that hangs cannot be ended, and neither drains nor destructors would come to an end. What was acknowledged
 /// is with the disk.
-[[noreturn]] void end_with_hanging_model(const std::string& reason) {
-  spdlog::critical("{} (--watchdog-limit): ending with exit code {}, to be started again", reason,
-                   k_model_thread_hangs);
-  flush_log(k_log_patience);
+[[noreturn]] void end_with_hanging_model(const std::string& reason) noexcept {
+  try {
+    spdlog::critical("{} (--watchdog-limit): ending with exit code {}, to be started again", reason,
+                     k_model_thread_hangs);
+    flush_log(k_log_patience);
+  } catch (...) {  // no memory for the log
+  }
   std::_Exit(k_model_thread_hangs);
 }
 

@@ -23,6 +23,12 @@ constexpr std::string_view k_format = "AVIF";
 /// Frames for one picture or tile. There is one, or a few of rising quality; each may cost as much as a picture.
 constexpr std::size_t k_max_frames = 16;
 
+/// The same for the first picture of a sequence. They are checked when they are decoded, so each sequence costs as much.
+constexpr std::size_t k_max_first_frames = 4;
+
+/// Frames that the decoder has in memory: one that it decodes, and those that later ones may refer to.
+constexpr std::size_t k_max_kept_frames = 1 + 8;
+
 /// Only the first frame of a sequence is read, but libavif reads the positions of all.
 constexpr std::uint32_t k_max_sequence_frames = 8192;
 constexpr std::uint64_t k_max_sequence_bytes = 256 << 10;
@@ -35,28 +41,37 @@ struct Size {
   std::uint32_t width = 0, height = 0;
 };
 
+std::uint64_t filled_up(std::uint64_t edge) {
+  constexpr std::uint64_t k_block = 8;
+  return (edge + k_block - 1) / k_block * k_block;
+}
+
 /// What the decoder allocates may be the size in the container, filled up to a whole block. libavif would scale any
 /// other size, after it was decoded.
 Status check_coded_size(const Av1Header& header, const Size& size) {
   const auto fits = [](std::uint64_t coded, std::uint64_t given) {
-    constexpr std::uint64_t k_block = 8;
-    return coded >= given && coded <= (given + k_block - 1) / k_block * k_block;
+    return coded >= given && coded <= filled_up(given);
   };
   if (fits(header.width, size.width) && fits(header.height, size.height)) return {};
   return broken(k_format, "its sequence header gives " + grouped(header.width) + " x " + grouped(header.height) +
                               " pixels, and its container " + grouped(size.width) + " x " + grouped(size.height));
 }
 
+/// What a pixel consists of.
+struct Samples {
+  std::uint64_t halves = 0, bytes = 1;  ///< per pixel in halves, and each
+};
+
 struct Units {
   std::size_t frames = 0, headers = 0;
-  std::uint64_t coded_pixels = 0;                    ///< of a frame of the sequence header's size
-  std::uint64_t frame_pixels = 0;                    ///< the most that a frame may have
-  std::uint64_t half_samples = 0, sample_bytes = 1;  ///< per pixel in halves, and each
+  std::uint64_t coded_pixels = 0;  ///< of a frame of the sequence header's size
+  std::uint64_t frame_pixels = 0;  ///< the most that a frame may have
+  Samples samples;
 };
 
 /// Checks open bitstream units of AV1 (5.3 of its specification), before any is decoded. Errors: too_large (too many),
 /// invalid_argument (of a reserved type, or of another size).
-Result<Units> check_units(std::string_view units, const Size& size) {
+Result<Units> check_units(std::string_view units, const Size& size, std::size_t max_frames) {
   constexpr unsigned k_sequence_header = 1, k_frame_header = 3, k_metadata = 5, k_frame = 6, k_padding = 15;
   Units found;
   std::size_t metadata = 0, count = 0;
@@ -68,9 +83,9 @@ Result<Units> check_units(std::string_view units, const Size& size) {
       return broken(k_format, "it has a bitstream unit of the reserved type " + std::to_string(type));
     if (type == k_frame_header || type == k_frame) ++found.frames;
     if (type == k_metadata) ++metadata;
-    if (found.frames > k_max_frames) {
+    if (found.frames > max_frames) {
       return Error{ErrorCode::too_large,
-                   "AVIF has more than " + std::to_string(k_max_frames) + " coded frames for one picture, the limit"};
+                   "AVIF has more than " + std::to_string(max_frames) + " coded frames for one picture, the limit"};
     }
     if (++count > k_max_units || metadata > k_max_metadata_units)
       return Error{ErrorCode::too_large, "AVIF has too many bitstream units for one picture"};
@@ -89,8 +104,8 @@ Result<Units> check_units(std::string_view units, const Size& size) {
     if (Status status = check_coded_size(*sequence, size); !status) return status.error();
     ++found.headers;
     found.coded_pixels = std::max(found.coded_pixels, std::uint64_t{sequence->width} * sequence->height);
-    found.half_samples = std::max<std::uint64_t>(found.half_samples, sequence->half_samples);
-    if (sequence->bits > 8) found.sample_bytes = 2;
+    found.samples.halves = std::max<std::uint64_t>(found.samples.halves, sequence->half_samples);
+    if (sequence->bits > 8) found.samples.bytes = 2;
     found.frame_pixels = std::max(found.frame_pixels, sequence->most_frame_pixels);
   }
   return found;
@@ -115,18 +130,30 @@ struct Source {
     auto& source = *static_cast<Source*>(io->data);
     if (offset > source.file.size()) return AVIF_RESULT_IO_ERROR;
     const std::string_view part = source.file.substr(offset, size);
-    if (source.sequence_size && source.checked) {
-      const auto units = check_units(part, *source.sequence_size);
-      if (!units) source.checked = units.error();
-    }
+    if (source.sequence && source.checked) source.checked = source.check_first(part);
     if (!source.checked) return AVIF_RESULT_IO_ERROR;
     *out = {reinterpret_cast<const std::uint8_t*>(part.data()), part.size()};
     return AVIF_RESULT_OK;
   }
 
+  /// Checks the frames of a sequence's first picture, or of its alpha.
+  Status check_first(std::string_view units) const {
+    const auto found = check_units(units, sequence->size, k_max_first_frames);
+    if (!found) return found.error();
+    const Samples &coded = found->samples, &given = sequence->samples;
+    if (coded.halves <= given.halves && coded.bytes <= given.bytes) return {};
+    return broken(k_format, "its sequence header gives more colours or a greater depth than its container (av1C)");
+  }
+
+  /// What the container says of a sequence.
+  struct Sequence {
+    Size size;
+    Samples samples;
+  };
+
   std::string_view file;
   avifIO io{};
-  std::optional<Size> sequence_size;  ///< set once frames of a sequence are read
+  std::optional<Sequence> sequence;  ///< set once its frames are read
   Status checked;
 };
 
@@ -146,8 +173,7 @@ class AvifReader {
     if (decoder_ == nullptr) throw std::bad_alloc();
     decoder_->maxThreads = 1;
     decoder_->ignoreExif = decoder_->ignoreXMP = AVIF_TRUE;
-    decoder_->imageSizeLimit =
-        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most_pixels_, 1, AVIF_DEFAULT_IMAGE_SIZE_LIMIT));
+    limit_frames(most_pixels_);
     decoder_->imageCountLimit = k_max_sequence_frames;
     // As Pillow: encoders omit `pixi`, and `clap` is not applied.
     decoder_->strictFlags &= ~static_cast<avifStrictFlags>(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);
@@ -155,28 +181,29 @@ class AvifReader {
     avifResult result = avifDecoderSetSource(
         decoder_.get(), is_sequence_ ? AVIF_DECODER_SOURCE_TRACKS : AVIF_DECODER_SOURCE_PRIMARY_ITEM);
     if (result == AVIF_RESULT_OK) result = avifDecoderParse(decoder_.get());
+    if (result == AVIF_RESULT_OK && is_sequence_) result = measure_sequence();
     if (result != AVIF_RESULT_OK) return failure(result);
     return check_size(k_format, image().width, image().height, limits_);
   }
 
   PictureCost cost() const {
-    constexpr std::array<std::uint64_t, AVIF_PIXEL_FORMAT_COUNT> k_half_samples{2, 6, 4, 3, 2};
     // The container may give others than those that the decoder will find.
-    const std::uint64_t sample_bytes = std::max<std::uint64_t>(image().depth > 8 ? 2 : 1, sample_bytes_);
-    const std::uint64_t half_samples = std::max(k_half_samples.at(image().yuvFormat), half_samples_);
+    const Samples given = given_samples();
+    const Samples samples{std::max(given.halves, samples_.halves), std::max(given.bytes, samples_.bytes)};
     const std::uint64_t alpha = decoder_->alphaPresent ? 2 : 0;
-    // The samples in the decoder, and joined from tiles or with eight bits; alpha also as RGBA.
-    const std::uint64_t bytes_per_pixel = (half_samples + alpha) * sample_bytes + 2 * alpha;
-    PictureCost cost = cost_of_size(image().width, image().height, bytes_per_pixel);
+    PictureCost cost = cost_of_size(image().width, image().height);
+    // Beside the samples in the decoder: joined from tiles or with eight bits; alpha also as RGBA.
+    const std::uint64_t pixels = cost.pixels, half_bytes = (samples.halves + alpha) * samples.bytes + 4 * alpha;
+    cost.bytes += (pixels * half_bytes + 1) / 2 + kept_bytes_;
     constexpr std::uint64_t k_times_a_jpeg = 2;  // measured
-    cost.pixels = std::max(cost.pixels, coded_pixels_) * frames_ * k_times_a_jpeg;
+    cost.pixels = std::max(pixels, coded_pixels_) * frames_ * k_times_a_jpeg;
     return cost;
   }
 
   Result<Picture> read(DecodeTime& time) {
     if (Status status = read_header(); !status) return status.error();
     const std::uint32_t width = image().width, height = image().height;
-    if (is_sequence_) source_.sequence_size = Size{width, height};
+    if (is_sequence_) source_.sequence = Source::Sequence{{width, height}, given_samples()};
     const avifResult decoded = avifDecoderNextImage(decoder_.get());
     if (!source_.checked) return source_.checked.error();
     if (decoded != AVIF_RESULT_OK) return failure(decoded);
@@ -191,6 +218,30 @@ class AvifReader {
 
  private:
   const avifImage& image() const { return *decoder_->image; }
+
+  /// What the container says.
+  Samples given_samples() const {
+    constexpr std::array<std::uint64_t, AVIF_PIXEL_FORMAT_COUNT> k_halves{2, 6, 4, 3, 2};
+    return {k_halves.at(image().yuvFormat), image().depth > 8 ? std::uint64_t{2} : std::uint64_t{1}};
+  }
+
+  /// libavif refuses items and tracks, and its decoder frames, of more pixels.
+  void limit_frames(std::uint64_t pixels) {
+    decoder_->imageSizeLimit =
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(pixels, 1, AVIF_DEFAULT_IMAGE_SIZE_LIMIT));
+  }
+
+  /// The frames of a sequence are read when they are decoded: they may be as large as its track, which is known now,
+  /// and as many as are allowed.
+  avifResult measure_sequence() {
+    most_pixels_ = filled_up(image().width) * filled_up(image().height);
+    limit_frames(most_pixels_);
+    frames_ = k_max_first_frames;
+    const Samples samples = given_samples();
+    coded_pixels_ = most_pixels_ * (decoder_->alphaPresent ? 2 : 1);
+    kept_bytes_ = coded_pixels_ * frames_ * samples.halves * samples.bytes / 2;
+    return avifDecoderReset(decoder_.get());  // passes the limit on
+  }
 
   /// Finds out what libavif will decode, and checks it. A sequence is one by its first brand; with a brand of neither
   /// kind, by its tracks.
@@ -240,11 +291,11 @@ class AvifReader {
 
   /// Checks all coded pictures of the file: libavif chooses among several alphas in its own way.
   Status check_coded(HeifFile& items) {
-    std::vector<std::uint64_t> frame_pixels;
+    std::vector<Units> coded;
     for (const HeifFile::Id id : items.ids()) {
       const auto given = items.size_of(id);
-      // libavif refuses any item of more pixels than its limit.
-      if (given) {
+      // libavif refuses a picture in tiles of more pixels than its limit.
+      if (given && items.type_of(id) == "grid") {
         const std::uint64_t pixels = std::uint64_t{given->first} * given->second;
         most_pixels_ = std::max(most_pixels_, std::min<std::uint64_t>(pixels, limits_.max_pixels));
       }
@@ -254,17 +305,22 @@ class AvifReader {
       if (Status status = check_size(k_format, size.width, size.height, limits_); !status) return status;
       const auto data = items.data_of(id);
       if (!data) return data.error();
-      const auto units = check_units(*data, size);
+      const auto units = check_units(*data, size, k_max_frames);
       if (!units) return units.error();
       if (units->headers == 0) return broken(k_format, "item " + grouped(id) + " has no sequence header");
       frames_ = std::max(frames_, units->frames);
-      half_samples_ = std::max(half_samples_, units->half_samples);
-      sample_bytes_ = std::max(sample_bytes_, units->sample_bytes);
+      samples_.halves = std::max(samples_.halves, units->samples.halves);
+      samples_.bytes = std::max(samples_.bytes, units->samples.bytes);
       most_pixels_ = std::max(most_pixels_, units->coded_pixels);
-      frame_pixels.push_back(units->frame_pixels);
+      coded.push_back(*units);
     }
     // The decoder refuses frames of more pixels than the largest picture.
-    for (const std::uint64_t pixels : frame_pixels) coded_pixels_ += std::min(pixels, most_pixels_);
+    for (const Units& units : coded) {
+      const std::uint64_t pixels = std::min(units.frame_pixels, most_pixels_);
+      const std::uint64_t half_bytes = units.samples.halves * units.samples.bytes;
+      coded_pixels_ += pixels;
+      kept_bytes_ += pixels * std::clamp<std::uint64_t>(units.frames, 1, k_max_kept_frames) * half_bytes / 2;
+    }
     constexpr std::uint64_t k_most = 4;  // tiles beyond the picture, alpha, small copies
     if (coded_pixels_ / k_most <= limits_.max_pixels) return {};
     return Error{ErrorCode::too_large, "AVIF has pictures of " + grouped(coded_pixels_) +
@@ -390,10 +446,11 @@ class AvifReader {
   std::unique_ptr<avifDecoder, Destroy> decoder_;  // uses `source_`
   bool is_sequence_ = false;
   int orientation_ = 1;
-  std::uint64_t half_samples_ = 0, sample_bytes_ = 1;  // the most of a coded item
-  std::size_t frames_ = 1;                             // of the item that has most
-  std::uint64_t most_pixels_ = 0;                      // of the picture, or of a coded item
-  std::uint64_t coded_pixels_ = 0;                     // of all items
+  Samples samples_;                 // the most of a coded item
+  std::size_t frames_ = 1;          // of the item that has most
+  std::uint64_t most_pixels_ = 0;   // of the picture, or of a coded item
+  std::uint64_t coded_pixels_ = 0;  // of all items
+  std::uint64_t kept_bytes_ = 0;    // in the decoders of all items
 };
 
 }  // namespace

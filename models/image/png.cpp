@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <new>
 #include <optional>
@@ -26,19 +25,17 @@ constexpr std::string_view k_end_chunk = "\0\0\0\0IEND\xAE\x42\x60\x82"sv;
 constexpr std::size_t k_signature_bytes = 8, k_header_chunk_bytes = 25, k_chunk_overhead_bytes = 12,
                       k_chunk_header_bytes = 8, k_depth_at = 24, k_colour_at = 25;
 
-/// The file's parts to decode, one after the other.
+/// The file's parts to decode.
 struct PngParts {
-  std::vector<std::string_view> spans;
+  std::string_view header;  ///< with the signature
+  /// All chunks of the picture's data, whole, and the contents of one inside which the file ends.
+  std::string_view data, cut_data;
   std::string_view exif;
   /// The contents of the last PLTE and tRNS before the data, and the chunks that libspng gets for them; empty: none.
   std::string_view palette, transparent_colours;
   std::string palette_chunk, transparency_chunk;
-  /// If the file ends inside a chunk of the data: the least number of bytes that it needs, and the chunk's header with
-  /// the number of bytes that it has.
+  /// If the file ends inside a chunk of the data: the least number of bytes that it needs.
   std::uint64_t need = 0;
-  std::array<char, k_chunk_header_bytes> last_header{};
-  /// The right checksums of the data chunks.
-  std::deque<std::array<char, 4>> checksums;
 };
 
 std::string chunk_name(std::string_view type) {
@@ -95,34 +92,13 @@ bool has_alpha_channel(std::uint32_t colour) {
   return colour == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA || colour == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
 }
 
-/// Puts what belongs before the data there.
-void begin_data(std::string_view header, PngParts& parts) {
-  take_palette(header, parts);
-  if (!parts.palette_chunk.empty()) parts.spans.push_back(parts.palette_chunk);
+/// Makes what belongs before the data.
+void begin_data(PngParts& parts) {
+  take_palette(parts.header, parts);
   // Pillow ignores transparent colours beside an alpha channel.
-  if (parts.transparent_colours.empty() || has_alpha_channel(Bytes(header).u8(k_colour_at))) return;
+  if (parts.transparent_colours.empty() || has_alpha_channel(Bytes(parts.header).u8(k_colour_at))) return;
   constexpr std::size_t k_too_many = 257;  // libspng refuses more than 256
   parts.transparency_chunk = chunk_of("tRNS", parts.transparent_colours.substr(0, k_too_many));
-  parts.spans.push_back(parts.transparency_chunk);
-}
-
-/// A chunk of the picture's data. libspng verifies its checksum, but Pillow does not, so it gets the right one here.
-/// Both verify the checksum within the data.
-void take_data(std::string_view header, std::string_view data, PngParts& parts) {
-  parts.checksums.push_back(big_endian(checksum(checksum(0, header.substr(4)), data)));
-  parts.spans.push_back(header);
-  parts.spans.push_back(data);
-  parts.spans.emplace_back(parts.checksums.back().data(), parts.checksums.back().size());
-}
-
-/// The available part of a truncated data chunk, as a complete chunk.
-void take_cut_data(std::string_view rest, std::uint64_t need, PngParts& parts) {
-  parts.need = need;
-  const std::string_view data = rest.substr(k_chunk_header_bytes);
-  const std::array<char, 4> length = big_endian(data.size());
-  std::copy(length.begin(), length.end(), parts.last_header.begin());
-  rest.copy(parts.last_header.data() + 4, 4, 4);
-  take_data({parts.last_header.data(), parts.last_header.size()}, data, parts);
 }
 
 /// EXIF may follow the data. As in Pillow, damage there does no harm, and the last chunk counts.
@@ -142,29 +118,31 @@ std::string_view find_late_exif(std::string_view file, std::size_t at) {
 /// Reads the chunks up to the end of the first picture's data, and the EXIF behind it.
 Status find_parts(std::string_view file, bool with_transparency, PngParts& parts) {
   const Bytes bytes(file);
-  parts.spans.push_back(file.substr(0, k_signature_bytes + k_header_chunk_bytes));
-  if (!has_its_checksum(parts.spans.back().substr(k_signature_bytes)))
+  parts.header = file.substr(0, k_signature_bytes + k_header_chunk_bytes);
+  if (!has_its_checksum(parts.header.substr(k_signature_bytes)))
     return broken("PNG", "the checksum of its header (IHDR) is wrong");
-  const std::string_view header = parts.spans.back();
   bool in_data = false;
-  std::size_t at = k_signature_bytes + k_header_chunk_bytes;
+  std::size_t at = k_signature_bytes + k_header_chunk_bytes, data_at = 0;
   while (at < file.size()) {
     const std::uint64_t need = std::uint64_t{at} + k_chunk_overhead_bytes + bytes.u32_be(at);
     const std::string_view type = file.substr(at).substr(std::min<std::size_t>(4, file.size() - at), 4);
     const bool is_data = type == "IDAT";
     if (in_data && !is_data) break;
-    if (is_data && !in_data) begin_data(header, parts);
+    if (is_data && !in_data) {
+      begin_data(parts);
+      data_at = at;
+    }
     in_data = is_data;
     if (need > file.size()) {
       if (!is_data) return broken_off(file.size(), need);
-      take_cut_data(file.substr(at), need, parts);
+      parts.need = need;
+      parts.cut_data = file.substr(at).substr(k_chunk_header_bytes);
       break;
     }
     const std::string_view chunk = file.substr(at, need - at);
     const std::string_view data = chunk.substr(k_chunk_header_bytes, chunk.size() - k_chunk_overhead_bytes);
     if (type == "PLTE") parts.palette = data;
     if (type == "tRNS" && with_transparency) parts.transparent_colours = data;
-    if (is_data) take_data(chunk.substr(0, k_chunk_header_bytes), data, parts);
     if (type == "eXIf") parts.exif = data;
     if (type == "IEND") break;
     if (!is_chunk_type(type))
@@ -174,32 +152,72 @@ Status find_parts(std::string_view file, bool with_transparency, PngParts& parts
     }
     at = need;
   }
-  if (!in_data) return broken("PNG", "it has no picture data (IDAT)");
+  if (data_at == 0) return broken("PNG", "it has no picture data (IDAT)");
+  parts.data = file.substr(data_at, at - data_at);
   if (const std::string_view late = find_late_exif(file, at); !late.empty()) parts.exif = late;
-  parts.spans.push_back(k_end_chunk);
   return {};
 }
 
-/// Passes the parts to libspng as one stream.
-struct PartStream {
-  const std::vector<std::string_view>& spans;
-  std::size_t span = 0, at = 0;
+/// Passes the parts to libspng as one stream, the chunks of the data one by one: a file may have millions of them.
+class PartStream {
+ public:
+  explicit PartStream(const PngParts& parts)
+      : parts_(parts), spans_{parts.header, parts.palette_chunk, parts.transparency_chunk}, data_(parts.data) {}
 
   static int read(spng_ctx*, void* user, void* out, std::size_t length) {
     auto& stream = *static_cast<PartStream*>(user);
     auto* target = static_cast<char*>(out);
     while (length > 0) {
-      if (stream.span == stream.spans.size()) return SPNG_IO_EOF;
-      const std::string_view rest = stream.spans[stream.span].substr(stream.at);
-      const std::size_t count = std::min(length, rest.size());
-      std::memcpy(target, rest.data(), count);
+      if (stream.span_ == stream.spans_.size() && !stream.next_chunk()) return SPNG_IO_EOF;
+      std::string_view& rest = stream.spans_[stream.span_];
+      const std::size_t count = rest.copy(target, length);
       target += count;
       length -= count;
-      stream.at += count;
-      if (count == rest.size()) ++stream.span, stream.at = 0;
+      rest.remove_prefix(count);
+      if (rest.empty()) ++stream.span_;
     }
     return SPNG_OK;
   }
+
+ private:
+  /// False: there is none.
+  bool next_chunk() {
+    if (!data_.empty()) {
+      const std::string_view chunk = data_.substr(0, k_chunk_overhead_bytes + Bytes(data_).u32_be(0));
+      data_.remove_prefix(chunk.size());
+      take_data(chunk.substr(k_chunk_header_bytes, chunk.size() - k_chunk_overhead_bytes));
+    } else if (parts_.need > 0 && !took_cut_data_) {
+      took_cut_data_ = true;
+      take_data(parts_.cut_data);
+    } else if (!took_end_) {
+      took_end_ = true;
+      spans_ = {k_end_chunk, {}, {}};
+    } else {
+      return false;
+    }
+    span_ = 0;
+    return true;
+  }
+
+  /// libspng verifies the checksum of a chunk, but Pillow does not, so it gets the right one here. Both verify the
+  /// checksum within the data.
+  void take_data(std::string_view data) {
+    constexpr std::string_view k_type = "IDAT";
+    const std::array<char, 4> length = big_endian(data.size());
+    std::copy(length.begin(), length.end(), header_.begin());
+    std::copy(k_type.begin(), k_type.end(), header_.begin() + length.size());
+    checksum_ = big_endian(checksum(checksum(0, k_type), data));
+    spans_ = {std::string_view(header_.data(), header_.size()), data,
+              std::string_view(checksum_.data(), checksum_.size())};
+  }
+
+  const PngParts& parts_;
+  std::array<std::string_view, 3> spans_;  ///< what is left of those from `span_` on comes next
+  std::size_t span_ = 0;
+  std::string_view data_;  ///< chunks that come after them
+  std::array<char, k_chunk_header_bytes> header_{};
+  std::array<char, 4> checksum_{};
+  bool took_cut_data_ = false, took_end_ = false;
 };
 
 Error failure(int code) {
@@ -269,7 +287,7 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
 
   const std::unique_ptr<spng_ctx, decltype(&spng_ctx_free)> context(spng_ctx_new(0), &spng_ctx_free);
   if (context == nullptr) throw std::bad_alloc();
-  PartStream stream{parts.spans};
+  PartStream stream(parts);
   if (const int code = spng_set_png_stream(context.get(), &PartStream::read, &stream); code != SPNG_OK)
     return failure(code);
 

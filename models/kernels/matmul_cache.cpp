@@ -77,7 +77,7 @@ void use_threads(int threads) {
 }
 
 std::shared_ptr<MatmulCache> make_matmul_cache(Precision precision) {
-  auto cache = std::make_shared<MatmulCache>();
+  auto cache = with_bad_alloc([] { return std::make_shared<MatmulCache>(); });
   try {
     constexpr std::int64_t k_edge = 32;
     const std::vector<float> weight(k_edge * k_edge, 1);
@@ -133,6 +133,11 @@ void MatmulCache::make_room() {
 
 void MatmulCache::run(const MatmulShape& shape, const memory& weights, const memory& bias, void* x, void* factors,
                       void* y) {
+  with_bad_alloc([&] { multiply(shape, weights, bias, x, factors, y); });
+}
+
+void MatmulCache::multiply(const MatmulShape& shape, const memory& weights, const memory& bias, void* x, void* factors,
+                           void* y) {
   auto found = entries_.find(shape);
   if (found == entries_.end()) {
     make_room();

@@ -35,7 +35,8 @@ class MatmulCache {
   dnnl::memory::desc packed_layout(std::int64_t in, std::int64_t out, Precision precision);
 
   /// `weights` and `bias` (not with Precision::int8) as oneDNN's memory; `x`, `factors` (with Epilogue::multiply) and `y`
-  /// as bare pointers. With Precision::int8 `x` are unsigned and `weights` signed integers.
+  /// as bare pointers. With Precision::int8 `x` are unsigned and `weights` signed integers. Throws dnnl::error,
+  /// std::bad_alloc.
   void run(const MatmulShape& shape, const dnnl::memory& weights, const dnnl::memory& bias, void* x, void* factors,
            void* y);
 
@@ -50,6 +51,8 @@ class MatmulCache {
     std::uint64_t used = 0;  ///< number of the call that last used it
   };
 
+  void multiply(const MatmulShape& shape, const dnnl::memory& weights, const dnnl::memory& bias, void* x, void* factors,
+                void* y);
   Entry make(const MatmulShape& shape, const dnnl::memory::desc& weights);
   void make_room();
 

@@ -2,8 +2,21 @@
 #pragma once
 
 #include <dnnl.hpp>
+#include <new>
 
 namespace sightline::models::kernels {
+
+/// Runs `work`, which calls oneDNN. Without memory it throws std::bad_alloc instead of oneDNN's own error, whose text
+/// does not say so.
+template <class Work>
+auto with_bad_alloc(Work work) {
+  try {
+    return work();
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
+    throw;
+  }
+}
 
 inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x,
                                                     const dnnl::memory::desc& weights, const dnnl::memory::desc& bias,

@@ -119,15 +119,19 @@ PackedLinear::PackedLinear(const LinearWeights& weights, Precision precision, st
       precision_(precision),
       packed_(std::make_unique<Packed>()),
       cache_(std::move(cache)) {
+  with_bad_alloc([&] { pack(weights); });
+}
+
+void PackedLinear::pack(const LinearWeights& weights) {
   const dnnl::engine& engine = cache_->engine();
-  const memory::desc layout = cache_->packed_layout(in_, out_, precision);
+  const memory::desc layout = cache_->packed_layout(in_, out_, precision_);
   packed_->bias.assign(static_cast<std::size_t>(out_), 0);
   if (weights.bias != nullptr) std::copy_n(weights.bias, out_, packed_->bias.begin());
   // [out, in] row-major is [in, out] column-major.
   const auto stored = [&](memory::data_type type, const void* data) {
     return memory({{in_, out_}, type, memory::format_tag::ba}, engine, const_cast<void*>(data));
   };
-  if (precision == Precision::int8) {
+  if (precision_ == Precision::int8) {
     const std::vector<std::int8_t> codes = packed_->quantize_weights(weights);
     packed_->pack(stored(memory::data_type::s8, codes.data()), layout, engine);
   } else {

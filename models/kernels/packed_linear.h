@@ -52,7 +52,7 @@ struct LinearWeights {
 ///
 /// The weights are packed once, into the layout that oneDNN prefers on this processor. The operation after a product is
 /// done while its results are in registers. Rows are contiguous. Only one call at a time per `MatmulCache`. Throws
-/// dnnl::error, std::bad_alloc.
+/// dnnl::error, std::bad_alloc (in any case without memory).
 class PackedLinear {
  public:
   PackedLinear(const LinearWeights& weights, Precision precision, std::shared_ptr<MatmulCache> cache);
@@ -72,6 +72,7 @@ class PackedLinear {
 
  private:
   struct Packed;
+  void pack(const LinearWeights& weights);
   void run(const Rows& x, Epilogue epilogue, const Rows& factors, const Rows& y) const;
 
   std::int64_t in_, out_;

@@ -110,11 +110,8 @@ Result<EvaVisionConfig> read_vision(const rapidjson::Value* object, const std::s
   const std::uint32_t head_width = reader.integer("head_width", 64, 4, k_max_width);
   transformer.heads = transformer.width / head_width;
   check_heads(reader, "head_width", transformer.width, transformer.heads);
-  // Two halves, for rows and columns, each of pairs.
-  if (transformer.heads > 0 && transformer.width / transformer.heads % 4 != 0) {
-    reader.refuse("head_width", ErrorCode::corrupt_data,
-                  "is " + std::to_string(head_width) + "; the rotary embedding needs a multiple of 4");
-  }
+  constexpr std::uint32_t k_pairs = 4;  // two halves, for rows and columns, each of pairs
+  check_rotary_heads(reader, "head_width", transformer, k_pairs);
   transformer.mlp_width = static_cast<std::uint32_t>(transformer.width * reader.number("mlp_ratio", 2.6667, 0.1, 4));
   transformer.layer_norm_eps = 1e-6;
   transformer.activation = Activation::silu;

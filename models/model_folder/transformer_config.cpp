@@ -39,6 +39,17 @@ void check_heads(ObjectReader& reader, const char* heads_key, std::uint32_t widt
                 "makes " + std::to_string(heads) + " heads, which does not divide the width " + std::to_string(width));
 }
 
+void check_rotary_heads(ObjectReader& reader, const char* heads_key, const TransformerConfig& sizes,
+                        std::uint32_t parts) {
+  constexpr std::uint32_t k_widest = 512;
+  if (!reader.status()) return;
+  const std::uint32_t head = sizes.width / sizes.heads;
+  if (head % parts == 0 && head <= k_widest) return;
+  reader.refuse(heads_key, ErrorCode::corrupt_data,
+                "makes heads of " + std::to_string(head) + " numbers; the rotary embedding needs a multiple of " +
+                    std::to_string(parts) + ", at most " + std::to_string(k_widest));
+}
+
 void check_patch_grid(ObjectReader& reader, const PatchGrid& grid) {
   if (grid.patch_size > grid.image_size) {
     reader.refuse("patch_size", ErrorCode::corrupt_data,

@@ -50,6 +50,12 @@ TransformerConfig read_transformer(ObjectReader& reader, const TransformerConfig
 /// Records an error in `reader` unless `heads` divides `width`; the error names `heads_key`.
 void check_heads(ObjectReader& reader, const char* heads_key, std::uint32_t width, std::uint32_t heads);
 
+/// The rotary embedding divides a head into `parts` equal parts, and has a table of angles for each position, in memory
+/// that is taken before any tensor is read. Records an error in `reader` unless the heads fit; the error names
+/// `heads_key`.
+void check_rotary_heads(ObjectReader& reader, const char* heads_key, const TransformerConfig& sizes,
+                        std::uint32_t parts);
+
 /// Records an error in `reader` unless the patches fit into a picture and are not too many.
 void check_patch_grid(ObjectReader& reader, const PatchGrid& grid);
 

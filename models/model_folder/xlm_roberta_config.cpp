@@ -70,18 +70,6 @@ void choose_adapter(ObjectReader& reader, const Adapters& adapters, AdapterConfi
             static_cast<std::uint32_t>(found - adapters.tasks.begin()), adapters.rank, adapters.alpha / adapters.rank};
 }
 
-/// The rotary embedding has pairs of a head's two halves, and angles for each position, in memory that is taken before any
-/// tensor is read.
-void check_head_width(ObjectReader& reader, const TransformerConfig& sizes) {
-  constexpr std::uint32_t k_widest = 512;
-  if (!reader.status()) return;
-  const std::uint32_t head = sizes.width / sizes.heads;
-  if (head % 2 == 0 && head <= k_widest) return;
-  reader.refuse("num_attention_heads", ErrorCode::corrupt_data,
-                "makes heads of " + std::to_string(head) +
-                    " numbers; the rotary embedding needs an even number of at most " + std::to_string(k_widest));
-}
-
 }  // namespace
 
 Result<XlmRobertaTextConfig> read_xlm_roberta_config(const rapidjson::Value* text_config, const std::string& place) {
@@ -92,7 +80,8 @@ Result<XlmRobertaTextConfig> read_xlm_roberta_config(const rapidjson::Value* tex
   if (!reader.status()) return reader.status().error();
   ObjectReader overrides(reader.member("hf_model_config_kwargs"), place + ".hf_model_config_kwargs");
   read_values(overrides, config, adapters);
-  check_head_width(overrides, config.transformer);
+  constexpr std::uint32_t k_halves = 2;
+  check_rotary_heads(overrides, "num_attention_heads", config.transformer, k_halves);
   if (!overrides.status()) return overrides.status().error();
   choose_adapter(reader, adapters, config.adapter);
   if (!reader.status()) return reader.status().error();

@@ -56,6 +56,10 @@ Result<BytePairFiles> read_vocabulary_files(const fs::path& folder) {
   if (!settings) return settings.error();
 
   BytePairFiles files{.vocabulary = *std::move(vocabulary), .merges = *std::move(merges), .specials = {}};
+  Result<std::vector<AddedToken>> listed =
+      read_listed_tokens(folder, *settings, files.vocabulary, {"bos_token", "eos_token", "unk_token"});
+  if (!listed) return listed.error();
+  files.specials.added = *std::move(listed);
   const std::array specials{std::tuple{"bos_token", "<|startoftext|>", &files.specials.frame.begin_id.emplace()},
                             std::tuple{"eos_token", "<|endoftext|>", &files.specials.frame.end_id},
                             std::tuple{"unk_token", "<|endoftext|>", &files.unknown_id}};
@@ -67,7 +71,7 @@ Result<BytePairFiles> read_vocabulary_files(const fs::path& folder) {
                    (folder / "vocab.json").string() + " lacks \"" + token + "\", the " + std::string(name)};
     }
     *id = found->second;
-    files.specials.added.push_back({token, found->second, true});
+    add_token(files.specials.added, {token, found->second, true});
   }
   return files;
 }

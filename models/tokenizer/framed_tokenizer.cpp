@@ -87,28 +87,48 @@ std::string_view without_end_whitespace(std::string_view text) {
   return text;
 }
 
-void LiteralTokens::add(std::string content, std::int32_t id, bool strips_left) {
-  auto& bucket = by_first_byte_[static_cast<std::uint8_t>(content[0])];
-  bucket.push_back({std::move(content), id, strips_left});
-  std::sort(bucket.begin(), bucket.end(),
-            [](const Token& a, const Token& b) { return a.content.size() > b.content.size(); });
+LiteralTokens::LiteralTokens(std::vector<LiteralToken> tokens) : tokens_(std::move(tokens)) {
+  const auto is_before = [](const LiteralToken& a, const LiteralToken& b) { return a.content < b.content; };
+  const auto is_equal = [](const LiteralToken& a, const LiteralToken& b) { return a.content == b.content; };
+  std::stable_sort(tokens_.begin(), tokens_.end(), is_before);
+  tokens_.erase(std::unique(tokens_.begin(), tokens_.end(), is_equal), tokens_.end());
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    // All that the token before begins with, and it itself, are the only candidates.
+    std::size_t shorter = i == 0 ? k_none : i - 1;
+    while (shorter != k_none && !tokens_[i].content.starts_with(tokens_[shorter].content)) shorter = shorter_[shorter];
+    shorter_.push_back(shorter);
+    begins_[static_cast<std::uint8_t>(tokens_[i].content[0])] = true;
+  }
 }
 
-const LiteralTokens::Token* LiteralTokens::find_at(std::string_view input, std::size_t at) const {
-  for (const Token& token : by_first_byte_[static_cast<std::uint8_t>(input[at])]) {
-    if (input.substr(at).starts_with(token.content)) return &token;
-  }
-  return nullptr;
+/// Of the tokens up to the input in the order of bytes, the last one begins with every token that the input begins
+/// with.
+const LiteralToken* LiteralTokens::find_at(std::string_view input, std::size_t at) const {
+  if (!begins_[static_cast<std::uint8_t>(input[at])]) return nullptr;
+  const std::string_view rest = input.substr(at);
+  const auto after = std::upper_bound(tokens_.begin(), tokens_.end(), rest,
+                                      [](std::string_view a, const LiteralToken& b) { return a < b.content; });
+  if (after == tokens_.begin()) return nullptr;
+  auto candidate = static_cast<std::size_t>(after - tokens_.begin()) - 1;
+  const std::string_view last = tokens_[candidate].content;
+  const std::size_t most = std::min(last.size(), rest.size());
+  const auto same =
+      static_cast<std::size_t>(std::mismatch(last.begin(), last.begin() + most, rest.begin()).first - last.begin());
+  while (candidate != k_none && tokens_[candidate].content.size() > same) candidate = shorter_[candidate];
+  return candidate == k_none ? nullptr : &tokens_[candidate];
 }
 
 void FramedTokenizer::add_literals(const std::vector<AddedToken>& tokens) {
+  std::vector<LiteralToken> raw, normalized;
   for (const AddedToken& token : tokens) {
     if (!token.normalized) {
-      in_raw_.add(token.content, token.id, token.strips_left);
+      raw.push_back({token.content, token.id, token.strips_left});
     } else if (std::string content = normalize(token.content); !content.empty()) {
-      in_normalized_.add(std::move(content), token.id, token.strips_left);
+      normalized.push_back({std::move(content), token.id, token.strips_left});
     }
   }
+  in_raw_ = LiteralTokens(std::move(raw));
+  in_normalized_ = LiteralTokens(std::move(normalized));
 }
 
 Result<PreparedText> FramedTokenizer::encode(std::string_view text, std::size_t max_tokens, Truncate truncate) const {

@@ -17,18 +17,26 @@ namespace sightline::models {
 /// `text` up to the whitespace at its end (Unicode's White_Space). `text` is well-formed UTF-8.
 std::string_view without_end_whitespace(std::string_view text);
 
-/// Finds the leftmost, then longest, of a few literal tokens.
+/// A token that is cut out of the text as it is written.
+struct LiteralToken {
+  std::string content;  ///< not empty
+  std::int32_t id = 0;
+  bool strips_left = false;  ///< the stretch before it loses the whitespace at its end
+};
+
+/// Finds the leftmost, then longest, of literal tokens. Their number has little effect on the time.
 class LiteralTokens {
  public:
-  /// `strips_left`: the stretch before the token loses the whitespace at its end.
-  void add(std::string content, std::int32_t id, bool strips_left = false);
+  LiteralTokens() = default;
+  /// Of equal tokens the first one counts.
+  explicit LiteralTokens(std::vector<LiteralToken> tokens);
 
   /// Calls `on_text` with each stretch between tokens, and `on_token` with each token's id, in order.
   template <class OnText, class OnToken>
   void split(std::string_view input, OnText on_text, OnToken on_token) const {
     std::size_t start = 0;
     for (std::size_t at = 0; at < input.size();) {
-      const Token* token = find_at(input, at);
+      const LiteralToken* token = find_at(input, at);
       if (token == nullptr) {
         ++at;
         continue;
@@ -42,14 +50,12 @@ class LiteralTokens {
   }
 
  private:
-  struct Token {
-    std::string content;
-    std::int32_t id;
-    bool strips_left;
-  };
-  const Token* find_at(std::string_view input, std::size_t at) const;
+  const LiteralToken* find_at(std::string_view input, std::size_t at) const;
 
-  std::array<std::vector<Token>, 256> by_first_byte_;
+  static constexpr std::size_t k_none = static_cast<std::size_t>(-1);
+  std::vector<LiteralToken> tokens_;  ///< in the order of their bytes
+  std::vector<std::size_t> shorter_;  ///< of each token: the longest other one that it begins with, or k_none
+  std::array<bool, 256> begins_{};    ///< whether a token begins with that byte
 };
 
 /// No model accepts this many ids: counting stops here.

@@ -47,10 +47,9 @@ class SiglipTokenizer final : public Tokenizer {
         vocabulary_size_(file.pieces.size()),
         unknown_(file.pieces[file.unknown_id].text),
         end_id_(file.end_id),
-        unknown_pieces_(unigram_.encode(unknown_).size()) {
-    literals_.add(unknown_, file.unknown_id);
-    literals_.add(file.pieces[file.end_id].text, file.end_id);
-  }
+        unknown_pieces_(unigram_.encode(unknown_).size()),
+        literals_(
+            std::vector<LiteralToken>{{unknown_, file.unknown_id}, {file.pieces[file.end_id].text, file.end_id}}) {}
 
   Result<PreparedText> encode(std::string_view text, std::size_t max_tokens, Truncate truncate) const override {
     if (Status good = check_utf8(text); !good) return good.error();

@@ -1,6 +1,9 @@
 #include "models/tokenizer/tokenizer_files.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -23,11 +26,10 @@ Error cuts_elsewhere(const std::string& place, std::string_view side) {
                                       "another end with \"truncate\": \"START\""};
 }
 
-Result<AddedToken> read_added_token(const Value& entry, const std::string& where) {
-  const Value* id_value = given_member(entry, "id");
-  const std::optional<std::int32_t> id = id_value == nullptr ? std::nullopt : as_token_id(*id_value);
-  AddedToken token{std::string(text_member(entry, "content")), id.value_or(0), bool_member(entry, "normalized", true),
-                   bool_member(entry, "lstrip", false)};
+Result<AddedToken> read_added_token(const Value& entry, const std::string& where, std::optional<std::int32_t> id,
+                                    bool usually_normalized) {
+  AddedToken token{std::string(text_member(entry, "content")), id.value_or(0),
+                   bool_member(entry, "normalized", usually_normalized), bool_member(entry, "lstrip", false)};
   if (!id || token.content.empty()) return corrupt(where + " lacks an id or a content");
   if (bool_member(entry, "single_word", false)) return unsupported_tokenizer(where + ".single_word is true");
   constexpr const char* k_white = " \t\n\v\f\r";
@@ -91,6 +93,136 @@ Result<Frame> read_template(const Value& processor, Framing framing) {
   return frame;
 }
 
+constexpr std::array<std::string_view, 7> k_special_names{"bos_token", "eos_token", "unk_token", "sep_token",
+                                                          "pad_token", "cls_token", "mask_token"};
+
+/// Collects the tokens of a folder without tokenizer.json. Errors of the members do not have the file's name, unless
+/// stated.
+class ListedTokens {
+ public:
+  ListedTokens(std::filesystem::path folder, const Vocabulary& vocabulary,
+               std::initializer_list<std::string_view> in_any_case)
+      : folder_(std::move(folder)), vocabulary_(vocabulary), in_any_case_(in_any_case) {}
+
+  /// added_tokens_decoder of `settings`, else added_tokens.json. Errors name their file.
+  Status read_numbered(const std::vector<JsonFile>& settings) {
+    for (const JsonFile& json : settings) {
+      const Value* decoder = given_member(json.root(), "added_tokens_decoder");
+      if (decoder == nullptr) continue;
+      const Status status = read_decoder(*decoder);
+      return status ? Status() : in_file(status.error(), json.path());
+    }
+    const std::filesystem::path file = folder_ / "added_tokens.json";
+    if (!is_there(file)) return {};
+    const Result<JsonFile> json = JsonFile::read(file, k_max_tokenizer_bytes);
+    if (!json) return json.error();
+    const Status status = read_encoder(json->root());
+    return status ? Status() : in_file(status.error(), file);
+  }
+
+  /// The special tokens that the file names. Those that a file before names are not read again.
+  Status read_named(const JsonFile& json) {
+    for (const auto& member : json.root().GetObject()) {
+      const std::string key(member.name.GetString(), member.name.GetStringLength());
+      const bool is_list = key == "additional_special_tokens" || key == "extra_special_tokens";
+      const bool is_one = std::find(k_special_names.begin(), k_special_names.end(), key) != k_special_names.end();
+      if ((!is_list && !is_one) || member.value.IsNull() || !names_.insert(key).second) continue;
+      const Status status = is_list ? read_list(member.value, key) : add_special(member.value, key);
+      if (!status) return status;
+    }
+    return {};
+  }
+
+  std::vector<AddedToken> take() { return std::move(tokens_); }
+
+ private:
+  /// {"49407": {"content": "<|endoftext|>", "special": true, ...}}
+  Status read_decoder(const Value& decoder) {
+    const char* const key = "added_tokens_decoder";
+    if (!decoder.IsObject()) return corrupt(std::string(key) + " is not an object");
+    for (const auto& member : decoder.GetObject()) {
+      const std::string number(member.name.GetString(), member.name.GetStringLength());
+      const std::string where = std::string(key) + "[\"" + number + "\"]";
+      if (!member.value.IsObject()) return corrupt(where + " is not a token");
+      const bool is_special = bool_member(member.value, "special", false);
+      Result<AddedToken> token = read_added_token(member.value, where, token_id(number), !is_special);
+      if (!token) return token.error();
+      if (Status status = add(*std::move(token), where); !status) return status;
+    }
+    return {};
+  }
+
+  /// {"<token>": 49408}
+  Status read_encoder(const Value& encoder) {
+    for (const auto& member : encoder.GetObject()) {
+      const std::string content(member.name.GetString(), member.name.GetStringLength());
+      const std::optional<std::int32_t> id = as_token_id(member.value);
+      if (!id || content.empty()) return corrupt("\"" + content + "\" has no id");
+      if (Status status = add({content, *id, true}, "\"" + content + "\""); !status) return status;
+    }
+    return {};
+  }
+
+  /// ["<a>", {"content": "<b>"}], or {"name": "<c>"}
+  Status read_list(const Value& list, const std::string& key) {
+    if (list.IsArray()) {
+      for (rapidjson::SizeType i = 0; i < list.Size(); ++i) {
+        if (Status status = add_special(list[i], key + "[" + std::to_string(i) + "]"); !status) return status;
+      }
+      return {};
+    }
+    if (!list.IsObject()) return corrupt(key + " is neither a list nor an object of tokens");
+    for (const auto& member : list.GetObject()) {
+      if (Status status = add_special(member.value, key + "." + member.name.GetString()); !status) return status;
+    }
+    return {};
+  }
+
+  /// "<token>", or {"content": "<token>", ...}.
+  Status add_special(const Value& value, const std::string& where) {
+    if (!value.IsString() && !value.IsObject()) return corrupt(where + " is not a token");
+    const std::string content(value.IsString() ? std::string_view(value.GetString(), value.GetStringLength())
+                                               : text_member(value, "content"));
+    if (content.empty() || ids_.count(content) != 0) return {};
+    const auto known = vocabulary_.find(content);
+    if (known == vocabulary_.end()) {
+      return corrupt(
+          where + " is \"" + content +
+          "\", which has no id: neither the vocabulary nor added_tokens_decoder or added_tokens.json has it; "
+          "download all files of the same tokenizer");
+    }
+    const bool in_any_case = std::find(in_any_case_.begin(), in_any_case_.end(), where) != in_any_case_.end();
+    if (value.IsString()) return add({content, known->second, in_any_case}, where);
+    Result<AddedToken> token = read_added_token(value, where, known->second, in_any_case);
+    return token ? add(*std::move(token), where) : token.error();
+  }
+
+  Status add(AddedToken token, const std::string& where) {
+    const auto known = vocabulary_.find(token.content);
+    if (known != vocabulary_.end() && known->second != token.id) {
+      return corrupt(where + " gives \"" + token.content + "\" the id " + std::to_string(token.id) +
+                     ", but the vocabulary gives it " + std::to_string(known->second) +
+                     "; the files are of different models");
+    }
+    if (ids_.emplace(token.content, token.id).second) tokens_.push_back(std::move(token));
+    return {};
+  }
+
+  static std::optional<std::int32_t> token_id(const std::string& number) {
+    int id = 0;
+    const char* const end = number.data() + number.size();
+    const auto read = std::from_chars(number.data(), end, id);
+    return read.ec == std::errc() && read.ptr == end ? as_token_id(Value(id)) : std::nullopt;
+  }
+
+  std::filesystem::path folder_;
+  const Vocabulary& vocabulary_;
+  std::vector<std::string_view> in_any_case_;
+  std::vector<AddedToken> tokens_;
+  Vocabulary ids_;  ///< of `tokens_`
+  std::set<std::string> names_;
+};
+
 }  // namespace
 
 std::size_t SpecialTokens::vocabulary_size(const Vocabulary& vocabulary) const {
@@ -142,7 +274,9 @@ Result<std::vector<AddedToken>> read_added_tokens(const Value& root) {
     const Value& entry = (*tokens)[i];
     const std::string where = "added_tokens[" + std::to_string(i) + "]";
     if (!entry.IsObject()) return corrupt(where + " lacks an id or a content");
-    Result<AddedToken> token = read_added_token(entry, where);
+    const Value* id = given_member(entry, "id");
+    Result<AddedToken> token =
+        read_added_token(entry, where, id == nullptr ? std::nullopt : as_token_id(*id), /*usually_normalized=*/true);
     if (!token) return token.error();
     added.push_back(*std::move(token));
   }
@@ -180,6 +314,23 @@ Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder)
     settings.push_back(*std::move(json));
   }
   return settings;
+}
+
+Result<std::vector<AddedToken>> read_listed_tokens(const std::filesystem::path& folder,
+                                                   const std::vector<JsonFile>& settings, const Vocabulary& vocabulary,
+                                                   std::initializer_list<std::string_view> in_any_case) {
+  ListedTokens listed(folder, vocabulary, in_any_case);
+  if (Status status = listed.read_numbered(settings); !status) return status.error();
+  for (const JsonFile& json : settings) {
+    if (Status status = listed.read_named(json); !status) return in_file(status.error(), json.path());
+  }
+  return listed.take();
+}
+
+void add_token(std::vector<AddedToken>& tokens, AddedToken token) {
+  const bool is_known = std::any_of(tokens.begin(), tokens.end(),
+                                    [&](const AddedToken& other) { return other.content == token.content; });
+  if (!is_known) tokens.push_back(std::move(token));
 }
 
 std::string special_token(const std::vector<JsonFile>& settings, const char* name, const char* absent) {

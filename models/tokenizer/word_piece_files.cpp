@@ -123,6 +123,9 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
   if (Status good = check_case(files.vocabulary, *settings); !good) {
     return in_file(good.error(), folder);
   }
+  Result<std::vector<AddedToken>> listed = read_listed_tokens(folder, *settings, files.vocabulary, {});
+  if (!listed) return listed.error();
+  files.specials.added = *std::move(listed);
   std::int32_t other = 0;
   const std::array specials{std::tuple{"cls_token", "[CLS]", &files.specials.frame.begin_id.emplace()},
                             std::tuple{"sep_token", "[SEP]", &files.specials.frame.end_id},
@@ -133,7 +136,7 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
     const auto found = files.vocabulary.find(token);
     if (found != files.vocabulary.end()) {
       *id = found->second;
-      files.specials.added.push_back({token, found->second, false});
+      add_token(files.specials.added, {token, found->second, false});
     } else if (id != &other) {
       return Error{ErrorCode::corrupt_data, file.string() + " lacks \"" + token + "\", the " + name};
     }

@@ -15,13 +15,12 @@ class PairedTowers final : public Towers {
 
   Status check_text(std::span<const std::int32_t> ids) const override { return texts_->check_text(ids); }
 
-  Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids,
-                                          const BetweenSteps& between_steps) override {
+  RawVectors encode_texts(std::span<const std::span<const std::int32_t>> ids,
+                          const BetweenSteps& between_steps) override {
     return texts_->encode_texts(ids, between_steps);
   }
 
-  Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures,
-                                           const BetweenSteps& between_steps) override {
+  RawVectors encode_images(std::span<const std::uint8_t* const> pictures, const BetweenSteps& between_steps) override {
     return pictures_->encode_images(pictures, between_steps);
   }
 

@@ -37,10 +37,13 @@ Error failure(const char* doing, const std::exception& error) {
   return {ErrorCode::internal, std::string(doing) + " failed inside libtorch: " + message_of(error)};
 }
 
-void append_rows(const at::Tensor& rows, std::vector<float>& out) {
+void append_rows(const at::Tensor& rows, RawVectors& out) {
   const at::Tensor floats = rows.to(at::kCPU, at::kFloat).contiguous();
   const float* const data = floats.data_ptr<float>();
-  out.insert(out.end(), data, data + floats.numel());
+  const std::int64_t dims = floats.size(1);
+  for (std::int64_t row = 0; row < floats.size(0); ++row) {
+    out.emplace_back(std::vector<float>(data + row * dims, data + (row + 1) * dims));
+  }
 }
 
 /// What the towers of a model are made from.
@@ -121,8 +124,7 @@ bool may_have_logit_bias(const ModelConfig& config) {
 class TorchTowers final : public Towers {
  public:
   /// A tower is null if the model does not have it or it is not used.
-  TorchTowers(const Making& of, const ModelConfig& config)
-      : compute_(of.compute), device_(of.compute.device.str()), dims_(shape_of(config).dims) {
+  TorchTowers(const Making& of, const ModelConfig& config) : compute_(of.compute), device_(of.compute.device.str()) {
     const Compute& compute = of.compute;
     WeightBinder& weights = of.weights;
     if (of.texts()) text_ = std::visit([&](const auto& family) { return text_tower(of, family); }, config);
@@ -144,13 +146,16 @@ class TorchTowers final : public Towers {
     return text ? Status() : Status(text.error());
   }
 
-  Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids,
-                                          const BetweenSteps& between_steps) override {
-    if (!text_) return Error{ErrorCode::unsupported, "the model has no text tower: it embeds only pictures"};
+  RawVectors encode_texts(std::span<const std::span<const std::int32_t>> ids,
+                          const BetweenSteps& between_steps) override {
+    const auto refuse = [&](ErrorCode code, const std::string& message) {
+      return RawVectors(ids.size(), Error{code, message});
+    };
+    if (!text_) return refuse(ErrorCode::unsupported, "the model has no text tower: it embeds only pictures");
     std::vector<Ids> texts;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const Result<Ids> text = text_->accept(ids[i]);
-      if (!text) return Error{text.error().code, "text " + std::to_string(i) + ": " + text.error().message};
+      if (!text) return refuse(text.error().code, "text " + std::to_string(i) + ": " + text.error().message);
       texts.push_back(*text);
     }
     return in_passes(
@@ -160,9 +165,11 @@ class TorchTowers final : public Towers {
         });
   }
 
-  Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures,
-                                           const BetweenSteps& between_steps) override {
-    if (!vision_) return Error{ErrorCode::unsupported, "the model has no vision tower: it embeds only texts"};
+  RawVectors encode_images(std::span<const std::uint8_t* const> pictures, const BetweenSteps& between_steps) override {
+    if (!vision_) {
+      const Error no_tower{ErrorCode::unsupported, "the model has no vision tower: it embeds only texts"};
+      return RawVectors(pictures.size(), no_tower);
+    }
     return in_passes(
         "embedding pictures", pictures.size(), [&](std::size_t) { return vision_->tokens_per_picture(); },
         [&](std::size_t begin, std::size_t count) {
@@ -178,33 +185,55 @@ class TorchTowers final : public Towers {
   /// Splits [0, inputs) into runs of at most k_tokens_per_pass tokens, but at least one input, and joins their
   /// results.
   template <class TokensOf, class Run>
-  Result<std::vector<float>> in_passes(const char* doing, std::size_t inputs, TokensOf tokens_of, Run run) {
-    std::vector<float> rows;
+  RawVectors in_passes(const char* doing, std::size_t inputs, TokensOf tokens_of, Run run) {
+    RawVectors vectors;
+    vectors.reserve(inputs);
+    while (vectors.size() < inputs) {
+      const std::size_t begin = vectors.size();
+      std::int64_t tokens = tokens_of(begin);
+      std::size_t end = begin + 1;
+      while (end < inputs && tokens + tokens_of(end) <= k_tokens_per_pass) tokens += tokens_of(end++);
+      Status status = run_pass(doing, end, run, vectors);
+      if (!status && !is_abandoned(status) && end - begin > 1) status = run_alone(doing, end, run, vectors);
+      if (!status) vectors.resize(is_abandoned(status) ? inputs : end, status.error());
+    }
+    return vectors;
+  }
+
+  static bool is_abandoned(const Status& status) { return !status && status.error().code == ErrorCode::cancelled; }
+
+  /// Appends the vectors of the next inputs up to `end`, or nothing. Errors: cancelled, overloaded, internal.
+  template <class Run>
+  Status run_pass(const char* doing, std::size_t end, Run run, RawVectors& vectors) {
+    const std::size_t begin = vectors.size();
     try {
       const c10::InferenceMode inference;
       use_threads(compute_);
-      kernels::Arena& arena = kernels::Arena::of_this_thread();
-      rows.reserve(inputs * dims_);
-      for (std::size_t begin = 0; begin < inputs;) {
-        std::int64_t tokens = tokens_of(begin);
-        std::size_t end = begin + 1;
-        while (end < inputs && tokens + tokens_of(end) <= k_tokens_per_pass) tokens += tokens_of(end++);
-        const kernels::Arena::Frame frame(arena);
-        append_rows(run(begin, end - begin), rows);
-        begin = end;
-      }
+      const kernels::Arena::Frame frame(kernels::Arena::of_this_thread());
+      append_rows(run(begin, end - begin), vectors);
+      return {};
     } catch (const Abandoned&) {
       return Error{ErrorCode::cancelled, std::string(doing) + " was abandoned: its clients disconnected"};
     } catch (const std::exception& error) {
+      vectors.erase(vectors.begin() + static_cast<std::ptrdiff_t>(begin), vectors.end());
       return failure(doing, error);
     }
-    return rows;
+  }
+
+  /// Appends the vector or error of each of the next inputs up to `end`, each from a separate pass. Errors: cancelled.
+  template <class Run>
+  Status run_alone(const char* doing, std::size_t end, Run run, RawVectors& vectors) {
+    while (vectors.size() < end) {
+      const Status status = run_pass(doing, vectors.size() + 1, run, vectors);
+      if (is_abandoned(status)) return status;
+      if (!status) vectors.emplace_back(status.error());
+    }
+    return {};
   }
 
   Compute compute_;
   std::string device_;
   std::string products_;
-  std::size_t dims_;
   std::uint64_t parameters_ = 0;
   std::unique_ptr<TextTower> text_;
   std::unique_ptr<VisionTower> vision_;

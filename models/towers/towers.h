@@ -38,6 +38,9 @@ struct PixelScale {
 /// pass, of these towers or of others, and must not throw. False abandons the pass.
 using BetweenSteps = std::function<bool()>;
 
+/// For each input its vector, not normalised, or its error.
+using RawVectors = std::vector<Result<std::vector<float>>>;
+
 /// Both towers of a model, or its only one.
 ///
 /// Flow: 1. `load` reads every tensor that the configuration requires from the checkpoint, each
@@ -46,7 +49,8 @@ using BetweenSteps = std::function<bool()>;
 ///          is padded: the linear layers process only real tokens, and attention is computed
 ///          input by input. A result does not depend on its neighbours beyond rounding (about
 ///          1e-7).
-///       3. Long batches are split into passes of bounded memory.
+///       3. Long batches are split into passes of bounded memory. If a pass fails, each of its inputs is tried alone,
+///          once: one that cannot be run, or for which there is no memory, does not take the others with it.
 /// Thread safety: one call at a time, except those that `between_steps` makes.
 class Towers {
  public:
@@ -67,15 +71,14 @@ class Towers {
   /// from any thread.
   virtual Status check_text(std::span<const std::int32_t> ids) const = 0;
 
-  /// Vectors of texts, [texts, dims] row-major, not normalised. Errors: those of check_text, naming the
-  /// text's index; cancelled (abandoned); overloaded (no memory); internal.
-  virtual Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids,
-                                                  const BetweenSteps& between_steps = {}) = 0;
+  /// Vectors of texts, in their order. Errors: those of check_text, for all texts, naming the wrong one's index;
+  /// cancelled (abandoned); overloaded (no memory); internal. Throws std::bad_alloc.
+  virtual RawVectors encode_texts(std::span<const std::span<const std::int32_t>> ids,
+                                  const BetweenSteps& between_steps = {}) = 0;
 
-  /// Vectors of pictures, [pictures, dims] row-major, not normalised. Each picture is [image_size,
-  /// image_size, 3] bytes RGB.
-  virtual Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures,
-                                                   const BetweenSteps& between_steps = {}) = 0;
+  /// Vectors of pictures, in the same way. Each picture is [image_size, image_size, 3] bytes RGB.
+  virtual RawVectors encode_images(std::span<const std::uint8_t* const> pictures,
+                                   const BetweenSteps& between_steps = {}) = 0;
 
   /// The library of the products: "oneDNN 2.6.3 (brg:avx512_core)", "libtorch"; with int8 followed by the number of
   /// layers in float32, e.g. ", 2 of 98 layers in float32".

@@ -470,7 +470,7 @@ Error BatchQueue::cause_of_death(const Entry& entry, Timer::TimePoint now) const
 }
 
 /// One answer an input, whatever the model does: if a batch throws, each input is tried alone, so that the
-/// one that cannot be run does not take its neighbours with it.
+/// one that cannot be run does not take its neighbours with it. (Within a pass the towers do the same.)
 std::vector<Result<std::vector<float>>> BatchQueue::embed(Account& account, std::span<const models::Prepared> inputs,
                                                           const std::function<bool()>& between_steps) {
   Error fault;

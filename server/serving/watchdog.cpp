@@ -93,28 +93,40 @@ void Watchdog::look_for_progress() {
   looked_ = now;
   if (!waiting || reported_ || options_.limit.count() == 0 || standstill_ < options_.limit || !options_.stuck) return;
   reported_ = true;
-  options_.stuck("the model thread hangs: a probe of model [" + waiting->name() +
-                 "] waits, and no step of a pass ended for " +
-                 std::to_string(std::chrono::duration_cast<std::chrono::seconds>(standstill_).count()) + " s");
+  options_.stuck(stuck_reason(*waiting));
+}
+
+std::string Watchdog::stuck_reason(const ModelRegistry::Model& waiting) const noexcept {
+  try {
+    return "the model thread hangs: a probe of model [" + waiting.name() + "] waits, and no step of a pass ended for " +
+           std::to_string(std::chrono::duration_cast<std::chrono::seconds>(standstill_).count()) + " s";
+  } catch (...) {
+    return "a model hangs";  // no memory: this short text fits inside std::string
+  }
 }
 
 /// A model whose probe has not come back; null: none.
 const ModelRegistry::Model* Watchdog::waiting_model() const {
   for (std::size_t i = 0; i < models_.size(); ++i) {
-    const std::lock_guard lock(probes_[i].mutex);
-    if (probes_[i].running) return models_[i];
+    if (is_running(probes_[i])) return models_[i];
   }
   return nullptr;
 }
 
+bool Watchdog::is_running(const Probe& probe) {
+  const std::lock_guard lock(probe.mutex);
+  return probe.running;
+}
+
 void Watchdog::send(std::size_t index) {
   ModelRegistry::Model& model = *models_[index];
-  if (!model.status().loaded) return;
   Probe& probe = probes_[index];
+  // Before anything that may throw: then `run` marks the probe as returned, which one that still waits is not.
+  if (is_running(probe)) return;  // its age tells
+  if (!model.status().loaded) return;
   {
     const std::lock_guard lock(probe.mutex);
-    if (probe.running) return;  // its age tells
-    probe.running = true;
+    probe.running = true;  // only this thread sets it
   }
   BatchQueue::Item item;
   item.input = model.probe();

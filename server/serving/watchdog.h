@@ -34,7 +34,7 @@ class Watchdog {
     std::chrono::milliseconds max_age{60'000};   ///< longer than any batch may take
     double tolerance = 1e-3;                     ///< of 1 - cosine: batches and short floats round differently
     std::chrono::milliseconds limit{0};          ///< longer than any step may take; 0: `stuck` is never called
-    /// Called on the watchdog's thread with the reason. May be empty.
+    /// Called on the watchdog's thread with the reason, also without memory. Must not throw. May be empty.
     std::function<void(const std::string& reason)> stuck;
   };
 
@@ -56,7 +56,9 @@ class Watchdog {
 
   void run();
   void look_for_progress();
+  std::string stuck_reason(const ModelRegistry::Model& waiting) const noexcept;
   const ModelRegistry::Model* waiting_model() const;
+  static bool is_running(const Probe& probe);
   void send(std::size_t index);
   std::optional<Error> problem_of(const ModelRegistry::Model& model, const Result<std::vector<float>>& vector) const;
   void came_back(Probe& probe, bool right);

@@ -169,7 +169,7 @@ Vectors embed(const TemporaryFolder& folder) {
   const std::vector<std::uint8_t> pixels = picture();
   const std::span<const std::int32_t> ids[] = {k_ids};
   const std::uint8_t* const pictures[] = {pixels.data()};
-  const auto text = (*towers)->encode_texts(ids), image = (*towers)->encode_images(pictures);
+  const auto text = (*towers)->encode_texts(ids).front(), image = (*towers)->encode_images(pictures).front();
   REQUIRE(text.ok());
   REQUIRE(image.ok());
   return {unit_of(*text), unit_of(*image)};

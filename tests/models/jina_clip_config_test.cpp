@@ -216,6 +216,8 @@ TEST_CASE("sizes that cannot be are refused before memory is taken") {
   changed("\"head_width\":64", "\"head_width\":100", "head_width");
   changed("\"head_width\":64", "\"head_width\":6", "multiple of 4");
   changed("\"head_width\":64", "\"head_width\":800", "head_width");
+  changed("\"head_width\":64", "\"head_width\":768",
+          "makes heads of 768 numbers; the rotary embedding needs a multiple of 4, at most 512");
   changed("\"projection_dim\":768", "\"projection_dim\":512", "text_config.embed_dim is 768");
   changed("\"patch_size\":16", "\"patch_size\":0", "patch_size is 0");
   changed("\"mlp_ratio\":2.6667", "\"mlp_ratio\":1e9", "mlp_ratio");

@@ -128,7 +128,7 @@ void check_towers(const char* name, const OpenClipConfig& config) {
     REQUIRE(prepared.ok());
     const std::vector<std::int32_t> ids = padded(*prepared, tokens, (*tokenizer)->padding()->id);
     CHECK(ids == text.ids);
-    const auto raw = (*towers)->encode_texts(std::vector<std::span<const std::int32_t>>{ids});
+    const auto raw = (*towers)->encode_texts(std::vector<std::span<const std::int32_t>>{ids}).front();
     REQUIRE_MESSAGE(raw.ok(), raw.error().message);
     CHECK(max_difference(unit_of(*raw), text.unit) < 1e-5);
   }
@@ -136,7 +136,7 @@ void check_towers(const char* name, const OpenClipConfig& config) {
     INFO(image.file);
     const auto window = preprocess_image(content_of(fixture("pictures") / image.file), *preprocess, {});
     REQUIRE(window.ok());
-    const auto raw = (*towers)->encode_images(std::vector<const std::uint8_t*>{window->rgb.data()});
+    const auto raw = (*towers)->encode_images(std::vector<const std::uint8_t*>{window->rgb.data()}).front();
     REQUIRE(raw.ok());
     CHECK(max_difference(unit_of(*raw), image.unit) < 1e-5);
   }

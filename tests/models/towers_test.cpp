@@ -4,6 +4,8 @@
 #include <cstring>
 #include <doctest/doctest.h>
 #include <map>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -36,10 +38,11 @@ Result<std::unique_ptr<Towers>> load(const std::filesystem::path& path,
   return Towers::load(folder->checkpoint, folder->config, {}, options);
 }
 
-std::vector<float> row(const Result<std::vector<float>>& rows, std::size_t index, std::size_t dims) {
-  REQUIRE(rows.ok());
-  REQUIRE(rows->size() >= (index + 1) * dims);
-  return {rows->begin() + index * dims, rows->begin() + (index + 1) * dims};
+std::vector<float> row(const RawVectors& rows, std::size_t index, std::size_t dims) {
+  REQUIRE(rows.size() > index);
+  REQUIRE(rows[index].ok());
+  REQUIRE(rows[index]->size() == dims);
+  return *rows[index];
 }
 
 struct EditableModel : TensorCopy {
@@ -98,10 +101,56 @@ TEST_CASE("a pass may run others between its steps, and be abandoned") {
 
     int left = calls / 2;
     const auto abandoned = (*towers)->encode_texts(first, [&] { return left-- > 0; });
-    REQUIRE_FALSE(abandoned.ok());
-    CHECK(abandoned.error().code == ErrorCode::cancelled);
+    REQUIRE_FALSE(abandoned.front().ok());
+    CHECK(abandoned.front().error().code == ErrorCode::cancelled);
     CHECK(left == -1);
     CHECK(row((*towers)->encode_texts(first), 0, dims) == row(alone, 0, dims));
+  }
+}
+
+TEST_CASE("an input that fails in a pass fails alone, and each of the pass is tried alone once") {
+  const ExpectedVectors expected = expected_vectors("clip-quick-gelu-f32");
+  const auto towers = load(fixture("clip-quick-gelu-f32"));
+  REQUIRE(towers.ok());
+  const std::size_t dims = expected.texts[0].unit.size();
+  const Ids all[] = {expected.texts[2].ids, expected.texts[5].ids, expected.texts[7].ids};
+  int steps = 0;
+  const auto alone = (*towers)->encode_texts(std::span(all, 1), [&] { return ++steps > 0; });
+  int calls = 0;
+  const auto vectors = (*towers)->encode_texts(all, [&] {
+    ++calls;
+    if (calls == 1) throw std::runtime_error("at one of the three");
+    if (calls == 1 + steps + 1) throw std::bad_alloc();  // the second one alone
+    return true;
+  });
+  REQUIRE(vectors.size() == 3);
+  CHECK(row(vectors, 0, dims) == row(alone, 0, dims));
+  REQUIRE_FALSE(vectors[1].ok());
+  CHECK(vectors[1].error().code == ErrorCode::overloaded);
+  CHECK(vectors[1].error().message == "out of memory for embedding texts: retry the request later");
+  CHECK(row(vectors, 2, dims) == row((*towers)->encode_texts(std::span(all).subspan(2)), 0, dims));
+  CHECK(calls == 1 + steps + 1 + steps);
+}
+
+TEST_CASE("a pass that fails leaves those before and after it their vectors") {
+  const auto towers = load(fixture("clip-quick-gelu-f32"));
+  REQUIRE(towers.ok());
+  const std::vector<std::uint8_t> grey(std::size_t{224} * 224 * 3, 128);
+  const std::vector<const std::uint8_t*> pictures(11, grey.data());  // 257 tokens each: passes of five, five and one
+  int steps = 0;
+  const auto alone = (*towers)->encode_images(std::span(pictures).first(1), [&] { return ++steps > 0; });
+  int calls = 0;
+  const auto vectors = (*towers)->encode_images(pictures, [&] {
+    ++calls;
+    if (calls > steps && calls <= steps + 6) throw std::bad_alloc();  // the second pass, and its inputs alone
+    return true;
+  });
+  REQUIRE(vectors.size() == pictures.size());
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    CAPTURE(i);
+    CHECK(vectors[i].ok() == (i < 5 || i == 10));
+    if (vectors[i].ok()) CHECK(max_difference(unit_of(*vectors[i]), unit_of(row(alone, 0, 32))) < 1e-6);
+    if (!vectors[i].ok()) CHECK(vectors[i].error().code == ErrorCode::overloaded);
   }
 }
 
@@ -158,8 +207,10 @@ TEST_CASE("ids that the model cannot take are refused, saying which") {
   const std::vector<std::int32_t> good{788, 789}, bad{788, 999};
   const Ids batch[] = {good, bad};
   const auto rows = (*towers)->encode_texts(batch);
-  REQUIRE_FALSE(rows.ok());
-  has(rows.error().message, "text 1");
+  for (const auto& vector : rows) {
+    REQUIRE_FALSE(vector.ok());
+    has(vector.error().message, "text 1");
+  }
 }
 
 TEST_CASE("every missing, unknown and misshapen tensor is named in one error") {

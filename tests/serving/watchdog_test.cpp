@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/serving/embedding_bench.h"
+#include "tests/serving/thread_memory.h"
 
 namespace sightline::serving {
 namespace {
@@ -53,6 +54,24 @@ TEST_CASE("a model thread that finishes nothing while a probe waits is reported 
   CHECK(reports.last == "the model thread hangs: a probe of model [hash] waits, and no step of a pass ended for 60 s");
   for (int i = 0; i < 10; ++i) let_watchdog_look(bench.timer);
   CHECK(reports.count == 1);
+}
+
+TEST_CASE("without memory a hanging model thread is reported at the same time") {
+  const WithWatchdog on;
+  Reports reports;
+  auto options = reports.options();
+  options.models = {{"a-model-whose-name-is-not-inside-its-string", {}}};
+  Bench bench(options);
+  bench.hold_model();
+  auto stuck = bench.send({{Modality::text, "stuck"}}, {}, options.models.front().name);
+  bench.gate.await_arrival();
+  for (int i = 0; i < 3; ++i) let_watchdog_look(bench.timer);  // the first sends the probe
+  const NoMemoryElsewhere none;
+  for (int i = 0; i < 3; ++i) let_watchdog_look(bench.timer);
+  CHECK(reports.count == 0);
+  let_watchdog_look(bench.timer);
+  REQUIRE(reports.count == 1);
+  CHECK(reports.last == "a model hangs");
 }
 
 TEST_CASE("without a limit a hanging model thread is not reported") {

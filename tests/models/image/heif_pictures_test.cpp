@@ -148,6 +148,81 @@ Part coded_part(const std::string& name, const std::string& configuration) {
       {box(configuration, std::string(file->property_of(id, configuration))), size_box(edges->first, edges->second)}};
 }
 
+std::string bytes_of_bits(const std::string& bits) {
+  std::string bytes;
+  for (std::size_t at = 0; at < bits.size(); at += 8)
+    bytes += static_cast<char>(std::stoi(bits.substr(at, 8).append(8, '0').substr(0, 8), nullptr, 2));
+  return bytes;
+}
+
+std::string bits_of(std::uint64_t number, int count) {
+  std::string bits;
+  for (int i = count - 1; i >= 0; --i) bits += (number >> i & 1) != 0 ? '1' : '0';
+  return bits;
+}
+
+/// heif_animated.avif, 32 x 32, with another first picture.
+std::string sequence_of(const std::string& first_picture) {
+  std::string file = picture_file("heif_animated.avif");
+  const std::size_t sizes = file.find("stsz") + 16, offset = file.find("stco") + 12;
+  file = patched(file, sizes, big_endian(first_picture.size(), 4));
+  const std::string second(0xB9, '\0');
+  return patched(file, offset, big_endian(file.size() + 8, 4)) + box("mdat", first_picture + second);
+}
+
+/// The first picture of heif_animated.avif: its sequence header, and its frame.
+struct FirstPicture {
+  std::string header, frame;
+};
+
+FirstPicture first_picture() {
+  const std::string file = picture_file("heif_animated.avif");
+  const std::size_t at = file.find("\x12\0\x0A\x0D"s);
+  REQUIRE(at != std::string::npos);
+  return {file.substr(at + 4, 13), file.substr(at + 4 + 13, 0xC2 - 4 - 13)};
+}
+
+/// A key frame of that size that is not shown, in a sequence as that of `wide_header`: one tile of grey or noise.
+std::string hidden_frame(unsigned width, unsigned height) {
+  std::string bits =
+      "0"
+      "00"
+      "0"
+      "1"
+      "0"
+      "1"
+      "0"
+      "1";  // a key frame, not shown, with its own size
+  bits += bits_of(0, 7) + bits_of(1, 8) + bits_of(width - 1, 16) + bits_of(height - 1, 16) + "0";
+  bits +=
+      "1"
+      "0"
+      "0";  // one tile
+  bits += bits_of(255, 8) +
+          "0"
+          "0"
+          "0"
+          "0" +
+          "0" + "0";  // quantizers, no segments
+  bits += bits_of(0, 6 + 6 + 3 + 1) + bits_of(0, 2 + 2 + 6 + 6) +
+          "0"
+          "0";  // filters, transforms
+  const std::string body = bytes_of_bits(bits) + std::string(64, '\0');
+  REQUIRE(body.size() < 128);
+  return "\x32" + big_endian(body.size(), 1) + body;
+}
+
+/// The sequence header of heif_animated.avif, whose frames may give sizes of 16 bits.
+std::string wide_header() {
+  std::string bits;
+  for (const char byte : first_picture().header) bits += bits_of(static_cast<std::uint8_t>(byte), 8);
+  const std::string sizes = bits_of(4, 4) + bits_of(4, 4) + bits_of(31, 5) + bits_of(31, 5);
+  REQUIRE(bits.substr(29, sizes.size()) == sizes);
+  bits.replace(29, sizes.size(), bits_of(15, 4) + bits_of(15, 4) + bits_of(31, 16) + bits_of(31, 16));
+  const std::string body = bytes_of_bits(bits);
+  return "\x0A" + big_endian(body.size(), 1) + body;
+}
+
 /// A body of `hvcC` with one sequence header, for a picture of `coded` x `coded` pixels of which `edge` x `edge` remain.
 std::string configuration_of(unsigned coded, unsigned edge) {
   std::string bits = "00000001" + std::string(96, '1');
@@ -159,9 +234,7 @@ std::string configuration_of(unsigned coded, unsigned edge) {
   for (const unsigned number : {0u, 1u, coded, coded}) code(number);
   bits += '1';
   for (const unsigned number : {0u, (coded - edge) / 2, 0u, (coded - edge) / 2, 0u, 0u}) code(number);
-  std::string header = "\x42\1";
-  for (std::size_t at = 0; at < bits.size(); at += 8)
-    header += static_cast<char>(std::stoi(bits.substr(at, 8).append(8, '0').substr(0, 8), nullptr, 2));
+  const std::string header = "\x42\1" + bytes_of_bits(bits);
   return std::string(21, '\1') + "\3\1\x21\0\1"s + big_endian(header.size(), 2) + header;
 }
 
@@ -358,6 +431,57 @@ TEST_CASE("AV1's sequence header gives the size and the depth") {
   CHECK(header->height == 32);
   CHECK(header->most_frame_pixels == 32 * 32);
   CHECK(header->half_samples == 3);
+}
+
+TEST_CASE("frames of a sequence before the first picture are few, and no larger than it") {
+  const FirstPicture first = first_picture();
+  const std::string start = "\x12\0"s, plain = "\x0A\x0D" + first.header;
+  const auto refusal = [](const std::string& picture) {
+    const auto refused = decode_picture(sequence_of(picture), {});
+    REQUIRE_FALSE(refused.ok());
+    return refused.error().message;
+  };
+  CHECK(decode_picture(sequence_of(start + plain + first.frame), {}).ok());
+  CHECK(decode_picture(sequence_of(start + wide_header() + first.frame), {}).ok());
+  CHECK(decode_picture(sequence_of(start + wide_header() + hidden_frame(32, 32) + first.frame), {}).ok());
+  CHECK(refusal(start + wide_header() + hidden_frame(4096, 2304) + first.frame).starts_with("AVIF is broken: "));
+
+  std::string many;
+  for (int i = 0; i < 4; ++i) many += "\x1A\1\0"s;
+  CHECK(refusal(start + plain + many + first.frame) == "AVIF has more than 4 coded frames for one picture, the limit");
+}
+
+TEST_CASE("a sequence whose pictures have more samples than its container gives is refused") {
+  std::string file = picture_file("heif_animated.avif");
+  const std::string given = "av1C\x81\0\x0C\0"s, grey = "av1C\x81\0\x1C\0"s;
+  for (std::size_t at; (at = file.find(given)) != std::string::npos;) file.replace(at, grey.size(), grey);
+  const auto refused = decode_picture(file, {});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message ==
+        "AVIF is broken: its sequence header gives more colours or a greater depth than its container (av1C)");
+}
+
+TEST_CASE("frames that the decoder keeps for later ones cost memory, sizes of other items do not") {
+  const Part good = coded_part("heif_420.avif", "av1C");
+  const auto bytes = [](const Part& part) { return picture_cost(file_of("avif", {part}), {}).bytes; };
+  const std::size_t one = bytes(good), frame = std::size_t{64} * 48 * 3 / 2;
+  Part more = good;
+  more.data.insert(0, "\x1A\1\0"s);
+  CHECK(bytes(more) == one + frame);
+  for (int i = 0; i < 7; ++i) more.data.insert(0, "\x1A\1\0"s);
+  CHECK(bytes(more) == one + 8 * frame);
+  for (int i = 0; i < 7; ++i) more.data.insert(0, "\x1A\1\0"s);
+  CHECK(bytes(more) == one + 8 * frame);  // no more than eight are kept
+
+  // A size of an item of another kind does not let frames be as large.
+  Part wide = good;
+  const std::size_t header = wide.data.find("\x12\0\x0A"s);
+  REQUIRE(header == 0);
+  const std::size_t length = static_cast<std::uint8_t>(wide.data[3]);
+  const Part other{"hvc1", "data", {size_box(7000, 7000)}};
+  wide.data = "\x12\0"s + wide_header() + wide.data.substr(4 + length);
+  wide.properties.back() = size_box(32, 32);
+  CHECK(picture_cost(file_of("avif", {wide, other}), {}).pixels == 32 * 32 * 2);
 }
 
 TEST_CASE("a long list of a sequence's frames is refused") {

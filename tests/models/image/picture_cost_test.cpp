@@ -110,7 +110,7 @@ TEST_CASE("what a picture will cost is read from its header") {
   CHECK(pixels(picture_file("heif_420.heic")) == 64 * 64 * 4);
   CHECK(pixels(picture_file("heif_grid.heic")) == 6 * 64 * 64 * 4);
   CHECK(pixels(picture_file("heif_420.avif")) == 64 * 48 * 2);
-  CHECK(pixels(picture_file("heif_animated.avif")) == 32 * 32 * 2);
+  CHECK(pixels(picture_file("heif_animated.avif")) == 32 * 32 * 2 * 4);  // of a sequence up to four frames
   for (const char* refused : {"", "BM", "GIF89a", "\xFF\xD8\xFF", "how big"}) CHECK(pixels(refused) == 0);
   CHECK(pixels(gif_file(8000, 8000, 1)) == 0);  // over the limit on pixels: refused at once
   ImageLimits of_bytes;
@@ -137,6 +137,7 @@ TEST_CASE("memory that decoders take beside the pixels counts") {
   CHECK(bytes(picture_file("heif_420.heic")) >= heic);
   CHECK(bytes(picture_file("heif_420.heic")) < heic + (16u << 10));
   CHECK(bytes(picture_file("heif_420.avif")) == 64 * 48 * (3 + 3) + (64 + 48) * 32);
+  CHECK(bytes(picture_file("heif_animated.avif")) == 32 * 32 * 3 + 32 * 32 * 3 / 2 * (1 + 4) + (32 + 32) * 32);
   limits.apply_exif_orientation = true;
   CHECK(bytes(gif_file(4000, 4000, 1)) == 2 * (4000 * 4000 * 3 + tables));
 }
@@ -209,6 +210,18 @@ TEST_CASE("no memory for a picture is the server's fault, not the picture's") {
     CHECK(error.code == ErrorCode::overloaded);
     CHECK(error.message == "out of memory for decoding it: retry the request later");
   }
+}
+
+TEST_CASE("a PNG whose data are in more than a million chunks takes no memory for them") {
+  const std::string good = png_file(1, 1, stored(std::string("\0\x10\x20\x30", 4))), empty = png_chunk("IDAT", "");
+  const std::size_t data = good.find("IDAT") - 4;
+  std::string file = good.substr(0, data);
+  while (file.size() < 20'000'000 - good.size()) file += empty;
+  file += good.substr(data);
+  const TightMemory tight;
+  const auto picture = decode_picture(file, {});
+  REQUIRE_MESSAGE(picture.ok(), picture.error().message);
+  CHECK(picture->row(0)[2] == 0x30);
 }
 #endif
 

@@ -3,9 +3,11 @@
 
 #include <cmath>
 #include <doctest/doctest.h>
+#include <new>
 #include <optional>
 #include <vector>
 
+#include "models/kernels/onednn.h"
 #include "models/kernels/reference.h"
 #include "tests/models/kernels/noise.h"
 
@@ -140,4 +142,11 @@ TEST_CASE("layers of one cache keep their own weights, over more numbers of rows
   }
   first.layer.apply(first.input(), {}, first.result());
   first.check([&](std::int64_t row, std::int64_t column) { return first.product(row, column); });
+}
+
+TEST_CASE("oneDNN without memory is std::bad_alloc, and its other errors are its own") {
+  const auto fail = [](dnnl_status_t status) { dnnl::error::wrap_c_api(status, "could not create a primitive"); };
+  CHECK_THROWS_AS(with_bad_alloc([&] { fail(dnnl_out_of_memory); }), std::bad_alloc);
+  CHECK_THROWS_AS(with_bad_alloc([&] { fail(dnnl_invalid_arguments); }), dnnl::error);
+  CHECK(with_bad_alloc([] { return 5; }) == 5);
 }

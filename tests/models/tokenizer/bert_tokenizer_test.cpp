@@ -83,6 +83,19 @@ TEST_CASE("tokenizer.json and vocab.txt give the same ids, whatever places the s
   }
 }
 
+TEST_CASE("tokens of vocab.txt's folder are cut out of texts as by transformers") {
+  const TemporaryFolder folder;
+  folder.write("vocab.txt", k_few_tokens);
+  folder.write("tokenizer_config.json",
+               R"({"do_lower_case":true,"additional_special_tokens":["house"],)"
+               R"("added_tokens_decoder":{"13":{"content":"<Pic>","special":true},"14":{"content":"<Any>"}}})");
+  const auto tokenizer = load(folder);
+  CHECK(tokenizer->vocabulary_size() == 15);
+  CHECK(ids_of(*tokenizer, "house<Pic>houses") == Ids{2, 7, 13, 7, 1, 3});  // "s" is left, which no word begins with
+  CHECK(ids_of(*tokenizer, "<ANY>house") == Ids{2, 14, 7, 3});
+  CHECK(ids_of(*tokenizer, "<pic>").size() > 3);
+}
+
 TEST_CASE("a cased vocabulary keeps case and accents, if its settings say so") {
   const TemporaryFolder folder;
   folder.write("vocab.txt", k_few_tokens);

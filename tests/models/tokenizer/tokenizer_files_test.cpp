@@ -1,3 +1,4 @@
+#include <ctime>
 #include <doctest/doctest.h>
 
 #include "clip_vocabulary.h"
@@ -100,6 +101,100 @@ TEST_CASE("an added token that is not normalised is found only as it is written"
   const auto tokenizer = load(folder);
   CHECK(encode(*tokenizer, "CaT cat") == Ids{516, 600, 513, 517});
   CHECK(tokenizer->vocabulary_size() == 601);
+}
+
+TEST_CASE("of added tokens the leftmost is found, then the longest") {
+  const TemporaryFolder folder;
+  std::string added;
+  const std::vector<std::string> tokens{"<a", "<a10", "<", "<a1", "<b>", "a10>", "<a1"};  // of equal ones the first
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    added += "{\"id\":" + std::to_string(600 + i) + ",\"content\":\"" + tokens[i] + "\",\"normalized\":false},";
+  }
+  folder.write("tokenizer.json", replaced(small_json(), "\"added_tokens\":[", "\"added_tokens\":[" + added));
+  const auto tokenizer = load(folder);
+  CHECK(encode(*tokenizer, "<a10>") == Ids{516, 601, 256 + '>' - '!', 517});
+  CHECK(encode(*tokenizer, "<a1<a<<b><b") == Ids{516, 603, 600, 602, 604, 602, 256 + 'b' - '!', 517});
+  CHECK(encode(*tokenizer, "a10>") == Ids{516, 605, 517});
+  CHECK(encode(*tokenizer, "<a10><a1") == Ids{516, 601, 256 + '>' - '!', 603, 517});
+}
+
+TEST_CASE("a hundred thousand added tokens are loaded and found in seconds") {
+  const TemporaryFolder folder;
+  std::string added;
+  for (int i = 0; i < 100'000; ++i) {
+    added += "{\"id\":" + std::to_string(600 + i) + ",\"content\":\"<a" + std::to_string(i) +
+             ">\",\"normalized\":" + (i % 2 == 0 ? "true" : "false") + "},";
+  }
+  folder.write("tokenizer.json", replaced(small_json(), "\"added_tokens\":[", "\"added_tokens\":[" + added));
+  const std::clock_t begin = std::clock();
+  const auto tokenizer = load(folder);
+  CHECK(encode(*tokenizer, "<a99998><a5>") == Ids{516, 600 + 99998, 605, 517});
+  CHECK(tokenizer->encode(std::string(60'000, '<'), 77, Truncate::end).ok());
+  CHECK(std::clock() - begin < 20 * CLOCKS_PER_SEC);
+}
+
+TEST_CASE("tokens of vocab.json's folder are cut out of texts as by transformers") {
+  const TemporaryFolder folder;
+  std::string merges = "#version: 0.2\n";
+  for (const auto& [left, right] : k_few_merges) merges += left + " " + right + "\n";
+  folder.write("vocab.json", vocabulary_json(few_tokens()));
+  folder.write("merges.txt", merges);
+  const int bang = 0, word_bang = 256;
+  CHECK(encode(*load(folder), "cat!") == Ids{516, 513, word_bang, 517});
+
+  // SDXL's second tokenizer.
+  folder.write("special_tokens_map.json", R"({"pad_token":"!"})");
+  CHECK(encode(*load(folder), "cat! <|EndOfText|>") == Ids{516, 513, bang, 517, 517});
+  folder.write("tokenizer_config.json", R"({"pad_token":"!","bos_token":{"content":"<|startoftext|>"}})");
+  CHECK(encode(*load(folder), "cat!!") == Ids{516, 513, bang, bang, 517});
+  folder.write("special_tokens_map.json", R"({"additional_special_tokens":["ca",{"content":"og</w>"}]})");
+  CHECK(load_tokenizer(folder.path()).error().message ==
+        (folder.path() / "special_tokens_map.json").string() +
+            ": additional_special_tokens[1] is \"og</w>\", which has no id: neither the vocabulary nor "
+            "added_tokens_decoder or added_tokens.json has it; download all files of the same tokenizer");
+  folder.write("special_tokens_map.json", R"({"additional_special_tokens":["ca"]})");
+  CHECK(encode(*load(folder), "cat Cat") == Ids{516, 512, 256 + 't' - '!', 513, 517});
+
+  // Tokens beside the vocabulary.
+  folder.write("special_tokens_map.json", "{}");
+  folder.write("added_tokens.json", R"({"<New>":518})");
+  CHECK(encode(*load(folder), "<new>cat<NEW>") == Ids{516, 518, 513, 518, 517});
+  CHECK(load(folder)->vocabulary_size() == 519);
+  folder.write("tokenizer_config.json", R"({"added_tokens_decoder":{"519":{"content":"<New>","special":true}}})");
+  CHECK(encode(*load(folder), "<New>cat") == Ids{516, 519, 513, 517});  // added_tokens.json is of older files
+  CHECK(encode(*load(folder), "<new>cat").size() > 4);                  // special: only as it is written
+}
+
+TEST_CASE("added tokens that contradict the vocabulary, or that are not supported, are refused by file and place") {
+  const TemporaryFolder folder;
+  std::string merges;
+  for (const auto& [left, right] : k_few_merges) merges += left + " " + right + "\n";
+  folder.write("vocab.json", vocabulary_json(few_tokens()));
+  folder.write("merges.txt", merges);
+  const auto fault = [&](const char* file, const std::string& content) {
+    folder.write(file, content);
+    const auto refused = load_tokenizer(folder.path());
+    folder.write(file, "{}");
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message.starts_with((folder.path() / file).string() + ": "));
+    return refused.error().message;
+  };
+  const auto has = [](const std::string& text, const std::string& part) {
+    CAPTURE(text);
+    CHECK(text.find(part) != std::string::npos);
+  };
+  const char* const config = "tokenizer_config.json";
+  has(fault(config, R"({"added_tokens_decoder":{"5":{"content":"cat</w>"}}})"),
+      "added_tokens_decoder[\"5\"] gives \"cat</w>\" the id 5, but the vocabulary gives it 513");
+  has(fault(config, R"({"added_tokens_decoder":{"5x":{"content":"<a>"}}})"),
+      "added_tokens_decoder[\"5x\"] lacks an id or a content");
+  has(fault(config, R"({"added_tokens_decoder":{"600":"<a>"}})"), "added_tokens_decoder[\"600\"] is not a token");
+  has(fault(config, R"({"added_tokens_decoder":[]})"), "added_tokens_decoder is not an object");
+  has(fault(config, R"({"added_tokens_decoder":{"600":{"content":"<a>","single_word":true}}})"),
+      "added_tokens_decoder[\"600\"].single_word is true");
+  has(fault(config, R"({"pad_token":"<pad>"})"), "pad_token is \"<pad>\", which has no id");
+  has(fault(config, R"({"additional_special_tokens":"!"})"), "additional_special_tokens is neither a list");
+  has(fault("added_tokens.json", R"({"<a>":"600"})"), "\"<a>\" has no id");
 }
 
 TEST_CASE("a pipeline that is not CLIP's is refused by the name of the part") {
