@@ -51,7 +51,7 @@ must=(config.json preprocessor_config.json)
 open_clip_must=(open_clip_config.json)
 open_clip_weights=(open_clip_model.safetensors open_clip_pytorch_model.safetensors model.safetensors)
 text_tower_must=(modules.json config.json 1_Pooling/config.json 2_Dense/config.json 2_Dense/model.safetensors)
-may=(processor_config.json tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model
+may=(processor_config.json tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model
   sentence_bert_config.json config_sentence_transformers.json README.md)
 attempts=5
 

@@ -25,18 +25,19 @@ constexpr std::size_t k_digits = 16;
 constexpr std::size_t k_part_bytes = 1u << 20;
 
 /// The files that are read besides the weights, if they exist, in Hugging Face's layout.
-constexpr std::array<const char*, 10> k_files{
-    "config.json",    "merges.txt",   "preprocessor_config.json", "processor_config.json",
-    "tokenizer.json", "spiece.model", "special_tokens_map.json",  "tokenizer_config.json",
-    "vocab.json",     "vocab.txt"};
+constexpr std::array<const char*, 11> k_files{
+    "added_tokens.json",     "config.json",    "merges.txt",   "preprocessor_config.json",
+    "processor_config.json", "tokenizer.json", "spiece.model", "special_tokens_map.json",
+    "tokenizer_config.json", "vocab.json",     "vocab.txt"};
 /// The same in OpenCLIP's layout.
 constexpr std::array<const char*, 7> k_open_clip_files{
     k_open_clip_config_file, "merges.txt", "tokenizer.json", "spiece.model", "special_tokens_map.json",
     "tokenizer_config.json", "vocab.json"};
 
 /// The same in sentence-transformers' layout, besides those that its modules name.
-constexpr std::array<const char*, 5> k_sentence_files{"tokenizer.json", "special_tokens_map.json",
-                                                      "tokenizer_config.json", "vocab.json", "vocab.txt"};
+constexpr std::array<const char*, 6> k_sentence_files{
+    "added_tokens.json",     "tokenizer.json", "special_tokens_map.json",
+    "tokenizer_config.json", "vocab.json",     "vocab.txt"};
 
 Result<std::string> digest_of(const File& file) {
   Sha256 digest;

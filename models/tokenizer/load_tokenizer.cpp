@@ -42,7 +42,7 @@ Loaded from_json(const rapidjson::Value& root, const std::vector<JsonFile>& sett
     return files ? make_gemma_tokenizer(*files) : files.error();
   }
   if (type == "\"BPE\"") {
-    const Result<BytePairFiles> files = read_byte_pair_json(root);
+    Result<BytePairFiles> files = read_byte_pair_json(root);
     if (!files) return files.error();
     const Frame& frame = files->specials.frame;
     if (Status good = check_frame(settings, {{"bos_token", *frame.begin_id}, {"eos_token", frame.end_id}},
@@ -50,6 +50,7 @@ Loaded from_json(const rapidjson::Value& root, const std::vector<JsonFile>& sett
         !good) {
       return good.error();
     }
+    if (Status good = add_named_tokens(settings, files->vocabulary, files->specials.added); !good) return good.error();
     return make_clip_tokenizer(*files);
   }
   if (type == "\"WordPiece\"") {

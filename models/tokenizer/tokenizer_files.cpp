@@ -96,13 +96,19 @@ Result<Frame> read_template(const Value& processor, Framing framing) {
 constexpr std::array<std::string_view, 7> k_special_names{"bos_token", "eos_token", "unk_token", "sep_token",
                                                           "pad_token", "cls_token", "mask_token"};
 
-/// Collects the tokens of a folder without tokenizer.json. Errors of the members do not have the file's name, unless
-/// stated.
+/// Collects the tokens of a folder. Errors of the members do not have the file's name, unless stated.
 class ListedTokens {
  public:
+  /// Of a folder without tokenizer.json.
   ListedTokens(std::filesystem::path folder, const Vocabulary& vocabulary,
                std::initializer_list<std::string_view> in_any_case)
       : folder_(std::move(folder)), vocabulary_(vocabulary), in_any_case_(in_any_case) {}
+
+  /// Of one whose tokenizer.json has `tokens`: it has all ids, so no other file can be missing.
+  ListedTokens(std::vector<AddedToken> tokens, const Vocabulary& vocabulary)
+      : vocabulary_(vocabulary), has_all_ids_(true), tokens_(std::move(tokens)) {
+    for (const AddedToken& token : tokens_) ids_.emplace(token.content, token.id);
+  }
 
   /// added_tokens_decoder of `settings`, else added_tokens.json. Errors name their file.
   Status read_numbered(const std::vector<JsonFile>& settings) {
@@ -186,6 +192,7 @@ class ListedTokens {
     if (content.empty() || ids_.count(content) != 0) return {};
     const auto known = vocabulary_.find(content);
     if (known == vocabulary_.end()) {
+      if (has_all_ids_) return {};
       return corrupt(
           where + " is \"" + content +
           "\", which has no id: neither the vocabulary nor added_tokens_decoder or added_tokens.json has it; "
@@ -217,6 +224,7 @@ class ListedTokens {
 
   std::filesystem::path folder_;
   const Vocabulary& vocabulary_;
+  bool has_all_ids_ = false;
   std::vector<std::string_view> in_any_case_;
   std::vector<AddedToken> tokens_;
   Vocabulary ids_;  ///< of `tokens_`
@@ -325,6 +333,16 @@ Result<std::vector<AddedToken>> read_listed_tokens(const std::filesystem::path& 
     if (Status status = listed.read_named(json); !status) return in_file(status.error(), json.path());
   }
   return listed.take();
+}
+
+Status add_named_tokens(const std::vector<JsonFile>& settings, const Vocabulary& vocabulary,
+                        std::vector<AddedToken>& added) {
+  ListedTokens listed(std::move(added), vocabulary);
+  for (const JsonFile& json : settings) {
+    if (Status status = listed.read_named(json); !status) return in_file(status.error(), json.path().filename());
+  }
+  added = listed.take();
+  return {};
 }
 
 void add_token(std::vector<AddedToken>& tokens, AddedToken token) {

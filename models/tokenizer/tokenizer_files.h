@@ -88,6 +88,11 @@ Result<std::vector<AddedToken>> read_listed_tokens(const std::filesystem::path& 
                                                    const std::vector<JsonFile>& settings, const Vocabulary& vocabulary,
                                                    std::initializer_list<std::string_view> in_any_case);
 
+/// Adds the special tokens of the vocabulary that the settings state and tokenizer.json does not list in `added`:
+/// transformers cuts them out of texts, too. Errors: corrupt_data, unsupported, without tokenizer.json's name.
+Status add_named_tokens(const std::vector<JsonFile>& settings, const Vocabulary& vocabulary,
+                        std::vector<AddedToken>& added);
+
 /// Adds a token unless there is one with that text.
 void add_token(std::vector<AddedToken>& tokens, AddedToken token);
 

@@ -101,6 +101,7 @@ Result<WordPieceFiles> read_word_piece_json(const Value& root, const std::vector
       !good) {
     return good.error();
   }
+  if (Status good = add_named_tokens(settings, files.vocabulary, files.specials.added); !good) return good.error();
   return files;
 }
 

@@ -59,6 +59,9 @@ TEST_CASE("one bit of the weights, of a configuration or of a tokenizer changes 
     ++tried;
   }
   CHECK(tried >= 4);
+  const Copy copy;
+  std::ofstream(copy.path() / "added_tokens.json") << "{}";
+  CHECK(copy.fingerprint() != whole);
 }
 
 TEST_CASE("precision and EXIF turning change a fingerprint, the model card does not") {

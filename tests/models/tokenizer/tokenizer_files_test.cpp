@@ -165,6 +165,15 @@ TEST_CASE("tokens of vocab.json's folder are cut out of texts as by transformers
   CHECK(encode(*load(folder), "<new>cat").size() > 4);                  // special: only as it is written
 }
 
+TEST_CASE("special tokens that tokenizer_config.json adds to tokenizer.json are cut out of texts, too") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", small_json());
+  folder.write("tokenizer_config.json",
+               R"({"pad_token":"!","mask_token":"<none>","additional_special_tokens":["ca"]})");
+  CHECK(encode(*load(folder), "cat! <|EndOfText|>") == Ids{516, 512, 256 + 't' - '!', 0, 517, 517});
+  CHECK(load(folder)->vocabulary_size() == 518);
+}
+
 TEST_CASE("added tokens that contradict the vocabulary, or that are not supported, are refused by file and place") {
   const TemporaryFolder folder;
   std::string merges;
