@@ -182,34 +182,17 @@ FirstPicture first_picture() {
   return {file.substr(at + 4, 13), file.substr(at + 4 + 13, 0xC2 - 4 - 13)};
 }
 
-/// A key frame of that size that is not shown, in a sequence as that of `wide_header`: one tile of grey or noise.
+/// A key frame of that size that is not shown, in a sequence with `wide_header`.
 std::string hidden_frame(unsigned width, unsigned height) {
-  std::string bits =
-      "0"
-      "00"
-      "0"
-      "1"
-      "0"
-      "1"
-      "0"
-      "1";  // a key frame, not shown, with its own size
+  std::string bits = "000010101";  // a key frame that may be shown later, with its own size
   bits += bits_of(0, 7) + bits_of(1, 8) + bits_of(width - 1, 16) + bits_of(height - 1, 16) + "0";
-  bits +=
-      "1"
-      "0"
-      "0";  // one tile
-  bits += bits_of(255, 8) +
-          "0"
-          "0"
-          "0"
-          "0" +
-          "0" + "0";  // quantizers, no segments
-  bits += bits_of(0, 6 + 6 + 3 + 1) + bits_of(0, 2 + 2 + 6 + 6) +
-          "0"
-          "0";  // filters, transforms
-  const std::string body = bytes_of_bits(bits) + std::string(64, '\0');
-  REQUIRE(body.size() < 128);
-  return "\x32" + big_endian(body.size(), 1) + body;
+  bits += std::string("1") + (width > 64 ? "0" : "") + (height > 64 ? "0" : "");  // one tile
+  bits += bits_of(255, 8) + "000000";                                             // quantizers, no segments
+  bits += bits_of(0, 16 + 16) + "00";                                             // filters, transforms
+  constexpr std::size_t k_blocks = 8000;  // the decoder does not read beyond their end
+  const std::string body = bytes_of_bits(bits) + std::string(k_blocks, '\0');
+  const auto digit = [&](int shift, unsigned more) { return static_cast<char>((body.size() >> shift & 127) | more); };
+  return std::string("\x32") + digit(0, 128) + digit(7, 0) + body;
 }
 
 /// The sequence header of heif_animated.avif, whose frames may give sizes of 16 bits.
