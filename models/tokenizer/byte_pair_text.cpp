@@ -1,6 +1,6 @@
 // vocab.json and merges.txt, the files of slow tokenizers and older checkpoints.
 #include <array>
-#include <tuple>
+#include <cstddef>
 #include <utility>
 
 #include "models/files/json_file.h"
@@ -10,6 +10,10 @@ namespace sightline::models {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::array<UsualToken, 3> k_usual_tokens{{{"bos_token", "<|startoftext|>", true},
+                                                    {"eos_token", "<|endoftext|>", true},
+                                                    {"unk_token", "<|endoftext|>", true}}};
 
 Result<Vocabulary> read_vocabulary(const fs::path& file) {
   const Result<JsonFile> json = JsonFile::read(file, k_max_tokenizer_bytes);
@@ -56,23 +60,20 @@ Result<BytePairFiles> read_vocabulary_files(const fs::path& folder) {
   if (!settings) return settings.error();
 
   BytePairFiles files{.vocabulary = *std::move(vocabulary), .merges = *std::move(merges), .specials = {}};
-  Result<std::vector<AddedToken>> listed =
-      read_listed_tokens(folder, *settings, files.vocabulary, {"bos_token", "eos_token", "unk_token"});
-  if (!listed) return listed.error();
-  files.specials.added = *std::move(listed);
-  const std::array specials{std::tuple{"bos_token", "<|startoftext|>", &files.specials.frame.begin_id.emplace()},
-                            std::tuple{"eos_token", "<|endoftext|>", &files.specials.frame.end_id},
-                            std::tuple{"unk_token", "<|endoftext|>", &files.unknown_id}};
-  for (const auto& [name, usual, id] : specials) {
-    const std::string token = special_token(*settings, name, usual);
+  const std::array ids{&files.specials.frame.begin_id.emplace(), &files.specials.frame.end_id, &files.unknown_id};
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const UsualToken& usual = k_usual_tokens[i];
+    const std::string token = special_token(*settings, usual.name, usual.text);
     const auto found = files.vocabulary.find(token);
     if (found == files.vocabulary.end()) {
       return Error{ErrorCode::corrupt_data,
-                   (folder / "vocab.json").string() + " lacks \"" + token + "\", the " + std::string(name)};
+                   (folder / "vocab.json").string() + " lacks \"" + token + "\", the " + usual.name};
     }
-    *id = found->second;
-    add_token(files.specials.added, {token, found->second, true});
+    *ids[i] = found->second;
   }
+  Result<std::vector<AddedToken>> listed = read_listed_tokens(folder, *settings, files.vocabulary, k_usual_tokens);
+  if (!listed) return listed.error();
+  files.specials.added = *std::move(listed);
   return files;
 }
 

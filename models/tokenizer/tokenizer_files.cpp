@@ -1,9 +1,7 @@
 #include "models/tokenizer/tokenizer_files.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -93,16 +91,11 @@ Result<Frame> read_template(const Value& processor, Framing framing) {
   return frame;
 }
 
-constexpr std::array<std::string_view, 7> k_special_names{"bos_token", "eos_token", "unk_token", "sep_token",
-                                                          "pad_token", "cls_token", "mask_token"};
-
 /// Collects the tokens of a folder. Errors of the members do not have the file's name, unless stated.
 class ListedTokens {
  public:
   /// Of a folder without tokenizer.json.
-  ListedTokens(std::filesystem::path folder, const Vocabulary& vocabulary,
-               std::initializer_list<std::string_view> in_any_case)
-      : folder_(std::move(folder)), vocabulary_(vocabulary), in_any_case_(in_any_case) {}
+  explicit ListedTokens(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
 
   /// Of one whose tokenizer.json has `tokens`: it has all ids, so no other file can be missing.
   ListedTokens(std::vector<AddedToken> tokens, const Vocabulary& vocabulary)
@@ -111,14 +104,14 @@ class ListedTokens {
   }
 
   /// added_tokens_decoder of `settings`, else added_tokens.json. Errors name their file.
-  Status read_numbered(const std::vector<JsonFile>& settings) {
+  Status read_numbered(const std::filesystem::path& folder, const std::vector<JsonFile>& settings) {
     for (const JsonFile& json : settings) {
       const Value* decoder = given_member(json.root(), "added_tokens_decoder");
       if (decoder == nullptr) continue;
       const Status status = read_decoder(*decoder);
       return status ? Status() : in_file(status.error(), json.path());
     }
-    const std::filesystem::path file = folder_ / "added_tokens.json";
+    const std::filesystem::path file = folder / "added_tokens.json";
     if (!is_there(file)) return {};
     const Result<JsonFile> json = JsonFile::read(file, k_max_tokenizer_bytes);
     if (!json) return json.error();
@@ -126,15 +119,14 @@ class ListedTokens {
     return status ? Status() : in_file(status.error(), file);
   }
 
-  /// The special tokens that the file names. Those that a file before names are not read again.
-  Status read_named(const JsonFile& json) {
-    for (const auto& member : json.root().GetObject()) {
-      const std::string key(member.name.GetString(), member.name.GetStringLength());
-      const bool is_list = key == "additional_special_tokens" || key == "extra_special_tokens";
-      const bool is_one = std::find(k_special_names.begin(), k_special_names.end(), key) != k_special_names.end();
-      if ((!is_list && !is_one) || member.value.IsNull() || !names_.insert(key).second) continue;
-      const Status status = is_list ? read_list(member.value, key) : add_special(member.value, key);
-      if (!status) return status;
+  /// The special tokens that the settings name, in transformers' order. Errors name their file.
+  Status read_named(const std::vector<JsonFile>& settings, std::span<const UsualToken> usual) {
+    for (const UsualToken& token : usual) {
+      if (Status status = read_special(settings, token.name, &token); !status) return status;
+    }
+    for (const char* name : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+                             "additional_special_tokens", "extra_special_tokens"}) {
+      if (Status status = read_special(settings, name, nullptr); !status) return status;
     }
     return {};
   }
@@ -142,6 +134,21 @@ class ListedTokens {
   std::vector<AddedToken> take() { return std::move(tokens_); }
 
  private:
+  /// The token or the list of that name, of the first file that has it. `usual` null: none.
+  Status read_special(const std::vector<JsonFile>& settings, const std::string& name, const UsualToken* usual) {
+    const bool normalized = usual != nullptr && usual->normalized;
+    for (const JsonFile& json : settings) {
+      const Value* value = given_member(json.root(), name.c_str());
+      if (value == nullptr) continue;
+      const Status status = name.ends_with("_tokens") ? read_list(*value, name) : add_special(*value, name, normalized);
+      // tokenizer.json's place is known to the caller.
+      return status ? Status() : in_file(status.error(), has_all_ids_ ? json.path().filename() : json.path());
+    }
+    if (usual == nullptr) return {};
+    const auto known = vocabulary_.find(usual->text);
+    return known == vocabulary_.end() ? Status() : add({usual->text, known->second, normalized}, name);
+  }
+
   /// {"49407": {"content": "<|endoftext|>", "special": true, ...}}
   Status read_decoder(const Value& decoder) {
     const char* const key = "added_tokens_decoder";
@@ -173,19 +180,19 @@ class ListedTokens {
   Status read_list(const Value& list, const std::string& key) {
     if (list.IsArray()) {
       for (rapidjson::SizeType i = 0; i < list.Size(); ++i) {
-        if (Status status = add_special(list[i], key + "[" + std::to_string(i) + "]"); !status) return status;
+        if (Status status = add_special(list[i], key + "[" + std::to_string(i) + "]", false); !status) return status;
       }
       return {};
     }
     if (!list.IsObject()) return corrupt(key + " is neither a list nor an object of tokens");
     for (const auto& member : list.GetObject()) {
-      if (Status status = add_special(member.value, key + "." + member.name.GetString()); !status) return status;
+      if (Status status = add_special(member.value, key + "." + member.name.GetString(), false); !status) return status;
     }
     return {};
   }
 
   /// "<token>", or {"content": "<token>", ...}.
-  Status add_special(const Value& value, const std::string& where) {
+  Status add_special(const Value& value, const std::string& where, bool usually_normalized) {
     if (!value.IsString() && !value.IsObject()) return corrupt(where + " is not a token");
     const std::string content(value.IsString() ? std::string_view(value.GetString(), value.GetStringLength())
                                                : text_member(value, "content"));
@@ -198,9 +205,8 @@ class ListedTokens {
           "\", which has no id: neither the vocabulary nor added_tokens_decoder or added_tokens.json has it; "
           "download all files of the same tokenizer");
     }
-    const bool in_any_case = std::find(in_any_case_.begin(), in_any_case_.end(), where) != in_any_case_.end();
-    if (value.IsString()) return add({content, known->second, in_any_case}, where);
-    Result<AddedToken> token = read_added_token(value, where, known->second, in_any_case);
+    if (value.IsString()) return add({content, known->second, usually_normalized}, where);
+    Result<AddedToken> token = read_added_token(value, where, known->second, usually_normalized);
     return token ? add(*std::move(token), where) : token.error();
   }
 
@@ -222,13 +228,10 @@ class ListedTokens {
     return read.ec == std::errc() && read.ptr == end ? as_token_id(Value(id)) : std::nullopt;
   }
 
-  std::filesystem::path folder_;
   const Vocabulary& vocabulary_;
   bool has_all_ids_ = false;
-  std::vector<std::string_view> in_any_case_;
   std::vector<AddedToken> tokens_;
   Vocabulary ids_;  ///< of `tokens_`
-  std::set<std::string> names_;
 };
 
 }  // namespace
@@ -326,29 +329,19 @@ Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder)
 
 Result<std::vector<AddedToken>> read_listed_tokens(const std::filesystem::path& folder,
                                                    const std::vector<JsonFile>& settings, const Vocabulary& vocabulary,
-                                                   std::initializer_list<std::string_view> in_any_case) {
-  ListedTokens listed(folder, vocabulary, in_any_case);
-  if (Status status = listed.read_numbered(settings); !status) return status.error();
-  for (const JsonFile& json : settings) {
-    if (Status status = listed.read_named(json); !status) return in_file(status.error(), json.path());
-  }
+                                                   std::span<const UsualToken> usual) {
+  ListedTokens listed(vocabulary);
+  if (Status status = listed.read_numbered(folder, settings); !status) return status.error();
+  if (Status status = listed.read_named(settings, usual); !status) return status.error();
   return listed.take();
 }
 
 Status add_named_tokens(const std::vector<JsonFile>& settings, const Vocabulary& vocabulary,
                         std::vector<AddedToken>& added) {
   ListedTokens listed(std::move(added), vocabulary);
-  for (const JsonFile& json : settings) {
-    if (Status status = listed.read_named(json); !status) return in_file(status.error(), json.path().filename());
-  }
+  if (Status status = listed.read_named(settings, {}); !status) return status;
   added = listed.take();
   return {};
-}
-
-void add_token(std::vector<AddedToken>& tokens, AddedToken token) {
-  const bool is_known = std::any_of(tokens.begin(), tokens.end(),
-                                    [&](const AddedToken& other) { return other.content == token.content; });
-  if (!is_known) tokens.push_back(std::move(token));
 }
 
 std::string special_token(const std::vector<JsonFile>& settings, const char* name, const char* absent) {

@@ -4,11 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <initializer_list>
 #include <optional>
 #include <rapidjson/document.h>
+#include <span>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -79,22 +78,25 @@ Result<SpecialTokens> read_special_tokens(const rapidjson::Value& root);
 /// (truncation_side "left").
 Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder);
 
+/// A special token that every tokenizer of a family has.
+struct UsualToken {
+  const char* name = "";  ///< in the settings, which may give another text
+  const char* text = "";
+  bool normalized = false;  ///< where the settings do not say
+};
+
 /// The tokens that transformers cuts out of texts, of a folder without tokenizer.json: those of added_tokens_decoder in
-/// tokenizer_config.json or else of added_tokens.json, then the named special tokens that the settings state (pad_token
-/// and the like), then additional_special_tokens. `in_any_case`: names of special tokens that are normalized where the
-/// settings do not say. Errors: corrupt_data (a token without an id, or with another one than in `vocabulary`),
-/// unsupported, each naming its file.
+/// tokenizer_config.json or else of added_tokens.json, then the `usual` ones that are in the vocabulary, then the other
+/// special tokens that the settings state (pad_token and the like; additional_special_tokens). Errors: corrupt_data (a
+/// token without an id, or with another one than in `vocabulary`), unsupported, each naming its file.
 Result<std::vector<AddedToken>> read_listed_tokens(const std::filesystem::path& folder,
                                                    const std::vector<JsonFile>& settings, const Vocabulary& vocabulary,
-                                                   std::initializer_list<std::string_view> in_any_case);
+                                                   std::span<const UsualToken> usual);
 
 /// Adds the special tokens of the vocabulary that the settings state and tokenizer.json does not list in `added`:
 /// transformers cuts them out of texts, too. Errors: corrupt_data, unsupported, without tokenizer.json's name.
 Status add_named_tokens(const std::vector<JsonFile>& settings, const Vocabulary& vocabulary,
                         std::vector<AddedToken>& added);
-
-/// Adds a token unless there is one with that text.
-void add_token(std::vector<AddedToken>& tokens, AddedToken token);
 
 /// A special token's text: written as itself or as {"content": ...}.
 std::string special_token(const std::vector<JsonFile>& settings, const char* name, const char* absent);

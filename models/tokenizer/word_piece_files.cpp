@@ -1,7 +1,7 @@
 // BERT's vocabularies: tokenizer.json, or vocab.txt with tokenizer_config.json.
 #include <algorithm>
 #include <array>
-#include <tuple>
+#include <cstddef>
 #include <utility>
 
 #include "models/files/file.h"
@@ -14,6 +14,13 @@ namespace {
 using rapidjson::Value;
 
 constexpr const char* k_settings_file = "tokenizer_config.json";
+
+/// The first three are part of every text, or of what is made of it.
+constexpr std::array<UsualToken, 5> k_usual_tokens{{{"cls_token", "[CLS]"},
+                                                    {"sep_token", "[SEP]"},
+                                                    {"unk_token", "[UNK]"},
+                                                    {"pad_token", "[PAD]"},
+                                                    {"mask_token", "[MASK]"}}};
 
 /// strip_accents defaults to the value of lowercase.
 BertNormalizer read_normalizer(const Value& json, const char* chinese_key, const char* lowercase_key) {
@@ -124,24 +131,19 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
   if (Status good = check_case(files.vocabulary, *settings); !good) {
     return in_file(good.error(), folder);
   }
-  Result<std::vector<AddedToken>> listed = read_listed_tokens(folder, *settings, files.vocabulary, {});
+  const std::array ids{&files.specials.frame.begin_id.emplace(), &files.specials.frame.end_id, &files.unknown_id};
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const UsualToken& usual = k_usual_tokens[i];
+    const std::string token = special_token(*settings, usual.name, usual.text);
+    const auto found = files.vocabulary.find(token);
+    if (found == files.vocabulary.end()) {
+      return Error{ErrorCode::corrupt_data, file.string() + " lacks \"" + token + "\", the " + usual.name};
+    }
+    *ids[i] = found->second;
+  }
+  Result<std::vector<AddedToken>> listed = read_listed_tokens(folder, *settings, files.vocabulary, k_usual_tokens);
   if (!listed) return listed.error();
   files.specials.added = *std::move(listed);
-  std::int32_t other = 0;
-  const std::array specials{std::tuple{"cls_token", "[CLS]", &files.specials.frame.begin_id.emplace()},
-                            std::tuple{"sep_token", "[SEP]", &files.specials.frame.end_id},
-                            std::tuple{"unk_token", "[UNK]", &files.unknown_id},
-                            std::tuple{"pad_token", "[PAD]", &other}, std::tuple{"mask_token", "[MASK]", &other}};
-  for (const auto& [name, usual, id] : specials) {
-    const std::string token = special_token(*settings, name, usual);
-    const auto found = files.vocabulary.find(token);
-    if (found != files.vocabulary.end()) {
-      *id = found->second;
-      add_token(files.specials.added, {token, found->second, false});
-    } else if (id != &other) {
-      return Error{ErrorCode::corrupt_data, file.string() + " lacks \"" + token + "\", the " + name};
-    }
-  }
   for (const JsonFile& json : *settings) {
     if (json.path().filename() != k_settings_file) continue;
     files.normalizer = read_normalizer(json.root(), "tokenize_chinese_chars", "do_lower_case");

@@ -155,7 +155,16 @@ TEST_CASE("tokens of vocab.json's folder are cut out of texts as by transformers
   folder.write("special_tokens_map.json", R"({"additional_special_tokens":["ca"]})");
   CHECK(encode(*load(folder), "cat Cat") == Ids{516, 512, 256 + 't' - '!', 513, 517});
 
+  // Several names of one token: those of every CLIP come first, and are found in any case of letters.
+  folder.write("special_tokens_map.json", "{}");
+  folder.write("tokenizer_config.json", R"({"pad_token":"<|endoftext|>"})");
+  CHECK(encode(*load(folder), "<|EndOfText|>") == Ids{516, 517, 517});
+  folder.write("tokenizer_config.json",
+               R"({"added_tokens_decoder":{"517":{"content":"<|endoftext|>","normalized":false}}})");
+  CHECK(encode(*load(folder), "<|EndOfText|>").size() > 3);
+
   // Tokens beside the vocabulary.
+  folder.write("tokenizer_config.json", "{}");
   folder.write("special_tokens_map.json", "{}");
   folder.write("added_tokens.json", R"({"<New>":518})");
   CHECK(encode(*load(folder), "<new>cat<NEW>") == Ids{516, 518, 513, 518, 517});
