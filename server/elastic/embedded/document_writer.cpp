@@ -49,7 +49,7 @@ const MemberTable<UpdateBody> k_body{
      {"_source", k_flags | k_object | k_array,
       [](const JsonView&, const JsonView& value, UpdateBody& body) { body.shown = parse_source_filter(value); }}}};
 
-/// What the answer to an update shows of the new source; empty: nothing.
+/// What the answer to an update shows of the new source, vectors included; empty: nothing.
 std::string shown_source(const DocumentWrite& write, const UpdateBody& body, std::string_view source) {
   const SourceFilter* filter = body.shown ? &*body.shown : write.shown.get();
   return filter && filter->enabled ? filter_source(source, *filter) : "";

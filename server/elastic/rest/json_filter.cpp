@@ -146,7 +146,9 @@ const MemberTable<SourceFilter> k_source{
     "_source",
     k_parsing_error,
     {{"includes", k_patterns, read_patterns<&SourceFilter::includes>},
+     {"include", k_patterns, read_patterns<&SourceFilter::includes>, "an older name of `includes`"},
      {"excludes", k_patterns, read_patterns<&SourceFilter::excludes>},
+     {"exclude", k_patterns, read_patterns<&SourceFilter::excludes>, "an older name of `excludes`"},
      {"exclude_vectors", k_flags, into<&SourceFilter::exclude_vectors, read_bool>}}};
 
 }  // namespace
@@ -171,7 +173,7 @@ bool wildcard_match(std::string_view pattern, std::string_view text) {
   pattern = pattern.substr(first, pattern.size() - first - tail.size());
   // What is between two stars, each at its first place behind the one before.
   while (!pattern.empty()) {
-    const std::string_view part = pattern.substr(0, pattern.find('*'));
+    const std::string_view part = pattern.substr(0, pattern.substr(0, text.size() + 1).find('*'));
     pattern.remove_prefix(std::min(pattern.size(), part.size() + 1));
     if (part.empty()) continue;
     const void* const found = memmem(text.data(), text.size(), part.data(), part.size());

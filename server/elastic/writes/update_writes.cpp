@@ -73,9 +73,10 @@ Answer<rest::SourceFilter> shown_source(const http::Request& request, const Part
       const auto tape = rest::JsonTape::parse(update.source);
       return tape ? rest::read_source_filter(JsonView(*tape, 0), limits) : Answer<rest::SourceFilter>(tape.error());
     }
-    const bool asked = rest::query_parameter(request, "_source") ||
-                       rest::query_parameter(request, "_source_includes") ||
-                       rest::query_parameter(request, "_source_excludes");
+    // Each of them requests the source. It has its vectors, also with _source_exclude_vectors=true.
+    const char* const parameters[] = {"_source", "_source_includes", "_source_excludes", "_source_exclude_vectors"};
+    const bool asked = std::any_of(std::begin(parameters), std::end(parameters),
+                                   [&](const char* name) { return rest::query_parameter(request, name).has_value(); });
     return asked ? rest::source_filter_of(request, limits) : none;
   } catch (Refused& refused) {
     return std::move(refused.error);

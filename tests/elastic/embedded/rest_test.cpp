@@ -123,7 +123,7 @@ TEST_CASE("a star stands for any text, and a pattern takes time in proportion to
   // A pattern that is much longer than the text is not read to its end.
   const std::string words(10'000'000, 'a');
   for (const std::string& pattern : {words, words + "*", "*" + words, "a*" + words + "*a"}) {
-    for (int i = 0; i < 1'000'000; ++i) REQUIRE_FALSE(wildcard_match(pattern, "aaa"));
+    for (int i = 0; i < 100'000; ++i) REQUIRE_FALSE(wildcard_match(pattern, "aaa"));
   }
   CHECK(compact_pattern("**a***b*c") == "*a*b*c");
 }

@@ -425,7 +425,7 @@ TEST_CASE("_cat shows the bytes of all sources, whatever became of the documents
   CHECK(bytes() == "1 7\n");
   store.post("/i/_update/1", R"({"doc":{"b":2}})");
   CHECK(bytes() == "1 13\n");
-  store.put("/i/_doc/2", R"({"a":"no number"})");  // refused
+  store.put("/i/_doc/2", R"({"b":"no number"})");  // refused
   CHECK(bytes() == "1 13\n");
   store.post("/i/_bulk", "{\"index\":{\"_id\":\"2\"}}\n{\"a\":22}\n{\"index\":{\"_id\":\"2\"}}\n{\"a\":333}\n");
   CHECK(bytes() == "2 22\n");
@@ -635,6 +635,34 @@ TEST_CASE("an id of more than 512 bytes refuses writes, and finds nothing") {
 }
 
 }  // namespace
+TEST_CASE("an update shows what its _source or its parameters name, vectors included, as in Elasticsearch 9.2") {
+  StoreFixture store;
+  store.put("/u", R"({"mappings":{"properties":{"v":{"type":"dense_vector","dims":2}}}})");
+  store.put("/u/_doc/1", R"({"a":1,"b":{"c":2,"d":3},"v":[1,2]})");
+  const auto shown = [&](const std::string& source, const std::string& parameters = "") {
+    const Reply reply = store.post("/u/_update/1" + parameters, R"({"doc":{"a":1})" + source + "}");
+    return reply.status == 200 ? reply.at("/get/_source") : reply.error_type();
+  };
+  const std::string whole = R"({"a":1,"b":{"c":2,"d":3},"v":[1,2]})";
+  CHECK(shown("").empty());
+  CHECK(shown(R"(,"_source":true)") == whole);
+  CHECK(shown(R"(,"_source":{})") == whole);
+  CHECK(shown(R"(,"_source":["a","b.c"])") == R"({"a":1,"b":{"c":2}})");
+  CHECK(shown(R"(,"_source":"b*")") == R"({"b":{"c":2,"d":3}})");
+  CHECK(shown(R"(,"_source":{"include":["b"],"excludes":"b.d"})") == R"({"b":{"c":2}})");
+  CHECK(shown(R"(,"_source":{"exclude_vectors":true})") == whole);
+  CHECK(shown(R"(,"_source":["none"])") == "{}");
+  CHECK(shown("", "?_source=a,b.c") == R"({"a":1,"b":{"c":2}})");
+  CHECK(shown("", "?_source_excludes=b,v") == R"({"a":1})");
+  CHECK(shown("", "?_source_exclude_vectors=true") == whole);
+  CHECK(shown(R"(,"_source":["b.d"])", "?_source=a") == R"({"b":{"d":3}})");
+  CHECK(shown(R"(,"_source":false)", "?_source=true").empty());
+  CHECK(shown(R"(,"_source":{"enabled":true})") == "x_content_parse_exception");
+  CHECK(shown(R"(,"_source":1)") == "x_content_parse_exception");
+  const Reply made = store.post("/u/_update/2?_source=a", R"({"doc":{"n":1},"upsert":{"a":1,"z":2,"v":[3,4]}})");
+  CHECK(made.at("/get/_source") == R"({"a":1})");
+}
+
 TEST_CASE("an update whose body is refused creates no index") {
   StoreFixture store;
   for (const char* body : {R"({"doc":5})", R"({"nosuch":5})", "{}", R"({"doc":{})"}) {
