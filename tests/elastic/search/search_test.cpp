@@ -161,10 +161,11 @@ TEST_CASE_FIXTURE(Listings, "sources and fields are shown as asked") {
 TEST_CASE_FIXTURE(
     StoreBench, "fields are found through arrays, objects and names with dots, and come in the order of the patterns") {
   put("/m", R"({"mappings":{"dynamic":false,"properties":{"o":{"properties":{"n":{"type":"long"},"p":{"properties":{
-      "d":{"type":"date","format":"yyyy/MM/dd"},"b":{"type":"boolean"}}}}},
-      "k":{"type":"keyword","ignore_above":3,"fields":{"t":{"type":"text"},"n":{"type":"float"}}}}}})");
+      "d":{"type":"date","format":"yyyy/MM/dd"},"b":{"type":"boolean"}}}}}}}})");
   put("/m/_doc/1", R"({"o":[{"n":[1,[2]]},{"n":3,"p":{"b":true}}],"o.p":{"b":false,"d":"2026/03/01"},"o.p.b":"true",
       "other":{"k":"x"},"k":["1","long",{"t":"x"},null,2.50]})");
+  put("/m/_mapping", R"({"properties":{"k":{"type":"keyword","ignore_above":3,"fields":{"t":{"type":"text"},
+      "n":{"type":"float"}}}}})");
   const auto fields = [&](const std::string& patterns) {
     const auto found = search(R"({"_source":false,"fields":[)" + patterns + "]}", "m");
     const std::size_t at = found.text.find(R"("fields":)");
