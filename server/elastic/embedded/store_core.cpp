@@ -30,7 +30,7 @@ constexpr const char* k_schema = R"(
   CREATE TABLE store(key TEXT PRIMARY KEY, value TEXT NOT NULL);
   CREATE TABLE indices(number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, uuid TEXT NOT NULL,
                        settings TEXT NOT NULL, mapping TEXT NOT NULL, aliases TEXT NOT NULL, next_seq_no INTEGER NOT NULL,
-                       source_bytes INTEGER NOT NULL);
+                       source_bytes INTEGER NOT NULL DEFAULT -1);
 )";
 
 /// Wildcards do not match hidden indices, unless options request them, or the pattern and the name both start with a
