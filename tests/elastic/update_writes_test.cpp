@@ -65,6 +65,13 @@ TEST_CASE("an update that changes nothing writes nothing, unless it is told to")
   CHECK(same["_seq_no"].GetInt() == 1);
   CHECK(same["get"]["_source"].MemberCount() == 1);
   CHECK(bench.upstream.count() == 2);  // the endpoint and the first document
+  const auto shown = [&](const std::string& source, const std::string& parameters = "") {
+    return parsed(bench.update(R"({"doc":{"t":"abc"})" + source + "}", "1", parameters))["get"]["_source"]
+        .MemberCount();
+  };
+  CHECK(shown(R"(,"_source":{"includes":"*","exclude":["t","model_id"]})") == 2);
+  CHECK(shown("", "?_source_exclude_vectors=true") == 4);
+  CHECK(bench.update(R"({"doc":{"t":"abc"},"_source":{"enabled":true}})").status == 400);
   CHECK(bench.update(R"({"doc":{"t":"abc"},"detect_noop":false})").status == 200);
   CHECK(bench.upstream.count() == 3);
 }

@@ -1,5 +1,6 @@
 // _bulk over REST.
 #include <chrono>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -16,6 +17,13 @@ namespace {
 using http::Request;
 using http::Response;
 using rest::PathParameters;
+
+/// The `_source` of an update, in the URL or a line. Refuses all values but true and false.
+bool shows_source(std::string_view name, std::string_view text) {
+  if (text != "true" && text != "false")
+    refuse(illegal_argument("[" + std::string(name) + "] of an update is supported as true or false only"));
+  return text == "true";
+}
 
 struct BulkParameters : RefreshParameters {
   std::string pipeline;
@@ -55,7 +63,8 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   write.retries = write.action == update && item.retry_on_conflict &&
                   sequence_number("retry_on_conflict", *item.retry_on_conflict) > 0;
   check_sequence_numbers(write);
-  write.wants_source = item.source ? shows_source("_source", *item.source) : parameters.wants_source;
+  static const auto whole = std::make_shared<const rest::SourceFilter>();
+  if (item.source ? shows_source("_source", *item.source) : parameters.wants_source) write.shown = whole;
   if (write.action == remove || write.action == update) {
     if (write.id.empty()) refuse_invalid("id is missing");
     return line;

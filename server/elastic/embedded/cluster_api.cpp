@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/date.h"
+#include "server/elastic/rest/date.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -203,10 +203,10 @@ Response cat_indices(StoreCore& store, const Request& request, const PathParamet
                  4);
   for (const IndexPtr& index : store.find_all(path.get("index"), parameters.indices)) {
     const std::size_t unassigned = unassigned_of(*index);
-    const std::int64_t bytes = index->source_bytes();
+    const auto [documents, bytes] = index->size();
     const std::string size = std::to_string(bytes) + (parameters.in_bytes ? "" : "b");
     table.add({status_of(unassigned), "open", index->name(), index->uuid(), "1", std::to_string(unassigned),
-               std::to_string(index->document_count()), "0", size, size, size});
+               std::to_string(documents), "0", size, size, size});
   }
   return table.answer(request, parameters, store.limits());
 }

@@ -3,7 +3,6 @@
 
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/document_writer.h"
-#include "server/elastic/embedded/search/search_body.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/member_table.h"
@@ -15,13 +14,13 @@ using http::Request;
 using http::Response;
 using rest::PathParameters;
 using rest::SourceFilter;
+using rest::SourceParameters;
 using Action = DocumentWrite::Action;
 
-struct WriteParameters : RefreshParameters {
+struct WriteParameters : RefreshParameters, SourceParameters {
   std::optional<std::int64_t> if_seq_no, if_primary_term;
-  bool create = false;        ///< op_type
-  bool wants_source = false;  ///< of an update
-  bool retries = false;       ///< of an update
+  bool create = false;   ///< op_type
+  bool retries = false;  ///< of an update
 };
 
 /// One write and its answer.
@@ -34,7 +33,9 @@ Response write_document(StoreCore& store, const Request& request, const PathPara
                             request.body,
                             parameters.if_seq_no,
                             parameters.if_primary_term,
-                            parameters.wants_source,
+                            parameters.source.empty()
+                                ? nullptr
+                                : std::make_shared<const SourceFilter>(rest::source_filter(parameters, store.limits())),
                             parameters.retries};
   if (request.body.empty() && (Of == Action::index || Of == Action::create))
     refuse({400, "parse_exception", "request body is required"});
@@ -81,7 +82,7 @@ Found find_document(const StoreCore& store, const std::string& name, const std::
 }
 
 Found find_document(StoreCore& store, const PathParameters& path, const SourceParameters& parameters) {
-  return find_document(store, path.get("index"), path.get("id"), source_filter(parameters, store.limits()));
+  return find_document(store, path.get("index"), path.get("id"), rest::source_filter(parameters, store.limits()));
 }
 
 Response get_document(StoreCore& store, const Request&, const PathParameters& path,
@@ -118,7 +119,7 @@ const rest::MemberTable<Wanted> k_doc{
      {"_id", rest::k_scalars, rest::into<&Wanted::id, read_text>},
      {"_source", rest::k_flags | rest::k_object | rest::k_array,
       [](const JsonView&, const JsonView& value, Wanted& wanted) {
-        wanted.filter = std::make_shared<const SourceFilter>(read_source_filter(value, *wanted.limits));
+        wanted.filter = std::make_shared<const SourceFilter>(rest::read_source_filter(value, *wanted.limits));
       }}}};
 
 /// What the body of an _mget is read into.
@@ -166,7 +167,9 @@ const rest::MemberTable<MultiGetReading> k_multi_get_body{
 std::vector<Wanted> read_multi_get(const Request& request, const std::string& index, const SourceParameters& parameters,
                                    const Limits& limits) {
   if (request.body.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
-  const auto filter = std::make_shared<const SourceFilter>(source_filter(parameters, limits));
+  SourceFilter shared = rest::source_filter(parameters, limits);
+  shared.known = std::make_shared<rest::KnownVerdicts>();
+  const auto filter = std::make_shared<const SourceFilter>(std::move(shared));
   MultiGetReading reading{index, filter, limits};
   read_object(request.body, rest::k_parsing_error, [&](const JsonView& root) { k_multi_get_body.read(root, reading); });
   if (reading.wanted.empty()) refuse_invalid("no documents to get");
@@ -228,8 +231,7 @@ const WriteRows k_index_rows{rest::parameter::only_some(
 
 WriteRows update_rows() {
   using namespace rest::parameter;
-  return {{"_source", "true or false", into<&WriteParameters::wants_source, shows_source>},
-          {"retry_on_conflict", "number",
+  return {{"retry_on_conflict", "number",
            [](std::string_view name, const std::string& text, WriteParameters& out) {
              out.retries = integer(name, text) > 0;
            },
@@ -245,8 +247,8 @@ const rest::ParameterTable<WriteParameters> k_create_parameters{
     {write_rows(), k_index_rows, refresh_rows<WriteParameters>()}};
 const rest::ParameterTable<WriteParameters> k_delete_parameters{{write_rows(), refresh_rows<WriteParameters>()}};
 const rest::ParameterTable<WriteParameters> k_update_parameters{
-    {write_rows(), update_rows(), refresh_rows<WriteParameters>()}};
-const rest::ParameterTable<SourceParameters> k_get_parameters{{source_rows<SourceParameters>()}};
+    {write_rows(), update_rows(), rest::source_rows<WriteParameters>(), refresh_rows<WriteParameters>()}};
+const rest::ParameterTable<SourceParameters> k_get_parameters{{rest::source_rows<SourceParameters>()}};
 
 }  // namespace
 

@@ -34,10 +34,6 @@ std::int64_t milliseconds_now() {
   refuse(std::move(error));
 }
 
-bool read_shows_source(const JsonView& value, std::string_view name) {
-  return shows_source(name, value.text());
-}
-
 std::string_view read_raw(const JsonView& value, std::string_view) {
   return value.raw();
 }
@@ -50,7 +46,14 @@ const MemberTable<UpdateBody> k_body{
      {"upsert", k_object, into<&UpdateBody::upsert, read_raw>},
      {"doc_as_upsert", k_flags, into<&UpdateBody::doc_as_upsert, read_bool>},
      {"detect_noop", k_flags, into<&UpdateBody::detect_noop, read_bool>},
-     {"_source", k_flags, into<&UpdateBody::wants_source, read_shows_source>, "true or false"}}};
+     {"_source", k_flags | k_object | k_array,
+      [](const JsonView&, const JsonView& value, UpdateBody& body) { body.shown = parse_source_filter(value); }}}};
+
+/// What the answer to an update shows of the new source, vectors included; empty: nothing.
+std::string shown_source(const DocumentWrite& write, const UpdateBody& body, std::string_view source) {
+  const SourceFilter* filter = body.shown ? &*body.shown : write.shown.get();
+  return filter && filter->enabled ? filter_source(source, *filter) : "";
+}
 
 }  // namespace
 
@@ -73,12 +76,6 @@ void check_sequence_numbers(const DocumentWrite& write) {
   const UpdateBody body = parse_update_body(write.source);
   if (body.doc_as_upsert) refuse_invalid("compare and write operations can not be used with upsert");
   if (!body.upsert.empty()) refuse_invalid("upsert requests don't support `if_seq_no` and `if_primary_term`");
-}
-
-bool shows_source(std::string_view name, std::string_view text) {
-  if (text != "true" && text != "false")
-    refuse(illegal_argument("[" + std::string(name) + "] of an update is supported as true or false only"));
-  return text == "true";
 }
 
 UpdateBody parse_update_body(std::string_view body) {
@@ -119,7 +116,7 @@ WriteTransaction::Staged& WriteTransaction::stage(const std::string& name) {
   const IndexPtr index = store_.find_for_write(name);
   const auto [place, is_new] = staged_.try_emplace(index.get());
   Staged& staged = place->second;
-  if (is_new) staged = {index, GrowingMapping(index->mapping()), index->next_seq_no, index->document_count()};
+  if (is_new) staged = {index, GrowingMapping(index->mapping()), index->next_seq_no, index->size()};
   by_name_.emplace(name, &staged);
   return staged;
 }
@@ -128,6 +125,7 @@ WriteResult WriteTransaction::apply(const DocumentWrite& write) {
   using enum DocumentWrite::Action;
   Staged& staged = stage(write.index);
   const UpdateBody body = write.action == update ? parse_update_body(write.source) : UpdateBody();
+  if (body.shown) check_patterns(*body.shown, store_.limits());
   const std::string id = write.id.empty() ? random_name(15) : write.id;
   const Current before = current(staged, id);
   const bool changes = write.action == update && before.live;
@@ -138,7 +136,7 @@ WriteResult WriteTransaction::apply(const DocumentWrite& write) {
   if (write.action == remove) return this->remove(staged, write, before);
   if (changes) return this->update(staged, write, body, before);
   WriteResult made = put(staged, id, write.action == update ? upsert : write.source, before);
-  if (write.action == update && body.wants_source.value_or(write.wants_source)) made.source = upsert;
+  if (write.action == update) made.source = shown_source(write, body, upsert);
   return made;
 }
 
@@ -183,15 +181,18 @@ WriteResult WriteTransaction::put(Staged& staged, const std::string& id, std::st
     store_.writer_->query("DELETE FROM " + staged.index->deleted_table() + " WHERE id=?1").bind(1, id).run();
   }
   insert_rows(staged, number, before.version + 1, id, document);
-  ++staged.count;
+  ++staged.size.documents;
+  staged.size.source_bytes += static_cast<std::int64_t>(document.source.size());
   return result(staged, id, before.version + 1, number, before.live ? "updated" : "created");
 }
 
 void WriteTransaction::erase_rows(Staged& staged, std::int64_t number) {
-  for (const std::string& sql : {"DELETE FROM " + staged.index->documents_table() + " WHERE number=?1",
-                                 "DELETE FROM " + staged.index->vectors_table() + " WHERE document=?1"})
-    store_.writer_->query(sql).bind(1, number).run();
-  --staged.count;
+  auto erased = store_.writer_->query("DELETE FROM " + staged.index->documents_table() +
+                                      " WHERE number=?1 RETURNING LENGTH(CAST(source AS BLOB))");
+  erased.bind(1, number).run();
+  --staged.size.documents;
+  staged.size.source_bytes -= erased.integer(0);
+  store_.writer_->query("DELETE FROM " + staged.index->vectors_table() + " WHERE document=?1").bind(1, number).run();
   staged.index->search().remove(number);
 }
 
@@ -253,7 +254,7 @@ WriteResult WriteTransaction::update(Staged& staged, const DocumentWrite& write,
   WriteResult done = body.detect_noop && !merged.changed
                          ? result(staged, write.id, before.version, before.number, "noop")
                          : put(staged, write.id, merged.text, before);
-  if (body.wants_source.value_or(write.wants_source)) done.source = std::move(merged.text);
+  done.source = shown_source(write, body, merged.text);
   return done;
 }
 
@@ -267,9 +268,10 @@ void WriteTransaction::commit() {
   for (auto& [index, staged] : staged_) {
     staged.mapping.take_back();
     if (staged.mapping.now() != index->mapping()) store_.save(*index, "mapping", staged.mapping->to_json());
-    store_.writer_->query("UPDATE indices SET next_seq_no=?1 WHERE number=?2")
+    store_.writer_->query("UPDATE indices SET next_seq_no=?1, source_bytes=?2 WHERE number=?3")
         .bind(1, staged.next_seq_no)
-        .bind(2, index->number())
+        .bind(2, staged.size.source_bytes)
+        .bind(3, index->number())
         .run();
   }
   store_.check_files();
@@ -281,7 +283,7 @@ void WriteTransaction::commit() {
     index->search().commit();
     index->next_seq_no = staged.next_seq_no;
     index->set_mapping(staged.mapping.now());
-    index->set_document_count(staged.count);
+    index->set_size(staged.size);
     if (index->search().needs_refresh() && store_.refresh_due_.load() == k_never) {
       store_.refresh_due_ = store_.now_() + k_refresh_interval;
     }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -23,8 +24,9 @@ struct DocumentWrite {
   std::string id;           ///< empty: an id is generated
   std::string_view source;  ///< the document; for an update its body: `{"doc":{..}}`
   std::optional<std::int64_t> if_seq_no, if_primary_term;
-  bool wants_source = false;  ///< of an update: return the new source
-  bool retries = false;       ///< of an update: retry_on_conflict is above zero
+  /// Of an update: what to return of the new source; null: nothing.
+  std::shared_ptr<const rest::SourceFilter> shown = {};
+  bool retries = false;  ///< of an update: retry_on_conflict is above zero
 };
 
 struct WriteResult {
@@ -32,7 +34,7 @@ struct WriteResult {
   std::string result;  ///< created, updated, deleted, not_found, noop
   std::int64_t version = 0, seq_no = 0;
   int copies = 2;           ///< copies of the shard, replicas included: `_shards.total`
-  std::string source = {};  ///< of an update, if requested: the new source with its vectors
+  std::string source = {};  ///< of an update, if requested: the new source
 
   int status() const { return result == "created" ? 201 : result == "not_found" ? 404 : 200; }
 };
@@ -43,7 +45,7 @@ struct UpdateBody {
   std::string_view doc, upsert;
   bool doc_as_upsert = false;
   bool detect_noop = true;
-  std::optional<bool> wants_source;  ///< empty: the request decides
+  std::optional<rest::SourceFilter> shown;  ///< `_source`; empty: the request decides
 };
 
 /// Refuses unknown members, and a body without `doc`: action_request_validation_exception.
@@ -52,8 +54,6 @@ UpdateBody parse_update_body(std::string_view body);
 std::optional<std::int64_t> sequence_number(std::string_view name, const std::string& text);
 /// Refuses a write that has only one of the two, or both where they are not supported. Throws as parse_update_body.
 void check_sequence_numbers(const DocumentWrite& write);
-/// The `_source` of an update, in its body, its URL or the line of a bulk. Refuses all values but true and false.
-bool shows_source(std::string_view name, std::string_view text);
 
 /// One write transaction: rows, mappings and search of all indices that it touches. Holds the store's write lock for
 /// its lifetime. Without `commit` nothing changes. Throws StorageFailed: then it cannot be committed.
@@ -80,7 +80,7 @@ class WriteTransaction {
     IndexPtr index;
     GrowingMapping mapping;
     std::int64_t next_seq_no = 0;
-    std::int64_t count = 0;
+    IndexSize size = {};
     bool pruned = false;  // old versions of deleted documents are removed
   };
   /// The current state of a document within the transaction.

@@ -4,13 +4,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/store_core.h"
-#include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/parameter_table.h"
+#include "server/elastic/rest/source_parameters.h"
 
 namespace sightline::elastic {
 
@@ -48,30 +47,6 @@ std::vector<rest::Parameter<Target>> timeout_rows(bool changes) {
   std::vector<rest::Parameter<Target>> rows = {no_effect("master_timeout", "time", check_time, k_at_once)};
   if (changes) rows.emplace_back(no_effect("timeout", "time", check_time, k_at_once));
   return rows;
-}
-
-/// The parameters of `_source` as they were sent. Together they replace the `_source` of the body.
-struct SourceParameters {
-  std::vector<std::pair<std::string, std::string>> source = {};
-};
-
-/// Throws Refused.
-inline rest::SourceFilter source_filter(const SourceParameters& parameters, const Limits& limits) {
-  rest::SourceFilter filter;
-  for (const auto& [name, text] : parameters.source) accepted(rest::read_source_parameter(name, text, filter));
-  accepted(rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), limits.max_patterns));
-  return filter;
-}
-
-template <class Target>
-std::vector<rest::Parameter<Target>> source_rows() {
-  const auto read = [](std::string_view name, const std::string& text, Target& target) {
-    target.source.emplace_back(name, text);
-  };
-  return {{"_source", "flag or list", read},
-          {"_source_includes", "list", read},
-          {"_source_excludes", "list", read},
-          {"_source_exclude_vectors", "flag", read}};
 }
 
 /// `refresh` of writes.

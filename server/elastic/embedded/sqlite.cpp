@@ -104,6 +104,22 @@ std::int64_t Connection::number(const std::string& sql) {
   return rows.step() ? rows.integer(0) : 0;
 }
 
+std::int64_t Connection::bytes_of(const std::string& table, const std::string& column) {
+  std::int64_t bytes = 0;
+  std::unique_ptr<sqlite3_blob, int (*)(sqlite3_blob*)> value(nullptr, sqlite3_blob_close);
+  Query rows = query("SELECT rowid FROM " + table + " ORDER BY rowid");
+  while (rows.step()) {
+    const std::int64_t row = rows.integer(0);
+    sqlite3_blob* opened = nullptr;
+    const int code = value ? sqlite3_blob_reopen(value.get(), row)
+                           : sqlite3_blob_open(handle_, "main", table.c_str(), column.c_str(), row, 0, &opened);
+    if (code != SQLITE_OK) fail("reading the size of " + table + "." + column);
+    if (opened) value.reset(opened);
+    bytes += sqlite3_blob_bytes(value.get());
+  }
+  return bytes;
+}
+
 void Connection::forget(std::string_view part) {
   std::erase_if(statements_, [part](const auto& entry) {
     if (entry.first.find(part) == std::string::npos) return false;
@@ -121,20 +137,29 @@ void Connection::fail(const std::string& action) const {
 }
 
 ReaderPool::Loan ReaderPool::borrow() {
+  GiveBack give_back{this, 0};
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    give_back.generation = generation_;
     if (!idle_.empty()) {
-      Loan loan(idle_.back().release(), {this});
+      Loan loan(idle_.back().release(), give_back);
       idle_.pop_back();
       return loan;
     }
   }
-  return Loan(Connection::open(file_, Connection::Mode::read_only).release(), {this});
+  return Loan(Connection::open(file_, Connection::Mode::read_only).release(), give_back);
 }
 
-void ReaderPool::give_back(std::unique_ptr<Connection> connection) {
+void ReaderPool::give_back(std::unique_ptr<Connection> connection, std::uint64_t generation) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.size() < k_most_idle_readers) idle_.push_back(std::move(connection));
+  if (generation == generation_ && idle_.size() < k_most_idle_readers) idle_.push_back(std::move(connection));
+}
+
+void ReaderPool::forget_all() {
+  std::vector<std::unique_ptr<Connection>> closed;  // without the lock
+  const std::lock_guard<std::mutex> lock(mutex_);
+  closed.swap(idle_);
+  ++generation_;
 }
 
 }  // namespace sightline::elastic::sqlite

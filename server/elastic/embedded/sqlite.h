@@ -68,6 +68,8 @@ class Connection {
   void roll_back();
   /// The single number that a statement returns; 0 if it returns no row.
   std::int64_t number(const std::string& sql);
+  /// The bytes of a column of texts in all rows of a table together. Reads only the beginning of a long row.
+  std::int64_t bytes_of(const std::string& table, const std::string& column);
   /// Deletes cached statements whose text contains `part`: those of a table that will be dropped.
   void forget(std::string_view part);
 
@@ -89,18 +91,25 @@ class ReaderPool {
 
   struct GiveBack {
     ReaderPool* pool;
-    void operator()(Connection* connection) const { pool->give_back(std::unique_ptr<Connection>(connection)); }
+    std::uint64_t generation;
+    void operator()(Connection* connection) const {
+      pool->give_back(std::unique_ptr<Connection>(connection), generation);
+    }
   };
   /// A connection whose destructor returns it to the pool.
   using Loan = std::unique_ptr<Connection, GiveBack>;
   Loan borrow();
+  /// Closes the connections: idle ones now, borrowed ones when they come back. To be called after tables were dropped,
+  /// because connections keep their statements.
+  void forget_all();
 
  private:
-  void give_back(std::unique_ptr<Connection> connection);
+  void give_back(std::unique_ptr<Connection> connection, std::uint64_t generation);
 
   std::string file_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Connection>> idle_;
+  std::uint64_t generation_ = 0;  // of the connections that are kept
 };
 
 }  // namespace sightline::elastic::sqlite

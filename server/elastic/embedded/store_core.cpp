@@ -29,7 +29,8 @@ constexpr std::uintmax_t k_largest_checked_bytes = std::uintmax_t{1} << 30;
 constexpr const char* k_schema = R"(
   CREATE TABLE store(key TEXT PRIMARY KEY, value TEXT NOT NULL);
   CREATE TABLE indices(number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, uuid TEXT NOT NULL,
-                       settings TEXT NOT NULL, mapping TEXT NOT NULL, aliases TEXT NOT NULL, next_seq_no INTEGER NOT NULL);
+                       settings TEXT NOT NULL, mapping TEXT NOT NULL, aliases TEXT NOT NULL, next_seq_no INTEGER NOT NULL,
+                       source_bytes INTEGER NOT NULL DEFAULT -1);
 )";
 
 /// Wildcards do not match hidden indices, unless options request them, or the pattern and the name both start with a
@@ -217,6 +218,9 @@ void StoreCore::prepare_database() {
                                                "; restore it from a copy, or start with an empty folder");
     }
   }
+  // Stores of earlier versions lack this column.
+  if (writer_->number("SELECT COUNT(*) FROM pragma_table_info('indices') WHERE name='source_bytes'") == 0)
+    writer_->execute("ALTER TABLE indices ADD COLUMN source_bytes INTEGER NOT NULL DEFAULT -1");
   auto uuid = writer_->query("SELECT value FROM store WHERE key='cluster_uuid'");
   if (uuid.step()) cluster_uuid_ = uuid.text(0);
   files_.check_uuid(cluster_uuid_);
@@ -288,13 +292,16 @@ void StoreCore::load_indices() {
   std::vector<StoredIndex::Definition> definitions;
   {
     auto rows = writer_->query(
-        "SELECT number, name, uuid, settings, mapping, aliases, next_seq_no FROM indices ORDER BY number");
+        "SELECT number, name, uuid, settings, mapping, aliases, next_seq_no, source_bytes FROM indices ORDER BY "
+        "number");
     while (rows.step()) definitions.push_back(read_definition(rows));
   }
   for (StoredIndex::Definition& definition : definitions) {
     // Earlier versions created this table after the index. It may be missing after a crash between the two.
     writer_->execute(SearchIndex::schema(definition.number));
+    const bool is_sized = definition.source_bytes >= 0;
     auto index = std::make_shared<StoredIndex>(std::move(definition), readers_, *writer_);
+    if (!is_sized) save(*index, "source_bytes", std::to_string(index->size().source_bytes));
     indices_[index->name()] = std::move(index);
   }
 }
@@ -305,6 +312,7 @@ StoredIndex::Definition StoreCore::read_definition(const sqlite::Query& row) con
   definition.name = row.text(1);
   definition.uuid = row.text(2);
   definition.next_seq_no = row.integer(6);
+  definition.source_bytes = row.integer(7);
   try {
     const auto settings = accepted(rest::JsonTape::parse(row.text(3)));
     if (!JsonView(settings, 0).is_object()) refuse({400, "parse_exception", "the settings are no object"});
@@ -386,8 +394,8 @@ std::int64_t StoreCore::insert_index(const StoredIndex::Definition& definition) 
   const std::string settings = flat_settings_json(definition.settings), mapping = definition.mapping->to_json(),
                     aliases = aliases_json(definition.aliases);
   auto insert = writer_->query(
-      "INSERT INTO indices(name, uuid, settings, mapping, aliases, next_seq_no) VALUES(?1, ?2, ?3, ?4, ?5, "
-      "0) RETURNING number");
+      "INSERT INTO indices(name, uuid, settings, mapping, aliases, next_seq_no, source_bytes) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, 0, 0) RETURNING number");
   insert.bind(1, definition.name).bind(2, definition.uuid).bind(3, settings).bind(4, mapping).bind(5, aliases).run();
   return insert.integer(0);
 }
@@ -453,6 +461,7 @@ void StoreCore::delete_indices(const std::vector<IndexPtr>& indices) {
       writer_->execute("DELETE FROM indices WHERE number=" + std::to_string(index->number()));
     }
   });
+  readers_.forget_all();
   const std::unique_lock<std::shared_mutex> lock(catalog_mutex_);
   for (const IndexPtr& index : live) {
     indices_.erase(index->name());

@@ -66,10 +66,12 @@ StoredIndex::StoredIndex(Definition definition, sqlite::ReaderPool& readers, sql
       uuid_(std::move(definition.uuid)),
       readers_(readers),
       search_(writer, number_),
-      document_count_(writer.number("SELECT COUNT(*) FROM " + documents_table())),
+      size_{writer.number("SELECT COUNT(*) FROM " + documents_table()), definition.source_bytes},
       mapping_(std::move(definition.mapping)),
       settings_(std::move(definition.settings)),
-      aliases_(std::move(definition.aliases)) {}
+      aliases_(std::move(definition.aliases)) {
+  if (size_.source_bytes < 0) size_.source_bytes = writer.bytes_of(documents_table(), "source");
+}
 
 std::optional<std::string> StoredIndex::setting(std::string_view name) const {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -106,16 +108,20 @@ std::optional<std::int64_t> StoredIndex::find(std::string_view id) const {
 }
 
 rest::SourceFilter StoredIndex::settled(rest::SourceFilter filter) const {
+  if (!filter.known) filter.known = std::make_shared<rest::KnownVerdicts>();
   filter.exclude_vectors = filter.includes.empty() && filter.exclude_vectors.value_or(cuts_vectors());
-  const auto mapping = this->mapping();
-  for (const FieldPtr& field : *filter.exclude_vectors ? mapping->expand("*") : std::vector<FieldPtr>()) {
-    if (field->type == FieldType::dense_vector) filter.hidden_vectors.push_back(field->path);
+  if (!*filter.exclude_vectors) return filter;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (vectors_of_ != mapping_) {
+    auto vectors = std::make_shared<rest::PathSet>();
+    for (const FieldPtr& field : mapping_->expand("*")) {
+      if (field->type == FieldType::dense_vector) vectors->insert(field->path);
+    }
+    vectors_ = std::move(vectors);
+    vectors_of_ = mapping_;
   }
+  filter.hidden_vectors = vectors_;
   return filter;
-}
-
-std::int64_t StoredIndex::source_bytes() const {
-  return readers_.borrow()->number("SELECT TOTAL(LENGTH(CAST(source AS BLOB))) FROM " + documents_table());
 }
 
 std::vector<CutVector> StoredIndex::read_vectors(sqlite::Connection& connection, std::int64_t number) const {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -66,6 +65,12 @@ struct StoredDocument {
   std::int64_t seq_no = 0;
 };
 
+/// What an index holds.
+struct IndexSize {
+  std::int64_t documents = 0;
+  std::int64_t source_bytes = 0;  ///< of all sources together; negative: unknown, in stores of earlier versions
+};
+
 /// One index. Its number is unique in the store and never used again.
 ///
 /// A document's number is its sequence number: unique in the index, growing with every write, new when a document is
@@ -81,7 +86,7 @@ class StoredIndex {
     IndexSettings settings;
     std::shared_ptr<const Mapping> mapping;
     Aliases aliases;
-    std::int64_t next_seq_no = 0;
+    std::int64_t next_seq_no = 0, source_bytes = 0;
   };
 
   /// Loads the searchable content from the index's tables, which must exist (`schema`).
@@ -94,7 +99,7 @@ class StoredIndex {
   std::shared_ptr<const Mapping> mapping() const { return locked(mapping_); }
   /// A setting by its full dotted name ("index.max_result_window") as text; nothing if it is not set.
   std::optional<std::string> setting(std::string_view name) const;
-  std::int64_t document_count() const { return document_count_; }
+  IndexSize size() const { return locked(size_); }
   SearchIndex& search() { return search_; }
   const SearchIndex& search() const { return search_; }
   /// A live document; nothing if there is none with that number. `with_vectors` puts dense vectors back into the
@@ -125,14 +130,12 @@ class StoredIndex {
   /// `filter` as it applies to this index: with a value of exclude_vectors, and with the vectors that it hides.
   rest::SourceFilter settled(rest::SourceFilter filter) const;
   MappingLimits mapping_limits() const { return mapping_limits_of(settings()); }
-  /// Bytes of all sources, for _cat/indices.
-  std::int64_t source_bytes() const;
 
   // Only for the store's writer, which makes one call at a time:
   void set_mapping(std::shared_ptr<const Mapping> mapping) { set(mapping_, std::move(mapping)); }
   void set_settings(IndexSettings settings) { set(settings_, std::move(settings)); }
   void set_aliases(Aliases aliases) { set(aliases_, std::move(aliases)); }
-  void set_document_count(std::int64_t count) { document_count_ = count; }
+  void set_size(IndexSize size) { set(size_, size); }
   std::int64_t next_seq_no = 0;
 
   /// SQL that creates the tables of an index.
@@ -160,11 +163,13 @@ class StoredIndex {
   const std::string name_, uuid_;
   sqlite::ReaderPool& readers_;
   SearchIndex search_;
-  std::atomic<std::int64_t> document_count_ = 0;
   mutable std::mutex mutex_;  // guards the members below
+  IndexSize size_;
   std::shared_ptr<const Mapping> mapping_;
   IndexSettings settings_;
   Aliases aliases_;
+  mutable std::shared_ptr<const Mapping> vectors_of_;  // the mapping that vectors_ was made from
+  mutable std::shared_ptr<const rest::PathSet> vectors_;
 };
 
 using IndexPtr = std::shared_ptr<StoredIndex>;

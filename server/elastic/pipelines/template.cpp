@@ -7,7 +7,6 @@
 #include "server/elastic/inference/settings_reader.h"
 
 namespace sightline::elastic {
-namespace {}  // namespace
 
 std::string escaped_for_json(const std::string& text) {
   std::string escaped;

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <unordered_set>
 
 #include "base/cancellation.h"
 #include "base/json/document.h"
 #include "base/split.h"
 #include "base/trimmed.h"
+#include "server/elastic/rest/member_table.h"
 #include "server/elastic/rest/router.h"
 
 namespace sightline::elastic::rest {
@@ -15,20 +15,26 @@ namespace {
 
 using Kind = JsonToken::Kind;
 
-/// `key`: the last part of `path`. It may have dots: a pattern then also names what it holds up to one of them.
+/// `patterns` are compact. `key`: the last part of `path`. It may have dots: a pattern then also names what it holds up
+/// to one of them.
 bool any_match(const std::vector<std::string>& patterns, std::string_view path, std::string_view key) {
   const bool dotted = key.find('.') != std::string_view::npos;
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& written) {
-    const std::string_view pattern = trimmed(written, k_pattern_blanks);
-    return wildcard_match(pattern, path) || (dotted && wildcard_match(std::string(pattern) + ".*", path));
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    if (pattern.size() > 2 * path.size() + 1) return false;  // each character but the stars needs one of the path
+    return wildcard_match(pattern, path) || (dotted && wildcard_match(pattern + ".*", path));
   });
+}
+
+const PathSet& hidden_of(const SourceFilter& filter) {
+  static const PathSet none;
+  return filter.hidden_vectors ? *filter.hidden_vectors : none;
 }
 
 /// Appends what a filter leaves of a value, piece by piece; knows whether anything was left.
 class SourceWriter {
  public:
   SourceWriter(const JsonTape& tape, const SourceFilter& filter)
-      : tape_(tape), filter_(filter), hidden_(filter.hidden_vectors.begin(), filter.hidden_vectors.end()) {}
+      : tape_(tape), filter_(filter), hidden_(hidden_of(filter)) {}
 
   /// Writes the object at `object`; false if no member was left.
   bool write_object(std::size_t object, bool included, const std::string& prefix) {
@@ -38,12 +44,13 @@ class SourceWriter {
       check_cancelled();
       const std::string path =
           prefix.empty() ? std::string(tape_[key].text) : prefix + "." + std::string(tape_[key].text);
-      if (hidden_.contains(path) || any_match(filter_.excludes, path, tape_[key].text)) continue;
+      const Verdict verdict = hidden_.contains(path) ? Verdict::excluded : verdict_on(path, tape_[key].text);
+      if (verdict == Verdict::excluded) continue;
       const std::size_t rewind = out.size();
       if (any) out += ',';
       out += tape_.raw(key);
       out += ':';
-      if (write_value(key + 1, included || any_match(filter_.includes, path, tape_[key].text), path)) {
+      if (write_value(key + 1, included || verdict == Verdict::included, path)) {
         any = true;
       } else {
         out.resize(rewind);
@@ -56,6 +63,26 @@ class SourceWriter {
   std::string out = {};
 
  private:
+  /// `key`: the last part of `path`.
+  Verdict verdict_on(const std::string& path, std::string_view key) {
+    constexpr std::size_t k_few_patterns = 8, k_most_bytes = 256u << 10;
+    const auto decide = [&] {
+      if (any_match(filter_.excludes, path, key)) return Verdict::excluded;
+      return any_match(filter_.includes, path, key) ? Verdict::included : Verdict::open;
+    };
+    KnownVerdicts* const known = filter_.known.get();
+    const bool few = filter_.excludes.size() + filter_.includes.size() <= k_few_patterns;
+    // With dots in its key, a path may mean something else than without.
+    if (!known || few || key.find('.') != key.npos) return decide();
+    if (const auto found = known->by_path.find(path); found != known->by_path.end()) return found->second;
+    const Verdict verdict = decide();
+    if (known->bytes + path.size() <= k_most_bytes) {
+      known->by_path.emplace(path, verdict);
+      known->bytes += path.size();
+    }
+    return verdict;
+  }
+
   bool write_array(std::size_t array, bool included, const std::string& path) {
     out += '[';
     bool any = false;
@@ -83,12 +110,12 @@ class SourceWriter {
 
   const JsonTape& tape_;
   const SourceFilter& filter_;
-  const std::unordered_set<std::string_view> hidden_;
+  const PathSet& hidden_;
 };
 
 /// False if the source certainly has none of the paths. Most sources are stored without vectors: a search for the names
 /// is quicker than reading them.
-bool may_hold(std::string_view source, const std::vector<std::string>& paths) {
+bool may_hold(std::string_view source, const PathSet& paths) {
   constexpr std::size_t k_few = 8;
   if (paths.empty()) return false;
   if (paths.size() > k_few || source.find('\\') != std::string_view::npos) return true;  // a name may have escapes
@@ -97,33 +124,56 @@ bool may_hold(std::string_view source, const std::vector<std::string>& paths) {
   });
 }
 
-Refusal append_patterns(const rapidjson::Value& value, std::vector<std::string>& patterns) {
-  if (json::is_text(value)) {
-    patterns.emplace_back(value.GetString(), value.GetStringLength());
-    return std::nullopt;
-  }
-  if (value.IsArray()) {
-    for (const auto& item : value.GetArray()) {
-      if (!json::is_text(item)) return ElasticError{400, "parsing_exception", "Unknown key for a value in [_source]."};
-      patterns.emplace_back(item.GetString(), item.GetStringLength());
-    }
-    return std::nullopt;
-  }
-  return ElasticError{400, "parsing_exception", "Unknown key for a value in [_source]."};
+std::vector<std::string> compact_patterns(const std::string& list) {
+  std::vector<std::string> patterns = split(list, ',');
+  for (std::string& pattern : patterns) pattern = compact_pattern(trimmed(pattern, k_pattern_blanks));
+  return patterns;
 }
+
+/// Lists of patterns of a `_source` object.
+template <std::vector<std::string> SourceFilter::*List>
+void read_patterns(const JsonView& key, const JsonView& value, SourceFilter& filter) {
+  value.each_or_self([&](const JsonView& item) {
+    if (!item.is_string())
+      refuse(parsing_exception(item, "[" + std::string(key.text()) + "] of [_source] must hold names or patterns"));
+    (filter.*List).push_back(compact_pattern(trimmed(item.text(), k_pattern_blanks)));
+  });
+}
+
+constexpr Kinds k_patterns = k_text | k_array;
+const MemberTable<SourceFilter> k_source{
+    "`_source`",
+    "_source",
+    k_parsing_error,
+    {{"includes", k_patterns, read_patterns<&SourceFilter::includes>},
+     {"include", k_patterns, read_patterns<&SourceFilter::includes>, "an older name of `includes`"},
+     {"excludes", k_patterns, read_patterns<&SourceFilter::excludes>},
+     {"exclude", k_patterns, read_patterns<&SourceFilter::excludes>, "an older name of `excludes`"},
+     {"exclude_vectors", k_flags, into<&SourceFilter::exclude_vectors, read_bool>}}};
 
 }  // namespace
 
+std::string compact_pattern(std::string_view written) {
+  std::string pattern(written);
+  const auto both_stars = [](char a, char b) { return a == '*' && b == '*'; };
+  pattern.erase(std::unique(pattern.begin(), pattern.end(), both_stars), pattern.end());
+  return pattern;
+}
+
 bool wildcard_match(std::string_view pattern, std::string_view text) {
-  const std::size_t first = pattern.find('*');
+  // Of a pattern that is longer than the text no more is looked at than can decide.
+  const std::size_t first = pattern.substr(0, text.size() + 1).find('*');
   if (first == std::string_view::npos) return pattern == text;
-  const std::string_view head = pattern.substr(0, first), tail = pattern.substr(pattern.rfind('*') + 1);
+  const std::string_view end = pattern.substr(pattern.size() - std::min(pattern.size(), text.size() + 1));
+  const std::size_t last = end.rfind('*');
+  if (last == std::string_view::npos) return false;
+  const std::string_view head = pattern.substr(0, first), tail = end.substr(last + 1);
   if (text.size() < head.size() + tail.size() || !text.starts_with(head) || !text.ends_with(tail)) return false;
   text = text.substr(head.size(), text.size() - head.size() - tail.size());
   pattern = pattern.substr(first, pattern.size() - first - tail.size());
   // What is between two stars, each at its first place behind the one before.
   while (!pattern.empty()) {
-    const std::string_view part = pattern.substr(0, pattern.find('*'));
+    const std::string_view part = pattern.substr(0, pattern.substr(0, text.size() + 1).find('*'));
     pattern.remove_prefix(std::min(pattern.size(), part.size() + 1));
     if (part.empty()) continue;
     const void* const found = memmem(text.data(), text.size(), part.data(), part.size());
@@ -141,34 +191,21 @@ Refusal check_pattern_count(std::string_view what, std::size_t count, std::size_
                           "]; name fewer, or raise --elasticsearch-max-patterns");
 }
 
-Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value, std::size_t max_patterns) {
+SourceFilter parse_source_filter(const JsonView& value) {
   SourceFilter filter;
-  if (value.IsBool()) {
-    filter.enabled = value.GetBool();
-    return filter;
+  if (value.is_object()) {
+    k_source.read(value, filter);
+  } else if (value.is_bool() || value.text() == "true" || value.text() == "false") {
+    filter.enabled = read_bool(value, "_source");
+  } else {
+    read_patterns<&SourceFilter::includes>(value, value, filter);
   }
-  if (!value.IsObject()) {
-    if (auto refusal = append_patterns(value, filter.includes)) return *refusal;
-    if (auto refusal = check_pattern_count("_source", filter.includes.size(), max_patterns)) return *refusal;
-    return filter;
-  }
-  for (const auto& [key, part] : value.GetObject()) {
-    const std::string name(key.GetString(), key.GetStringLength());
-    Refusal refusal;
-    if (name == "includes" || name == "include") {
-      refusal = append_patterns(part, filter.includes);
-    } else if (name == "excludes" || name == "exclude") {
-      refusal = append_patterns(part, filter.excludes);
-    } else if (name == "exclude_vectors" && part.IsBool()) {
-      filter.exclude_vectors = part.GetBool();
-    } else {
-      refusal = ElasticError{400, "parsing_exception", "Unknown key for a value in [" + name + "]."};
-    }
-    if (refusal) return *refusal;
-  }
-  if (auto refusal = check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), max_patterns))
-    return *refusal;
   return filter;
+}
+
+void check_patterns(const SourceFilter& filter, const Limits& limits) {
+  const std::size_t count = filter.includes.size() + filter.excludes.size();
+  if (auto refusal = check_pattern_count("_source", count, limits.max_patterns)) refuse(*std::move(refusal));
 }
 
 Refusal read_source_parameter(std::string_view name, const std::string& text, SourceFilter& filter) {
@@ -176,12 +213,12 @@ Refusal read_source_parameter(std::string_view name, const std::string& text, So
     if (text == "true" || text == "false" || text.empty()) {
       filter.enabled = text != "false";
     } else {
-      filter.includes = split(text, ',');
+      filter.includes = compact_patterns(text);
     }
   } else if (name == "_source_includes") {
-    filter.includes = split(text, ',');
+    filter.includes = compact_patterns(text);
   } else if (name == "_source_excludes") {
-    filter.excludes = split(text, ',');
+    filter.excludes = compact_patterns(text);
   } else {
     auto flag = flag_from(name, text);
     if (!flag) return std::move(flag).error();
@@ -190,20 +227,20 @@ Refusal read_source_parameter(std::string_view name, const std::string& text, So
   return std::nullopt;
 }
 
-Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns, SourceFilter base) {
+SourceFilter source_filter_of(const http::Request& request, const Limits& limits) {
+  SourceFilter filter;
   for (const char* name : {"_source", "_source_includes", "_source_excludes", "_source_exclude_vectors"}) {
     const auto text = query_parameter(request, name);
     if (!text) continue;
-    if (auto refusal = read_source_parameter(name, *text, base)) return *std::move(refusal);
+    if (auto refusal = read_source_parameter(name, *text, filter)) refuse(*std::move(refusal));
   }
-  if (auto refusal = check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns))
-    return *refusal;
-  return base;
+  check_patterns(filter, limits);
+  return filter;
 }
 
 std::string filter_source(std::string_view source, const SourceFilter& filter) {
   const bool chooses = !filter.includes.empty() || !filter.excludes.empty();
-  if (!chooses && !may_hold(source, filter.hidden_vectors)) return std::string(source);
+  if (!chooses && !may_hold(source, hidden_of(filter))) return std::string(source);
   const auto tape = JsonTape::parse(source);
   if (!tape || (*tape)[0].kind != Kind::object) return std::string(source);
   SourceWriter writer(*tape, filter);

@@ -1,12 +1,17 @@
 // Parts of a JSON text chosen by path: `_source` includes and excludes, and `filter_path`.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
+#include "base/string_map.h"
+#include "server/elastic/limits.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic::rest {
 
@@ -17,32 +22,56 @@ bool wildcard_match(std::string_view pattern, std::string_view text);
 /// Around the patterns of both filters: not part of them.
 constexpr std::string_view k_pattern_blanks = " \t\r\n";
 
+/// A pattern as it is compared with many texts: with one `*` where several follow each other. `wildcard_match` then takes
+/// time in proportion to the text, however long the pattern.
+std::string compact_pattern(std::string_view written);
+
+using PathSet = std::unordered_set<std::string, StringHash, std::equal_to<>>;
+
+/// What the patterns of a filter say of a member.
+enum class Verdict : std::uint8_t { excluded, included, open };
+
+/// Verdicts by path, for the documents that follow: most have the same fields. For one thread.
+struct KnownVerdicts {
+  StringMap<Verdict> by_path = {};
+  std::size_t bytes = 0;  ///< of the paths
+};
+
 /// Which fields of a `_source` to show. Patterns are dotted paths, `*` stands for any text, dots included; a
 /// path takes all below it, also within keys that have dots. Objects and arrays that
 /// become empty are removed. No includes: everything. Excludes win.
 struct SourceFilter {
-  bool enabled = true;  ///< false: no `_source` at all
-  std::vector<std::string> includes = {};
-  std::vector<std::string> excludes = {};
+  bool enabled = true;                                    ///< false: no `_source` at all
+  std::vector<std::string> includes = {}, excludes = {};  ///< without blanks, by compact_pattern
   /// False: dense vectors are shown. Absent: as the setting of the index says.
   std::optional<bool> exclude_vectors = {};
-  /// Paths of dense vectors, which are removed from sources that hold them.
-  std::vector<std::string> hidden_vectors = {};
+  /// Paths of dense vectors, which are removed from sources that hold them. Null: none. Shared by all that show
+  /// documents of an index, which may have very many.
+  std::shared_ptr<const PathSet> hidden_vectors = {};
+  /// Set where many documents are shown: thousands of patterns are then compared with each path once.
+  std::shared_ptr<KnownVerdicts> known = {};
 };
 
-/// `_source` as a search body, an _mget item or an update body has it: true, false, "a", ["a","b*"],
-/// {"includes":..,"excludes":..,"exclude_vectors":..}.
-/// `max_patterns`: the most includes and excludes together. Errors: parsing_exception,
-/// illegal_argument_exception.
-Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value, std::size_t max_patterns);
+/// Reads a `_source` as a search body, an _mget item or an update body has it: true, false, "a", ["a","b*"],
+/// {"includes":..,"excludes":..,"exclude_vectors":..}. Throws Refused. The count of the
+/// patterns is not checked.
+SourceFilter parse_source_filter(const JsonView& value);
+
+/// Throws Refused for more includes and excludes together than Limits::max_patterns.
+void check_patterns(const SourceFilter& filter, const Limits& limits);
+/// The same as parse_source_filter and check_patterns.
+inline SourceFilter read_source_filter(const JsonView& value, const Limits& limits) {
+  SourceFilter filter = parse_source_filter(value);
+  check_patterns(filter, limits);
+  return filter;
+}
 
 /// Puts one of the parameters _source, _source_includes, _source_excludes and _source_exclude_vectors over
 /// `filter`. Errors: a value of _source_exclude_vectors that is no flag.
 Refusal read_source_parameter(std::string_view name, const std::string& text, SourceFilter& filter);
 
-/// The parameters _source, _source_includes, _source_excludes and _source_exclude_vectors, over what `base`
-/// says. Errors as above.
-Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns, SourceFilter base = {});
+/// The parameters _source, _source_includes, _source_excludes and _source_exclude_vectors. Throws Refused.
+SourceFilter source_filter_of(const http::Request& request, const Limits& limits);
 
 /// The parts of `source` (a JSON object that was checked when it came in) that the filter shows; numbers and
 /// strings byte by byte.

@@ -65,17 +65,22 @@ std::string with_source(const std::string& answer, const std::string& source, co
 
 /// What of the document the answer shows: nothing, unless the request's body or its parameters say so.
 Answer<rest::SourceFilter> shown_source(const http::Request& request, const PartialUpdate& update,
-                                        std::size_t max_patterns) {
+                                        const Limits& limits) {
   rest::SourceFilter none;
   none.enabled = false;
-  if (!update.source.empty()) {
-    const auto value = rest::parse_json(update.source);
-    if (!value) return value.error();
-    return rest::parse_source_filter(*value, max_patterns);
+  try {
+    if (!update.source.empty()) {
+      const auto tape = rest::JsonTape::parse(update.source);
+      return tape ? rest::read_source_filter(JsonView(*tape, 0), limits) : Answer<rest::SourceFilter>(tape.error());
+    }
+    // Each of them requests the source. It has its vectors, also with _source_exclude_vectors=true.
+    const char* const parameters[] = {"_source", "_source_includes", "_source_excludes", "_source_exclude_vectors"};
+    const bool asked = std::any_of(std::begin(parameters), std::end(parameters),
+                                   [&](const char* name) { return rest::query_parameter(request, name).has_value(); });
+    return asked ? rest::source_filter_of(request, limits) : none;
+  } catch (Refused& refused) {
+    return std::move(refused.error);
   }
-  const bool asked = rest::query_parameter(request, "_source") || rest::query_parameter(request, "_source_includes") ||
-                     rest::query_parameter(request, "_source_excludes");
-  return asked ? rest::source_filter_of(request, max_patterns) : Answer<rest::SourceFilter>(none);
 }
 
 Answer<int> retries_of(const http::Request& request) {
@@ -230,7 +235,7 @@ Outcome Writes::update(http::Request request, const std::string& index, const st
   if (update->doc.empty() || (conditional && !update->first_document().empty())) return request;
   const auto retries = retries_of(request);
   if (!retries) return retries.error().response();
-  auto shown = shown_source(request, *update, limits_.max_patterns);
+  auto shown = shown_source(request, *update, limits_);
   if (!shown) return shown.error().response();
   const auto names = planner.names(index);
   if (!names) return names.error().response();

@@ -30,6 +30,22 @@ class FilledStore : public StoreFixture {
   }
 };
 
+/// How long `work` takes. The tests that use it let the machine be slow: what they fear takes a hundred times as long.
+template <class Work>
+double seconds_of(const Work& work) {
+  const auto started = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+/// Writes documents in one bulk; `document(i)` is the i-th.
+template <class Document>
+void fill(const StoreFixture& store, const std::string& index, int count, const Document& document) {
+  std::string lines;
+  for (int i = 0; i < count; ++i) lines += "{\"index\":{\"_id\":\"" + std::to_string(i) + "\"}}\n" + document(i) + "\n";
+  REQUIRE(store.post("/" + index + "/_bulk?refresh=true", lines).at("/errors") == "false");
+}
+
 bool names(const Reply& reply, const std::string& option) {
   return reply.body.find("--elasticsearch-" + option) != std::string::npos;
 }
@@ -190,6 +206,13 @@ TEST_CASE("a search of too many clauses is refused") {
     CHECK(names(reply, "max-clauses"));
   }
   CHECK(names(store.post("/t/_count", should(20)), "max-clauses"));
+  // A text is read for each field, also one without words.
+  const auto blank = [](int fields) {
+    return R"({"query":{"multi_match":{"query":")" + std::string(9'000, ' ') + R"(","fields":[)" +
+           repeated("\"t\"", fields, ",") + "]}}}";
+  };
+  CHECK(store.post("/t/_search", blank(6)).status == 200);
+  CHECK(names(store.post("/t/_search", blank(7)), "max-clauses"));
   // Fields that no index has, and those that a pattern stands for.
   const auto fields = [](const std::string& list) {
     return R"({"query":{"multi_match":{"query":"a","fields":[)" + list + "]}}}";
@@ -342,6 +365,110 @@ TEST_CASE("values that multi-fields repeat in an answer are counted") {
   REQUIRE(store.put("/i/_mapping", R"({"properties":{"t":{"type":"text","fields":{)" + sub_fields + "}}}}").status ==
           200);
   CHECK(store.post("/i/_search", search).status == 413);
+}
+
+TEST_CASE("the values of a terms query are looked up together, and a repeated one once") {
+  const StoreFixture store;
+  store.put("/i",
+            R"({"mappings":{"properties":{"date":{"type":"date"},"flag":{"type":"boolean"},"word":{"type":"keyword"},
+                     "text":{"type":"text"},"real":{"type":"double"},"whole":{"type":"long"}}}})");
+  fill(store, "i", 30'000,
+       [](int) { return R"({"date":"2026-03-01","flag":true,"word":"7","text":"7","real":7,"whole":7})"; });
+  const std::pair<std::string, std::string> equal[] = {{"date", "\"2026-03-01\""}, {"flag", "true"}, {"word", "\"7\""},
+                                                       {"text", "\"7\""},          {"real", "7.0"},  {"whole", "7"}};
+  for (const auto& one : equal) {
+    CAPTURE(one.first);
+    const std::string query =
+        R"({"query":{"terms":{")" + one.first + R"(":[)" + repeated(one.second, 65'536, ",") + "]}}}";
+    CHECK(seconds_of([&] { CHECK(store.post("/i/_count", query).at("/count") == "30000"); }) < 1);
+  }
+}
+
+TEST_CASE("fields are read from a document in one pass") {
+  const StoreFixture store;
+  std::string properties, document;
+  for (int i = 0; i < 40'000; ++i) {
+    const std::string name = (i == 0 ? "\"f" : ",\"f") + std::to_string(i) + "\":";
+    properties += name + R"({"type":"long"})";
+    document += name + "1";
+  }
+  REQUIRE(store
+              .put("/i", R"({"settings":{"index.mapping.total_fields.limit":100000},"mappings":{"properties":{)" +
+                             properties + "}}}")
+              .status == 200);
+  REQUIRE(store.put("/i/_doc/1?refresh=true", "{" + document + "}").status == 201);
+  const double seconds = seconds_of([&] {
+    const Reply reply = store.post("/i/_search", R"({"_source":false,"fields":["*"]})");
+    CHECK(reply.at("/hits/hits/0/fields/f39999") == "[1]");
+  });
+  CHECK(seconds < 1);
+}
+
+TEST_CASE("the vectors that an index hides are not listed for each document") {
+  const StoreFixture store;
+  std::string properties;
+  for (int i = 0; i < 20'000; ++i)
+    properties += (i == 0 ? "\"v" : ",\"v") + std::to_string(i) + R"(":{"type":"dense_vector"})";
+  REQUIRE(store
+              .put("/i", R"({"settings":{"index.mapping.total_fields.limit":100000},"mappings":{"properties":{)" +
+                             properties + "}}}")
+              .status == 200);
+  fill(store, "i", 2'000, [](int i) { return R"({"n":)" + std::to_string(i) + "}"; });
+  CHECK(seconds_of([&] {
+          CHECK(store.post("/i/_search", R"({"size":2000})").at("/hits/hits/1999/_source/n") == "1999");
+        }) < 1);
+  std::string ids;
+  for (int i = 0; i < 2'000; ++i) ids += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\"";
+  CHECK(seconds_of([&] {
+          CHECK(store.post("/i/_mget", R"({"ids":[)" + ids + "]}").at("/docs/1999/_source/n") == "1999");
+        }) < 1);
+  // What is hidden follows the mapping.
+  REQUIRE(store.put("/i/_mapping", R"({"properties":{"late":{"type":"dense_vector","index":false}}})").status == 200);
+  REQUIRE(store.put("/i/_doc/0", R"({"n":0,"late":[1,2]})").status == 200);
+  CHECK(store.get("/i/_doc/0").at("/_source") == R"({"n":0})");
+}
+
+TEST_CASE("patterns of a _source are compared with a path once, not once per document") {
+  const StoreFixture store;
+  std::string document, patterns;
+  for (int i = 0; i < 900; ++i) document += (i == 0 ? "\"field" : ",\"field") + std::to_string(i) + "\":1";
+  for (int i = 0; i < 1'000; ++i) patterns += (i == 0 ? "\"*x" : ",\"*x") + std::to_string(i) + "*\"";
+  store.put("/i", R"({"mappings":{"dynamic":false}})");
+  fill(store, "i", 500, [&](int) { return "{" + document + R"(,"x1":1,"o":{"x2":2},"p.x3":3})"; });
+  const auto shown = [&](const std::string& filter) {
+    Reply reply;
+    const double seconds =
+        seconds_of([&] { reply = store.post("/i/_search", R"({"size":500,"_source":)" + filter + "}"); });
+    CHECK(seconds < 3);
+    return reply;
+  };
+  const Reply included = shown("[" + patterns + "]");
+  CHECK(included.at("/hits/hits/0/_source") == R"({"x1":1,"o":{"x2":2},"p.x3":3})");
+  CHECK(included.at("/hits/hits/499/_source") == R"({"x1":1,"o":{"x2":2},"p.x3":3})");
+  const Reply excluded = shown(R"({"includes":["x*","o","p*"],"excludes":[)" + patterns + "]}");
+  CHECK(excluded.at("/hits/hits/499/_source") == "{}");
+}
+
+TEST_CASE("long patterns take no more time than what they are compared with") {
+  const StoreFixture store;
+  std::string document, properties;
+  for (int i = 0; i < 500; ++i) {
+    const std::string name = (i == 0 ? "\"f" : ",\"f") + std::to_string(i) + "\":";
+    document += name + "1";
+    properties += name + R"({"type":"long"})";
+  }
+  store.put("/i", R"({"mappings":{"properties":{)" + properties + "}}}");
+  fill(store, "i", 100, [&](int) { return "{" + document + R"(,"p.x":1})"; });
+  const std::string stars(2'000'000, '*'), blanks(2'000'000, ' '), words(2'000'000, 'x');
+  for (const std::string& pattern : {"f" + stars + "1", blanks + "p.x", "p.x" + blanks, words, words + "*", "*" + words}) {
+    CAPTURE(pattern.substr(0, 9));
+    CHECK(
+        seconds_of([&] {
+          CHECK(
+              store.post("/i/_search", R"({"size":100,"_source":[")" + pattern + R"("],"fields":[")" + pattern + "\"]}")
+                  .status == 200);
+        }) < 3);
+  }
 }
 
 TEST_CASE("_mget and documents have their limits") {

@@ -99,7 +99,7 @@ TEST_CASE("a write that ends by an exception leaves nothing behind") {
   CHECK(results[0]->seq_no == 1);
   const auto index = (*store)->find_one("i");
   CHECK(index->search().memory().live_count() == 2);
-  CHECK(index->document_count() == 2);
+  CHECK(index->size().documents == 2);
   CHECK(index->mapping()->find("n") == nullptr);
   CHECK(index->fetch_by_id("1", true)->source == R"({"t":"old words"})");
   CHECK_FALSE(index->fetch_by_id("2", true).has_value());

@@ -104,23 +104,13 @@ TEST_CASE("a source is filtered without regard to what it leaves out") {
 }
 
 TEST_CASE("a star stands for any text, and a pattern takes time in proportion to its length") {
-  for (const auto& [pattern, text, fits] :
-       std::vector<std::tuple<std::string, std::string, bool>>{{"", "", true},
-                                                               {"", "a", false},
-                                                               {"*", "", true},
-                                                               {"**", "abc", true},
-                                                               {"a", "a", true},
-                                                               {"a", "ab", false},
-                                                               {"a*", "ab", true},
-                                                               {"*a", "ba", true},
-                                                               {"*a", "ab", false},
-                                                               {"a*a", "a", false},
-                                                               {"a*a", "aa", true},
-                                                               {"a*b*c", "a-b-b-c", true},
-                                                               {"a*b*c", "a-c", false},
-                                                               {"*ab*ab*", "abab", true},
-                                                               {"*ab*ab*", "aba", false},
-                                                               {"ab*bc", "abc", false}}) {
+  for (const auto& [pattern, text, fits] : std::vector<std::tuple<std::string, std::string, bool>>{
+           {"", "", true},          {"", "a", false},          {"*", "", true},           {"**", "abc", true},
+           {"a", "a", true},        {"a", "ab", false},        {"a*", "ab", true},        {"*a", "ba", true},
+           {"*a", "ab", false},     {"a*a", "a", false},       {"a*a", "aa", true},       {"a*b*c", "a-b-b-c", true},
+           {"a*b*c", "a-c", false}, {"*ab*ab*", "abab", true}, {"*ab*ab*", "aba", false}, {"ab*bc", "abc", false},
+           {"*abcd", "bcd", false}, {"*bcd", "bcd", true},     {"bcda*", "bcd", false},   {"bcd*", "bcd", true},
+           {"*b*c*d*", "bcd", true}}) {
     CAPTURE(pattern);
     CAPTURE(text);
     CHECK(wildcard_match(pattern, text) == fits);
@@ -130,6 +120,12 @@ TEST_CASE("a star stands for any text, and a pattern takes time in proportion to
   std::string stars;
   for (int i = 0; i < 100'000; ++i) stars += "*a";
   CHECK_FALSE(wildcard_match(stars + "*b*", std::string(1'000'000, 'a')));
+  // A pattern that is much longer than the text is not read to its end.
+  const std::string words(10'000'000, 'a');
+  for (const std::string& pattern : {words, words + "*", "*" + words, "a*" + words + "*a"}) {
+    for (int i = 0; i < 100'000; ++i) REQUIRE_FALSE(wildcard_match(pattern, "aaa"));
+  }
+  CHECK(compact_pattern("**a***b*c") == "*a*b*c");
 }
 
 TEST_CASE("members of large objects are merged as those of small ones, in time in proportion to their number") {
@@ -152,17 +148,18 @@ TEST_CASE("members of large objects are merged as those of small ones, in time i
 TEST_CASE("a source filter takes keys with dots for paths, and leaves out what it emptied") {
   const std::string source =
       R"({"a.b":1,"a":{"b":2,"c.d":{"e":3}},"o":[{"p":3},{"q":4}],"off":{"q":1},"none":{},"empty":[]})";
-  const auto shown = [&](std::vector<std::string> includes, std::vector<std::string> excludes) {
+  const auto shown = [&](const std::string& includes, const std::string& excludes) {
     SourceFilter filter;
-    filter.includes = std::move(includes);
-    filter.excludes = std::move(excludes);
+    CHECK_FALSE(read_source_parameter("_source_includes", includes, filter));
+    CHECK_FALSE(read_source_parameter("_source_excludes", excludes, filter));
     return filter_source(source, filter);
   };
-  CHECK(shown({"a"}, {}) == R"({"a.b":1,"a":{"b":2,"c.d":{"e":3}}})");
-  CHECK(shown({"a.c"}, {}) == R"({"a":{"c.d":{"e":3}}})");
-  CHECK(shown({" a.b "}, {}) == R"({"a.b":1,"a":{"b":2}})");
-  CHECK(shown({"a", "o"}, {"a.c", " o.p"}) == R"({"a.b":1,"a":{"b":2},"o":[{"q":4}]})");
-  CHECK(shown({}, {"a", "off.q", "o.*"}) == R"({"none":{},"empty":[]})");
+  CHECK(shown("a", "") == R"({"a.b":1,"a":{"b":2,"c.d":{"e":3}}})");
+  CHECK(shown("a.c", "") == R"({"a":{"c.d":{"e":3}}})");
+  CHECK(shown(" a.b ", "") == R"({"a.b":1,"a":{"b":2}})");
+  CHECK(shown("a,o", "a.c, o.p") == R"({"a.b":1,"a":{"b":2},"o":[{"q":4}]})");
+  CHECK(shown("", "a,off.q,o.*") == R"({"none":{},"empty":[]})");
+  CHECK(shown("**.e,****q****", "") == R"({"a":{"c.d":{"e":3}},"o":[{"q":4}],"off":{"q":1}})");
 }
 
 TEST_CASE("filter_path takes names, wildcards and exclusions") {

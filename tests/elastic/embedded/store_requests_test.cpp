@@ -246,6 +246,8 @@ std::vector<std::string> values_for(const std::string& name) {
       {"_id", {R"("1")", R"("2")"}},
       {"includes", {R"("city")"}},
       {"excludes", {R"("city")"}},
+      {"include", {R"("city")"}},
+      {"exclude", {R"("city")"}},
       {"_source", {R"(["city"])", R"({"enabled":true})"}},
       {"value", {R"("Lyon")", R"("Nice")"}},
       {"doc", {R"({"price":4})", R"({"price":3})"}},

@@ -226,14 +226,14 @@ TEST_CASE("repeated parts of an index expression change nothing, and exclusions 
         "1");  // only the second excludes
 }
 
-TEST_CASE("a document that is read while its index is deleted is there or not found") {
+TEST_CASE("what is read while its index is deleted is there or not found") {
   StoreFixture store;
   std::atomic<bool> over{false};
   std::atomic<int> there{0}, gone{0}, failed{0};
   std::vector<std::thread> readers;
-  for (const char* path : {"/pics/_doc/1", "/pics/_source/1", "/_mget"}) {
+  for (const char* path : {"/pics/_doc/1", "/pics/_source/1", "/_cat/indices/pics", "/_mget"}) {
     readers.emplace_back([&, path] {
-      const bool many = path[1] == '_';
+      const bool many = std::string_view(path) == "/_mget";
       while (!over) {
         const Reply reply = many ? store.post(path, R"({"docs":[{"_index":"pics","_id":"1"}]})") : store.get(path);
         const bool missing = reply.status == 404 || reply.body.find("index_not_found") != std::string::npos;
@@ -416,6 +416,74 @@ TEST_CASE("_cat chooses and sorts its columns") {
     CHECK(store.get(std::string("/_cat/indices?") + wrong).status == 400);
 }
 
+TEST_CASE("_cat shows the bytes of all sources, whatever became of the documents") {
+  StoreFixture store;
+  const auto bytes = [&] { return store.get("/_cat/indices/i?h=docs.count,store.size&bytes=b").body; };
+  store.put("/i/_doc/1", R"({"a":"é"})");
+  CHECK(bytes() == "1 10\n");
+  store.put("/i/_doc/1", R"({"a":1})");
+  CHECK(bytes() == "1 7\n");
+  store.post("/i/_update/1", R"({"doc":{"b":2}})");
+  CHECK(bytes() == "1 13\n");
+  store.put("/i/_doc/2", R"({"b":"no number"})");  // refused
+  CHECK(bytes() == "1 13\n");
+  store.post("/i/_bulk", "{\"index\":{\"_id\":\"2\"}}\n{\"a\":22}\n{\"index\":{\"_id\":\"2\"}}\n{\"a\":333}\n");
+  CHECK(bytes() == "2 22\n");
+  store.remove("/i/_doc/1");
+  store.remove("/i/_doc/none");
+  CHECK(bytes() == "1 9\n");
+  store.put("/i/_doc/large", R"({"x":")" + std::string(100'000, 'x') + "\"}");
+  CHECK(bytes() == "2 100017\n");
+  store.reopen();
+  CHECK(bytes() == "2 100017\n");
+  // A store of an earlier version has no sums: they are made once.
+  store.close();
+  const auto database = [&] {
+    return sqlite::Connection::open((store.folder() / "store.db").string(), sqlite::Connection::Mode::read_write);
+  };
+  database()->execute("ALTER TABLE indices DROP COLUMN source_bytes");
+  store.reopen();
+  CHECK(bytes() == "2 100017\n");
+  store.close();
+  CHECK(database()->number("SELECT source_bytes FROM indices") == 100'017);
+  store.reopen();
+  store.remove("/i/_doc/large");
+  CHECK(bytes() == "1 9\n");
+}
+
+TEST_CASE("connections that have read a deleted index are closed with their statements") {
+  StoreFixture store;
+  // Each connection to the database has its own descriptor of this file.
+  const auto connections = [&] {
+    std::error_code gone;
+    std::size_t count = 0;
+    for (const auto& file : std::filesystem::directory_iterator("/proc/self/fd"))
+      count += std::filesystem::read_symlink(file, gone) == store.folder() / "store.db-wal" ? 1 : 0;
+    return count;
+  };
+  store.put("/i/_doc/1", "{}");
+  store.get("/i/_doc/1");
+  CHECK(connections() == 2);
+  store.remove("/i");
+  CHECK(connections() == 1);
+
+  sqlite::ReaderPool pool((store.folder() / "store.db").string());
+  // A setting that only one connection has.
+  const auto mark = [&] { pool.borrow()->execute("PRAGMA cache_size=123"); };
+  const auto is_marked = [&] { return pool.borrow()->number("PRAGMA cache_size") == 123; };
+  mark();
+  CHECK(is_marked());
+  pool.forget_all();
+  CHECK_FALSE(is_marked());
+  mark();
+  {
+    const auto in_use = pool.borrow();
+    pool.forget_all();
+    CHECK(in_use->number("PRAGMA cache_size") == 123);
+  }
+  CHECK_FALSE(is_marked());
+}
+
 TEST_CASE("the indices of es_config are green on one machine") {
   StoreFixture store;
   std::size_t count = 0;
@@ -567,6 +635,34 @@ TEST_CASE("an id of more than 512 bytes refuses writes, and finds nothing") {
 }
 
 }  // namespace
+TEST_CASE("an update shows what its _source or its parameters name, vectors included, as in Elasticsearch 9.2") {
+  StoreFixture store;
+  store.put("/u", R"({"mappings":{"properties":{"v":{"type":"dense_vector","dims":2}}}})");
+  store.put("/u/_doc/1", R"({"a":1,"b":{"c":2,"d":3},"v":[1,2]})");
+  const auto shown = [&](const std::string& source, const std::string& parameters = "") {
+    const Reply reply = store.post("/u/_update/1" + parameters, R"({"doc":{"a":1})" + source + "}");
+    return reply.status == 200 ? reply.at("/get/_source") : reply.error_type();
+  };
+  const std::string whole = R"({"a":1,"b":{"c":2,"d":3},"v":[1,2]})";
+  CHECK(shown("").empty());
+  CHECK(shown(R"(,"_source":true)") == whole);
+  CHECK(shown(R"(,"_source":{})") == whole);
+  CHECK(shown(R"(,"_source":["a","b.c"])") == R"({"a":1,"b":{"c":2}})");
+  CHECK(shown(R"(,"_source":"b*")") == R"({"b":{"c":2,"d":3}})");
+  CHECK(shown(R"(,"_source":{"include":["b"],"excludes":"b.d"})") == R"({"b":{"c":2}})");
+  CHECK(shown(R"(,"_source":{"exclude_vectors":true})") == whole);
+  CHECK(shown(R"(,"_source":["none"])") == "{}");
+  CHECK(shown("", "?_source=a,b.c") == R"({"a":1,"b":{"c":2}})");
+  CHECK(shown("", "?_source_excludes=b,v") == R"({"a":1})");
+  CHECK(shown("", "?_source_exclude_vectors=true") == whole);
+  CHECK(shown(R"(,"_source":["b.d"])", "?_source=a") == R"({"b":{"d":3}})");
+  CHECK(shown(R"(,"_source":false)", "?_source=true").empty());
+  CHECK(shown(R"(,"_source":{"enabled":true})") == "x_content_parse_exception");
+  CHECK(shown(R"(,"_source":1)") == "x_content_parse_exception");
+  const Reply made = store.post("/u/_update/2?_source=a", R"({"doc":{"n":1},"upsert":{"a":1,"z":2,"v":[3,4]}})");
+  CHECK(made.at("/get/_source") == R"({"a":1})");
+}
+
 TEST_CASE("an update whose body is refused creates no index") {
   StoreFixture store;
   for (const char* body : {R"({"doc":5})", R"({"nosuch":5})", "{}", R"({"doc":{})"}) {

@@ -80,6 +80,31 @@ TEST_CASE_FIXTURE(StoreBench, "numbers in queries for dates are milliseconds, wh
   CHECK(after.text.find(R"("s":["1577836800.5"])") != std::string::npos);
 }
 
+TEST_CASE_FIXTURE(StoreBench, "a terms query finds each value of its list, in any order and also twice") {
+  put("/m", R"({"mappings":{"properties":{"t":{"type":"date"},"d":{"type":"double"},"h":{"type":"half_float"},
+      "b":{"type":"boolean"},"w":{"type":"text"},"k":{"type":"keyword"},"none":{"type":"binary"}}}})");
+  put("/m/_doc/1", R"({"t":"2026-03-01T10:00:00Z","d":-0.0,"h":0.1,"b":true,"w":"red house","k":"a"})");
+  put("/m/_doc/2", R"({"t":"2026-03-02","d":0.0,"h":2.5,"b":false,"w":"blue house","k":"b"})");
+  put("/m/_doc/3", R"({"t":["2020-01-01","2026-03-04T23:59:59.999Z"],"d":[7.5,1e300],"b":[true,false],"k":["c","a"]})");
+  const auto terms = [&](const std::string& list) { return search(R"({"query":{"terms":{)" + list + "}}}", "m"); };
+  CHECK(terms(R"("t":["2026-03-04","2026-03-01T10:00","2026-03-01"])").ids() == Ids{"1", "3"});
+  CHECK(terms(R"("t":["2026-03-01","2026-03-01T08","2026-03-01T09:00:00"])").ids() == Ids{"1"});
+  CHECK(terms(R"("t":["2026-03-01T09",1772409600000])").ids() == Ids{"2"});
+  CHECK(terms(R"("t":["2026-03-03","2025"])").ids().empty());
+  CHECK(terms(R"("t":["2026-03-01","never"])").status == 400);
+  CHECK(terms(R"("d":[7.5,"-0.0"])").ids() == Ids{"1", "3"});
+  CHECK(terms(R"("d":[0,8,0,1e300])").ids() == Ids{"2", "3"});
+  CHECK(terms(R"("d":["x"])").status == 400);
+  CHECK(terms(R"("h":[0.1,9])").ids() == Ids{"1"});
+  CHECK(terms(R"("b":[false,"false"])").ids() == Ids{"2", "3"});
+  CHECK(terms(R"("b":[true,false])").ids() == Ids{"1", "2", "3"});
+  CHECK(terms(R"("w":["house","red","house"])").ids() == Ids{"1", "2"});
+  CHECK(terms(R"("k":["c","a","c","none"])").ids() == Ids{"1", "3"});
+  for (const char* field : {"t", "d", "b", "w", "k", "none", "unknown"})
+    CHECK_MESSAGE(terms("\"" + std::string(field) + "\":[]").ids().empty(), field);
+  CHECK(terms(R"("none":["x"])").status == 400);
+}
+
 TEST_CASE_FIXTURE(StoreBench, "a negative zero is less than zero, as in Java") {
   put("/m", R"({"mappings":{"properties":{"d":{"type":"double"},"f":{"type":"float"}}}})");
   put("/m/_doc/1", R"({"d":0.0,"f":0.0})");

@@ -118,7 +118,7 @@ TEST_CASE("scores of clauses are added, the best taken, or given as a bonus") {
   const ScoredDocs two = sum_of_any({scored({0, 1}, 1), scored({1, 2}, 2), scored({2, 1}, 4)}, 2);
   CHECK(two.docs.count() == 2);
   CHECK(two.score(1) == 7);
-  CHECK(sum_of_any({scored({0}, 1)}, 2).docs.empty());
+  CHECK(sum_of_any({scored({0}, 1)}, 2).docs.count() == 0);
   const ScoredDocs all = put_together(ClauseSum(ClauseSum::Of::all, true), {scored({0, 1}, 1), scored({1, 2}, 2)});
   CHECK(all.docs.count() == 1);
   CHECK(all.score(1) == 3);

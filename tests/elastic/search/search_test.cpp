@@ -158,6 +158,24 @@ TEST_CASE_FIXTURE(Listings, "sources and fields are shown as asked") {
   CHECK(versions.hits()[0]["_seq_no"].GetInt() == 0);
 }
 
+TEST_CASE_FIXTURE(
+    StoreBench, "fields are found through arrays, objects and names with dots, and come in the order of the patterns") {
+  put("/m", R"({"mappings":{"dynamic":false,"properties":{"o":{"properties":{"n":{"type":"long"},"p":{"properties":{
+      "d":{"type":"date","format":"yyyy/MM/dd"},"b":{"type":"boolean"}}}}}}}})");
+  put("/m/_doc/1", R"({"o":[{"n":[1,[2]]},{"n":3,"p":{"b":true}}],"o.p":{"b":false,"d":"2026/03/01"},"o.p.b":"true",
+      "other":{"k":"x"},"k":["1","long",{"t":"x"},null,2.50]})");
+  put("/m/_mapping", R"({"properties":{"k":{"type":"keyword","ignore_above":3,"fields":{"t":{"type":"text"},
+      "n":{"type":"float"}}}}})");
+  const auto fields = [&](const std::string& patterns) {
+    const auto found = search(R"({"_source":false,"fields":[)" + patterns + "]}", "m");
+    const std::size_t at = found.text.find(R"("fields":)");
+    return at == std::string::npos ? "" : found.text.substr(at + 9, found.text.find("}]") - at - 9);
+  };
+  CHECK(fields(R"("o.p.b","o.*")") == R"({"o.p.b":[true,false,true],"o.n":[1,2,3],"o.p.d":["2026/03/01"]})");
+  CHECK(fields(R"("k.t","k*","k")") == R"({"k.t":["1","long","2.5"],"k":["1","2.5"],"k.n":[1.0,2.5]})");
+  CHECK(fields(R"("o","o.p","other.*","k.t.x")").empty());
+}
+
 TEST_CASE_FIXTURE(Listings, "figures over the hits") {
   const auto answer = search(
       R"({"size":0,"query":{"term":{"garden":true}},"aggs":{"cities":{"terms":{"field":"city","size":1}},

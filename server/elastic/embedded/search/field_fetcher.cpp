@@ -1,10 +1,11 @@
 #include "server/elastic/embedded/search/field_fetcher.h"
 
+#include <map>
 #include <unordered_set>
 
 #include "base/json/builder.h"
 #include "base/json/number.h"
-#include "server/elastic/embedded/date.h"
+#include "server/elastic/rest/date.h"
 #include "server/elastic/rest/decimal.h"
 
 namespace sightline::elastic {
@@ -20,54 +21,53 @@ std::string json_integer(const Field& field, std::int64_t value) {
   return field.type == FieldType::date ? json::json_string(format_date(value, field.format)) : std::to_string(value);
 }
 
-/// Calls `visit` for the scalars at `path` below `value`, through arrays, objects and dotted keys.
+/// The node of a member of an object, whose name may have dots; null if there is none.
+const MappingNode* node_below(const MappingNode* node, std::string_view name) {
+  while (node) {
+    const std::size_t dot = name.find('.');
+    const auto child = node->children.find(std::string(name.substr(0, dot)));
+    node = child == node->children.end() ? nullptr : &child->second;
+    if (dot == name.npos) break;
+    name.remove_prefix(dot + 1);
+  }
+  return node;
+}
+
+/// Calls `visit(field, scalar)` for the scalars of `value` that belong to fields at `node` or below it.
 template <class Visit>
-void each_scalar(const JsonView& value, std::string_view path, const Visit& visit) {
+void each_scalar(const JsonView& value, const MappingNode& node, const Visit& visit) {
+  check_cancelled();
   if (value.is_array()) {
-    value.each_element([&](const JsonView& item) { each_scalar(item, path, visit); });
-  } else if (path.empty()) {
-    if (value.is_scalar()) visit(value);
+    value.each_element([&](const JsonView& item) { each_scalar(item, node, visit); });
   } else if (value.is_object()) {
     value.each_member([&](const JsonView& key, const JsonView& item) {
-      const std::string_view name = key.text();
-      if (!path.starts_with(name)) return;
-      if (path.size() == name.size()) {
-        each_scalar(item, {}, visit);
-      } else if (path[name.size()] == '.') {
-        each_scalar(item, path.substr(name.size() + 1), visit);
-      }
+      if (const MappingNode* child = node_below(&node, key.text())) each_scalar(item, *child, visit);
     });
+  } else if (node.field && value.is_scalar()) {
+    visit(*node.field, value);
   }
 }
 
-/// The path of a field's values in the source: for a multi-field its parent's path.
-std::string_view source_path(const Field& field) {
-  const std::string_view path = field.path;
-  return field.multi_field ? path.substr(0, path.rfind('.')) : path;
-}
-
-/// The values in the source, which also has those of before the field was mapped. Omits values that the field ignores,
-/// and those that do not fit it.
-std::vector<std::string> values_of(const Field& field, const JsonView& source) {
-  std::vector<std::string> values;
-  FieldValues read{field.path, field.type};
-  each_scalar(source, source_path(field), [&](const JsonView& value) {
-    if (field.type == FieldType::dense_vector) {
-      const bool whole = value.text().find_first_of(".eE") == std::string_view::npos;
-      if (value.is_number()) values.push_back(std::string(value.text()) + (whole ? ".0" : ""));
-    } else if (field.type != FieldType::text && field.type != FieldType::binary && field.type != FieldType::keyword) {
-      append_value(field, read, value.token());
-    } else if (const std::string text = text_of(value);
-               !field.ignore_above || utf16_length(text) <= *field.ignore_above) {
-      values.push_back(json::json_string(text));
-    }
-  });
-  for (const std::int64_t value : read.integers) values.push_back(json_integer(field, value));
-  for (const double value : read.doubles) {
-    std::string& text = values.emplace_back();
-    field.type == FieldType::double_ ? append_decimal(text, value) : append_decimal(text, static_cast<float>(value));
+/// A value of the source as JSON; empty if the field ignores it or if it does not fit the field, which may have been
+/// mapped later.
+std::string json_value(const Field& field, const JsonView& value) {
+  if (field.type == FieldType::dense_vector) {
+    const bool whole = value.text().find_first_of(".eE") == std::string_view::npos;
+    return value.is_number() ? std::string(value.text()) + (whole ? ".0" : "") : "";
   }
-  return values;
+  if (field.type == FieldType::text || field.type == FieldType::binary || field.type == FieldType::keyword) {
+    const std::string text = text_of(value);
+    return field.ignore_above && utf16_length(text) > *field.ignore_above ? "" : json::json_string(text);
+  }
+  FieldValues read;
+  read.type = field.type;
+  append_value(field, read, value.token());
+  if (!read.integers.empty()) return json_integer(field, read.integers.front());
+  std::string text;
+  for (const double number : read.doubles) {
+    field.type == FieldType::double_ ? append_decimal(text, number) : append_decimal(text, static_cast<float>(number));
+  }
+  return text;
 }
 
 }  // namespace
@@ -80,6 +80,9 @@ FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<std::string
     if (!done.insert(pattern).second) continue;
     for (const FieldPtr& field : shard.expand(pattern)) {
       if (!known.insert(field).second) continue;
+      const std::string_view path = field->path;  // of a multi-field, whose values are its parent's
+      const FieldPtr sent = field->multi_field ? shard.mapping->find(path.substr(0, path.rfind('.'))) : field;
+      places_[sent.get()].push_back(wanted_.size());
       wanted_.push_back(field);
       reads_vectors_ = reads_vectors_ || field->type == FieldType::dense_vector;
     }
@@ -90,17 +93,21 @@ std::string FieldFetcher::fetch(Doc doc) const {
   const auto stored = shard_.index->fetch(shard_.memory().number(doc), reads_vectors_);
   const auto tape = rest::JsonTape::parse(stored ? std::string_view(stored->source) : std::string_view());
   if (!tape) throw StorageFailed{{ErrorCode::corrupt_data, "the stored source of a document is missing or no JSON"}};
+  std::map<std::size_t, std::string> found;  // values as a list, by the place of their field in wanted_
+  std::size_t bytes = 0;                     // multi-fields repeat the values of their field
+  each_scalar(JsonView(*tape, 0), shard_.mapping->root(), [&](const Field& field, const JsonView& value) {
+    const auto places = places_.find(&field);
+    if (places == places_.end()) return;
+    for (const std::size_t place : places->second) {
+      const std::string json = json_value(*wanted_[place], value);
+      if (json.empty()) continue;
+      std::string& values = found[place];
+      values.append(values.empty() ? "" : ",").append(json);
+      check_answer_room({}, bytes += json.size(), limits_);
+    }
+  });
   json::Builder fields;
-  std::size_t bytes = 0;  // multi-fields repeat the values of their field
-  for (const FieldPtr& field : wanted_) {
-    check_cancelled();
-    const std::vector<std::string> values = values_of(*field, JsonView(*tape, 0));
-    if (values.empty()) continue;
-    fields.array(field->path);
-    for (const std::string& value : values) fields.value(json::Raw{value}), bytes += value.size();
-    check_answer_room({}, bytes, limits_);
-    fields.end();
-  }
+  for (const auto& [place, values] : found) fields.array(wanted_[place]->path).list(values).end();
   return fields.text();
 }
 

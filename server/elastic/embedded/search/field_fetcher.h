@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "server/elastic/embedded/search/search_body.h"
@@ -26,6 +27,8 @@ class FieldFetcher {
   const ShardView& shard_;
   const Limits& limits_;
   std::vector<FieldPtr> wanted_;
+  /// By the field that has the values in the source: the places in wanted_ of those that show them.
+  std::unordered_map<const Field*, std::vector<std::size_t>> places_;
   bool reads_vectors_ = false;
 };
 

@@ -15,13 +15,6 @@ namespace {
 
 using namespace rest;  // NOLINT: the tables below are made of its words
 
-Literal read_literal(const JsonView& value) {
-  if (value.is_bool()) return {Literal::Kind::boolean, value.kind() == JsonView::Kind::true_ ? "true" : "false"};
-  if (value.is_number()) return {Literal::Kind::number, std::string(value.text())};
-  if (!value.is_string()) refuse(parsing_exception(value, "a text, number or flag was expected"));
-  return {Literal::Kind::string, json::java_utf8(value.text())};  // the encoding of the index
-}
-
 /// Reads a member whose key is a field's name. A query may have one.
 void take_field(std::string_view query, const JsonView& key, std::string& field) {
   if (!field.empty()) {
@@ -450,6 +443,13 @@ ElasticError beyond(const char* what, std::size_t limit, const char* option) {
 }
 
 }  // namespace
+
+Literal read_literal(const JsonView& value) {
+  if (value.is_bool()) return {Literal::Kind::boolean, value.kind() == JsonView::Kind::true_ ? "true" : "false"};
+  if (value.is_number()) return {Literal::Kind::number, std::string(value.text())};
+  if (!value.is_string()) refuse(parsing_exception(value, "a text, number or flag was expected"));
+  return {Literal::Kind::string, json::java_utf8(value.text())};  // the encoding of the index
+}
 
 Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace place) {
   KnnReading reading{context};

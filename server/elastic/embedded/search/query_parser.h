@@ -35,6 +35,9 @@ struct QueryContext {
   QueryContext inner() const { return {budget, size, depth + 1}; }
 };
 
+/// Reads a text, a number or a flag. Throws Refused.
+Literal read_literal(const JsonView& value);
+
 /// Reads one query: an object with the query's name as its only key. Throws Refused.
 QueryPtr parse_query(const JsonView& value, const QueryContext& context);
 

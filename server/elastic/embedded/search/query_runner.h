@@ -58,6 +58,8 @@ class QueryRunner {
   ScoredDocs without_field(std::string_view name, const std::vector<Literal>& values, float boost) const;
   ScoredDocs text_term(const Field& field, std::string_view term, float boost, bool scoring) const;
   ScoredDocs keyword_term(const Field& field, std::string_view value, float boost, bool scoring) const;
+  /// Documents with one of these terms.
+  DocSet words_of(const Field& field, const std::vector<Literal>& values) const;
   /// Documents with a term for which `wanted(std::string_view)` holds.
   template <class Wanted>
   DocSet with_terms(const Field& field, Wanted&& wanted) const;
@@ -69,7 +71,8 @@ class QueryRunner {
   ScoredDocs value_term(const Field& field, const Literal& value, float boost, bool scoring) const;
   ScoredDocs boolean_term(const Field& field, bool value, float boost, bool scoring) const;
   DocSet integers_between(const Field& field, std::int64_t least, std::int64_t greatest) const;
-  DocSet integers_of(const Field& field, const std::vector<Literal>& values) const;
+  /// Documents with one of these numbers, dates or booleans.
+  DocSet numbers_of(const Field& field, const std::vector<Literal>& values) const;
   DocSet doubles_between(const Field& field, double least, bool with_least, double greatest, bool with_greatest) const;
   /// `read(bound, upper)` returns a bound as a number.
   template <class Read>

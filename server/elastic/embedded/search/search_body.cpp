@@ -110,25 +110,6 @@ void add_sort_parameter(std::vector<SortKey>& keys, std::string_view text, const
   }
 }
 
-/// Lists of patterns of a `_source` object.
-template <std::vector<std::string> rest::SourceFilter::*List>
-void read_patterns(const JsonView& key, const JsonView& value, rest::SourceFilter& filter) {
-  value.each_or_self([&](const JsonView& item) {
-    if (!item.is_string())
-      refuse(parsing_exception(item, "[" + std::string(key.text()) + "] of [_source] must hold names or patterns"));
-    (filter.*List).emplace_back(item.text());
-  });
-}
-
-constexpr Kinds k_patterns = k_text | k_array;
-const MemberTable<rest::SourceFilter> k_source{
-    "`_source`",
-    "_source",
-    k_parsing_error,
-    {{"includes", k_patterns, read_patterns<&rest::SourceFilter::includes>},
-     {"excludes", k_patterns, read_patterns<&rest::SourceFilter::excludes>},
-     {"exclude_vectors", k_flags, into<&rest::SourceFilter::exclude_vectors, read_bool>}}};
-
 std::vector<std::string> read_fields(const JsonView& value, const Limits& limits) {
   accepted(rest::check_pattern_count("fields", value.size(), limits.max_patterns));
   std::vector<std::string> fields;
@@ -141,14 +122,8 @@ std::vector<std::string> read_fields(const JsonView& value, const Limits& limits
 
 std::optional<std::vector<std::optional<Literal>>> read_search_after(const JsonView& value, std::string_view) {
   std::vector<std::optional<Literal>> values;
-  value.each_element([&](const JsonView& item) {
-    if (item.is_null()) return void(values.emplace_back());
-    if (!item.is_scalar()) refuse(parsing_exception(item, "[search_after] must hold texts, numbers and flags"));
-    const auto kind = item.is_bool()     ? Literal::Kind::boolean
-                      : item.is_number() ? Literal::Kind::number
-                                         : Literal::Kind::string;
-    values.push_back(Literal{kind, std::string(item.text())});
-  });
+  value.each_element(
+      [&](const JsonView& item) { item.is_null() ? values.emplace_back() : values.emplace_back(read_literal(item)); });
   if (values.empty()) refuse(illegal_argument("Values must contains at least one value."));
   return values;
 }
@@ -368,19 +343,6 @@ void check_whole(SearchBody& body, bool tracking_given) {
 const ParameterTable<SearchParameters> k_search_parameters{
     {search_rows(), source_rows<SearchParameters>(), indices_rows<SearchParameters>(), {k_preference}}};
 const ParameterTable<IndicesParameters> k_count_parameters{{indices_rows<IndicesParameters>(), {k_preference}}};
-
-rest::SourceFilter read_source_filter(const JsonView& value, const Limits& limits) {
-  rest::SourceFilter filter;
-  if (value.is_object()) {
-    k_source.read(value, filter);
-  } else if (value.is_bool() || value.text() == "true" || value.text() == "false") {
-    filter.enabled = read_bool(value, "_source");
-  } else {
-    read_patterns<&rest::SourceFilter::includes>(value, value, filter);
-  }
-  accepted(rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), limits.max_patterns));
-  return filter;
-}
 
 SearchBody parse_search(std::string_view text, const SearchParameters& parameters, const Limits& limits) {
   SearchBody body;

@@ -65,7 +65,7 @@ struct SearchBody {
 };
 
 /// The parameters of a search, which override its body.
-struct SearchParameters : IndicesParameters, SourceParameters {
+struct SearchParameters : IndicesParameters, rest::SourceParameters {
   std::optional<std::int32_t> size, from;
   std::optional<std::string> sort;
   std::optional<std::int64_t> track_total_hits;
@@ -81,10 +81,6 @@ extern const rest::ParameterTable<IndicesParameters> k_count_parameters;
 /// Reads the body (empty: all defaults) and the parameters of a search request. Throws Refused: with Elasticsearch's
 /// type for invalid or unknown members, illegal_argument_exception with the limit that is exceeded.
 SearchBody parse_search(std::string_view body, const SearchParameters& parameters, const Limits& limits);
-
-/// Reads a `_source`: true, false, "a", ["a","b*"], {"includes":..,"excludes":..,"exclude_vectors":..}. At most
-/// Limits::max_patterns patterns. Throws Refused.
-rest::SourceFilter read_source_filter(const JsonView& value, const Limits& limits);
 
 /// Reads a body with only a query, as in _count. Null: no query. Throws Refused.
 QueryPtr parse_query_body(std::string_view body, const Limits& limits);

@@ -10,6 +10,7 @@
 #include "base/number_text.h"
 #include "server/elastic/embedded/search/search_index.h"
 #include "server/elastic/embedded/stored_index.h"
+#include "server/elastic/rest/json_filter.h"
 
 namespace sightline::elastic {
 
@@ -28,7 +29,7 @@ struct ShardView {
   std::vector<FieldPtr> expand(std::string_view pattern) const {
     constexpr std::size_t k_fields_per_clause = 128;
     if (pattern.find('*') != std::string_view::npos) count_clauses(mapping->size() / k_fields_per_clause);
-    return mapping->expand(pattern);
+    return mapping->expand(rest::compact_pattern(pattern));
   }
   const MemoryIndex& memory() const { return search->memory(); }
   /// The documents that the search may find.

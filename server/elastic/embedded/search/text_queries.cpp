@@ -1,9 +1,11 @@
 // Queries over words: match, multi_match, prefix, and terms of text and keyword fields.
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 
 #include "base/ascii_lower.h"
 #include "base/cancellation.h"
+#include "base/string_map.h"
 #include "server/elastic/embedded/search/query_runner.h"
 #include "server/elastic/embedded/search/standard_analyzer.h"
 #include "server/elastic/rest/json_filter.h"
@@ -12,6 +14,8 @@
 namespace sightline::elastic {
 namespace {
 
+/// The text of a match is read for each field. This many bytes count as a clause, as its words do.
+constexpr std::size_t k_bytes_per_clause = 4'096;
 /// Different words of one match: IndexSearcher's maxClauseCount in Lucene.
 constexpr std::size_t k_most_words = 1'024;
 
@@ -57,6 +61,25 @@ ScoredDocs QueryRunner::keyword_term(const Field& field, std::string_view value,
   return out;
 }
 
+DocSet QueryRunner::words_of(const Field& field, const std::vector<Literal>& values) const {
+  need_index(field);
+  DocSet docs = nothing();
+  const TextColumn* words = memory_.text(field.path);
+  const KeywordColumn* keywords = memory_.keyword(field.path);
+  std::unordered_set<std::string_view, StringHash> done;  // each has many documents: a repeated one costs nothing
+  for (const Literal& value : values) {
+    check_cancelled();
+    if (!done.insert(value.text).second) continue;
+    if (const auto* postings = words ? words->find(value.text) : nullptr) {
+      for (const Posting& posting : *postings) docs.set(posting.doc);
+    }
+    if (const auto* documents = keywords ? keywords->find(value.text) : nullptr) {
+      for (const Doc doc : *documents) docs.set(doc);
+    }
+  }
+  return docs;
+}
+
 template <class Wanted>
 DocSet QueryRunner::with_terms(const Field& field, Wanted&& wanted) const {
   need_index(field);
@@ -99,6 +122,7 @@ ScoredDocs QueryRunner::match_text(const Field& field, const MatchQuery& query, 
 }
 
 ScoredDocs QueryRunner::match_field(const Field& field, const MatchQuery& query, float boost, bool scoring) const {
+  shard_.count_clauses(query.text.text.size() / k_bytes_per_clause);
   return field.type == FieldType::text ? match_text(field, query, boost, scoring)
                                        : value_term(field, query.text, boost, scoring);
 }

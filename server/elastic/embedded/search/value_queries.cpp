@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/document.h"
 #include "server/elastic/embedded/search/query_runner.h"
+#include "server/elastic/rest/date.h"
 #include "server/elastic/rest/decimal.h"
 #include "server/elastic/rest/json_view.h"
 
@@ -35,6 +35,28 @@ DocSet with_values(const Column* column, std::size_t size, Wanted&& wanted) {
     if (std::any_of(values.begin(), values.end(), wanted)) docs.set(doc);
   });
   return docs;
+}
+
+template <class T>
+using Ranges = std::vector<std::pair<T, T>>;  // with both ends
+
+/// Documents with a value in one of `ranges`: one pass over the column for any number of them.
+template <class Column, class T>
+DocSet in_ranges(const Column* column, std::size_t size, Ranges<T> ranges) {
+  std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return is_less(a.first, b.first); });
+  Ranges<T> apart;  // those that overlap are one
+  for (const auto& range : ranges) {
+    if (apart.empty() || is_less(apart.back().second, range.first)) {
+      apart.push_back(range);
+    } else {
+      apart.back().second = std::max(apart.back().second, range.second, is_less<T>);
+    }
+  }
+  const auto ends_before = [](const auto& range, T value) { return is_less(range.second, value); };
+  return with_values(column, size, [&](T value) {
+    const auto range = std::lower_bound(apart.begin(), apart.end(), value, ends_before);
+    return range != apart.end() && !is_less(value, range->first);
+  });
 }
 
 /// Elasticsearch's default index.max_terms_count.
@@ -122,16 +144,27 @@ DocSet QueryRunner::integers_between(const Field& field, std::int64_t least, std
                      [=](std::int64_t value) { return value >= least && value <= greatest; });
 }
 
-/// Makes one pass over the documents, for any number of values.
-DocSet QueryRunner::integers_of(const Field& field, const std::vector<Literal>& values) const {
+DocSet QueryRunner::numbers_of(const Field& field, const std::vector<Literal>& values) const {
   need_values(field);
-  std::vector<std::int64_t> wanted;
+  Ranges<std::int64_t> wholes;
+  Ranges<double> decimals;
   for (const Literal& value : values) {
-    if (!whole_number(value).fraction) wanted.push_back(whole_bound(field.type, value).floor);
+    check_cancelled();
+    if (is_decimal_number(field.type)) {
+      const double number = decimal_number(field.type, value);
+      decimals.emplace_back(number, number);
+    } else if (field.type == FieldType::date) {
+      wholes.emplace_back(date_value(field, value, false), date_value(field, value, true));
+    } else if (field.type == FieldType::boolean) {
+      const bool flag = boolean_value(value);
+      wholes.emplace_back(flag, flag);
+    } else if (!whole_number(value).fraction) {
+      const std::int64_t number = whole_bound(field.type, value).floor;
+      wholes.emplace_back(number, number);
+    }
   }
-  std::sort(wanted.begin(), wanted.end());
-  return with_values(memory_.integers(field.path), memory_.size(),
-                     [&](std::int64_t value) { return std::binary_search(wanted.begin(), wanted.end(), value); });
+  return is_decimal_number(field.type) ? in_ranges(memory_.doubles(field.path), memory_.size(), std::move(decimals))
+                                       : in_ranges(memory_.integers(field.path), memory_.size(), std::move(wholes));
 }
 
 DocSet QueryRunner::doubles_between(const Field& field, double least, bool with_least, double greatest,
@@ -169,10 +202,6 @@ ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, flo
       return keyword_term(field, value.text, boost, scoring);
     case FieldType::boolean:
       return boolean_term(field, boolean_value(value), boost, scoring);
-    case FieldType::date: {
-      RangeQuery day{field.path, RangeBound{value}, RangeBound{value}};
-      return constant(date_range(field, day), boost);
-    }
     case FieldType::binary:
     case FieldType::dense_vector:
       refuse_query("Field [" + field.path + "] of type [" + to_string(field.type) + "] cannot be searched by value");
@@ -181,36 +210,30 @@ ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, flo
     default:
       break;
   }
-  if (is_decimal_number(field.type)) {
-    const double number = decimal_number(field.type, value);
-    return constant(doubles_between(field, number, true, number, true), boost);
+  if (is_whole_number(field.type)) {
+    const WholeNumber number = whole_number(value);
+    if (number.fraction || number.beyond) return {nothing()};
+    return constant(integers_between(field, number.floor, number.floor), boost);
   }
-  const WholeNumber number = whole_number(value);
-  if (number.fraction || number.beyond) return {nothing()};
-  return constant(integers_between(field, number.floor, number.floor), boost);
+  return constant(numbers_of(field, {value}), boost);
 }
 
 ScoredDocs QueryRunner::run(const TermsQuery& query, float boost, bool) const {
   check_count(shard_, query);
+  if (query.values.empty()) return {nothing()};
   const FieldPtr field = shard_.mapping->find(query.field);
   if (!field) return without_field(query.field, query.values, boost);
-  DocSet docs = nothing();
-  if (field->type == FieldType::keyword && (field->indexed || field->doc_values)) {
-    const KeywordColumn* column = memory_.keyword(field->path);
-    for (const Literal& value : query.values) {
-      check_cancelled();
-      const auto* documents = column ? column->find(value.text) : nullptr;
-      if (!documents) continue;
-      for (const Doc doc : *documents) docs.set(doc);
-    }
-    return constant(std::move(docs), boost);
+  switch (field->type) {
+    case FieldType::text:
+    case FieldType::keyword:
+      return constant(words_of(*field, query.values), boost);
+    case FieldType::binary:
+    case FieldType::object:
+    case FieldType::dense_vector:
+      return value_term(*field, query.values.front(), boost, false);
+    default:
+      return constant(numbers_of(*field, query.values), boost);
   }
-  if (is_whole_number(field->type)) return constant(integers_of(*field, query.values), boost);
-  for (const Literal& value : query.values) {
-    check_cancelled();
-    docs |= value_term(*field, value, 1, false).docs;
-  }
-  return constant(std::move(docs), boost);
 }
 
 template <class Read>
