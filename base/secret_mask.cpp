@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
-#include <vector>
+#include <cstring>
+#include <utility>
 
 #include "base/base64.h"
 
@@ -66,8 +67,7 @@ std::string in_base64(std::string_view secret, std::size_t before) {
   return begin < end ? whole.substr(begin, end - begin) : std::string();
 }
 
-std::vector<std::string> forms_of(std::string_view secret) {
-  std::vector<std::string> forms;
+void add_forms_of(std::string_view secret, std::vector<std::string>& forms) {
   add(forms, std::string(secret));
   for (const bool slash : {false, true}) {
     for (const bool letters : {false, true}) add(forms, in_json(secret, slash, letters));
@@ -86,24 +86,53 @@ std::vector<std::string> forms_of(std::string_view secret) {
     std::replace(form.begin(), form.end(), '/', '_');
     add(forms, std::move(form));
   }
-  // A form that contains another one is masked first.
-  std::stable_sort(forms.begin(), forms.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
-  return forms;
+}
+
+/// Begin and end of a piece of a text.
+using Piece = std::pair<std::size_t, std::size_t>;
+
+void find_all(std::string_view text, std::string_view form, std::vector<Piece>& found) {
+  std::size_t at = 0;
+  // memmem's time is linear; that of std::string_view::find is not, for texts made for it.
+  while (const void* const hit = ::memmem(text.data() + at, text.size() - at, form.data(), form.size())) {
+    const auto begin = static_cast<std::size_t>(static_cast<const char*>(hit) - text.data());
+    at = begin + form.size();
+    found.emplace_back(begin, at);
+  }
 }
 
 }  // namespace
 
-std::string without_secret(std::string text, std::string_view secret) {
-  if (secret.size() < k_shortest_secret || text.size() < secret.size()) return text;
-  for (const auto& form : forms_of(secret)) {
-    if (text.find(form) == text.npos) continue;
-    std::string masked;
-    std::size_t at = 0;
-    for (std::size_t found; (found = text.find(form, at)) != text.npos; at = found + form.size())
-      masked.append(text, at, found - at).append(k_mask);
-    text = masked.append(text, at, text.npos);
+SecretMask::SecretMask(const std::vector<std::string_view>& secrets) {
+  for (const std::string_view secret : secrets) {
+    if (secret.size() >= k_shortest_secret) add_forms_of(secret, forms_);
   }
-  return text;
+  for (const std::string& form : forms_) longest_ = std::max(longest_, form.size());
+}
+
+std::string SecretMask::masked(std::string_view text, std::size_t max_bytes) const {
+  const std::size_t end = std::min(text.size(), max_bytes);
+  const std::string_view seen = text.substr(0, end + std::min(longest_, text.size() - end));
+  std::vector<Piece> hidden;
+  for (const std::string& form : forms_) find_all(seen, form, hidden);
+  std::sort(hidden.begin(), hidden.end());
+  std::string shown;
+  std::size_t at = 0;  // what is before it is shown or masked
+  for (const auto& [begin, behind] : hidden) {
+    if (begin >= end) break;
+    if (at > 0 && begin < at) {
+      at = std::max(at, behind);
+      continue;
+    }
+    shown.append(seen, at, begin - at).append(k_mask);
+    at = behind;
+  }
+  if (at < end) shown.append(seen, at, end - at);
+  return shown;
+}
+
+std::string without_secret(std::string_view text, std::string_view secret, std::size_t max_bytes) {
+  return SecretMask({secret}).masked(text, max_bytes);
 }
 
 }  // namespace sightline

@@ -62,10 +62,14 @@ Judgement judge(std::span<const float> input, std::span<const serving::Embedding
   return judgement;
 }
 
+std::string place_of_label(std::size_t label) {
+  return "label " + std::to_string(label);
+}
+
 /// The prompts of labels, as contents to be embedded after the inputs.
 void append_prompts(const LabelSet& set, std::vector<Content>& contents) {
   for (std::size_t i = 0; i < set.labels.size(); ++i) {
-    const std::string place = "label " + std::to_string(i);
+    const std::string place = place_of_label(i);
     contents.push_back({place, {{serving::Modality::text, set.prompt(i), place}}, {}, false});
   }
 }
@@ -82,7 +86,7 @@ void classify_and_reply(const Context& context, ExchangePtr exchange, const std:
   const std::size_t longest = context.limits.inputs.max_text_bytes;
   for (std::size_t i = 0; i < set.labels.size(); ++i) {
     if (set.prompt_bytes(i) <= longest) continue;
-    return exchange->fail({ErrorCode::too_large, "label " + std::to_string(i) + ": its text has " +
+    return exchange->fail({ErrorCode::too_large, place_of_label(i) + ": its text has " +
                                                      std::to_string(set.prompt_bytes(i)) + " bytes, the limit is " +
                                                      std::to_string(longest) + ": shorten the label or the template"},
                           "labels");
@@ -99,7 +103,13 @@ void classify_and_reply(const Context& context, ExchangePtr exchange, const std:
     for (const serving::Embedding& input : judged) {
       judgements.push_back(judge(input.values, labels, now->logit_scale));
     }
-    return render(set, judgements, judged);
+    http::Response response = render(set, judgements, judged);
+    std::vector<std::string> cut;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (labels[i].truncated) cut.push_back(place_of_label(i));
+    }
+    warn_of_cuts(response, cut);  // two that are cut to the same text cannot be told apart
+    return response;
   };
   embed_and_reply(context, std::move(exchange), model, std::move(fields), finish);
 }
@@ -168,7 +178,6 @@ void classify(const Context& context, ExchangePtr exchange) {
   LabelSet set = read_labels(fields, context.labels);
   EmbedFields inputs;
   read_input_type(fields, inputs);
-  inputs.modality = read_modality(fields);
   inputs.truncate = read_truncate(fields);
   inputs.contents = read_input(fields, inputs.modality, context.limits.inputs);
   if (!fields.ok()) return exchange->fail(fields.error(), fields.field());

@@ -136,11 +136,10 @@ CohereRequest read_request(FieldReader& fields, Version version, const Context& 
   }
   read_input_type(fields, request.fields);
   request.fields.truncate = read_truncate(fields);
-  request.fields.modality = read_modality(fields);
   request.fields.dimensions = read_dimensions(fields, "output_dimension", context, request.model);
   const Source source = find_source(fields);
   if (!fields.ok()) return request;
-  const bool pictures = source.words.member == std::string_view("images") || fields.string("input_type") == "image";
+  const bool pictures = source.words.member == std::string_view("images") || request.fields.input_type == "image";
   const ModalityRule rule = pictures ? ModalityRule::image : request.fields.modality;
   read_contents_of(fields, source, rule, context, request);
   return request;

@@ -101,21 +101,24 @@ Status check_single_parts(const std::vector<Content>& contents) {
   return {};
 }
 
-/// Of a header `Warning`, as Elasticsearch writes it; empty: there is nothing to warn of.
-std::string warning_of_addresses(const std::vector<Content>& contents, bool fetches_links) {
+/// Of a header `Warning`, as Elasticsearch writes it; empty: there are no places to warn of.
+std::string warning(const std::vector<std::string>& places, std::string_view what) {
   constexpr std::size_t k_most_named = 20;
-  std::string places;
-  std::size_t count = 0;
+  if (places.empty()) return {};
+  std::string named;
+  for (std::size_t i = 0; i < std::min(places.size(), k_most_named); ++i) named += (i > 0 ? ", " : "") + places[i];
+  if (places.size() > k_most_named) named += " and " + std::to_string(places.size() - k_most_named) + " more";
+  return "299 Sightline-" SIGHTLINE_VERSION " \"" + named + ": " + std::string(what) + "\"";
+}
+
+std::string warning_of_addresses(const std::vector<Content>& contents, bool fetches_links) {
+  std::vector<std::string> places;
   for (const Content& content : contents) {
-    if (!content.has_address || ++count > k_most_named) continue;
-    places += (places.empty() ? "" : ", ") + content.place;
+    if (content.has_address) places.push_back(content.place);
   }
-  if (count == 0) return {};
-  if (count > k_most_named) places += " and " + std::to_string(count - k_most_named) + " more";
-  return "299 Sightline-" SIGHTLINE_VERSION " \"" + places +
-         ": embedded as text, but looks like a link to a picture; Sightline does not download it: send the "
-         "file itself, as data:image/jpeg;base64,..." +
-         (fetches_links ? ", or its URL in a content object of type image_url\"" : "\"");
+  return warning(places, std::string("embedded as text, but looks like a link to a picture; Sightline does not "
+                                     "download it: send the file itself, as data:image/jpeg;base64,...") +
+                             (fetches_links ? ", or its URL in a content object of type image_url" : ""));
 }
 
 /// The work of a request whose client gave a time for the answer.
@@ -230,6 +233,11 @@ std::string truncated_positions(std::span<const Embedding> inputs) {
   return positions;
 }
 
+void warn_of_cuts(http::Response& response, const std::vector<std::string>& places) {
+  const std::string text = warning(places, "longer than the model's limit, so it was cut: send a shorter text");
+  if (!text.empty()) response.headers.add("Warning", text);
+}
+
 std::size_t total_tokens(std::span<const Embedding> inputs) {
   std::size_t tokens = 0;
   for (const Embedding& input : inputs) tokens += input.tokens;
@@ -254,7 +262,7 @@ void embed_fetched(const Context& context, ExchangePtr exchange, const std::stri
   auto& [options, timed] = *work;
   if (is_upstream(context, model))
     options.dimensions = std::exchange(fields.dimensions, std::nullopt);  // made there, and not cut here
-  std::string warning = warning_of_addresses(fields.contents, context.fetcher != nullptr);
+  std::string of_addresses = warning_of_addresses(fields.contents, context.fetcher != nullptr);
   Flattened flattened(std::move(fields.contents));
   options.input_type = std::move(fields.input_type);
   const bool known = is_known(context, model);
@@ -266,7 +274,7 @@ void embed_fetched(const Context& context, ExchangePtr exchange, const std::stri
   if (is_upstream(context, model)) options.parts = flattened.give_up_parts();
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
   auto done = [exchange, timed = std::move(timed), flattened = std::move(flattened), dimensions = fields.dimensions,
-               warning = std::move(warning), render](Result<Embeddings> embeddings) {
+               of_addresses = std::move(of_addresses), render](Result<Embeddings> embeddings) {
     if (timed && timed->expired) return;
     const auto fail = [&](const Error& error) { exchange->fail(error, blamed_field(error.code)); };
     exchange->guard([&] {
@@ -275,7 +283,7 @@ void embed_fetched(const Context& context, ExchangePtr exchange, const std::stri
       if (!contents) return fail(contents.error());
       auto response = render(*std::move(contents));
       if (!response) return fail(response.error());
-      if (!warning.empty()) response->headers.add("Warning", warning);
+      if (!of_addresses.empty()) response->headers.add("Warning", of_addresses);
       exchange->reply(*std::move(response));
     });
   };

@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "server/api/embed_fields.h"
 
@@ -26,6 +27,10 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
 
 /// An answer in JSON. A header `X-Truncated-Inputs: 0,4` names those of `inputs` that were cut.
 http::Response json_answer(std::string body, std::span<const serving::Embedding> inputs);
+
+/// Adds a header `Warning: 299` that names texts of a request that were cut, other than its inputs; none if there are
+/// none.
+void warn_of_cuts(http::Response& response, const std::vector<std::string>& places);
 
 /// Positions of those that were cut, as `0,4`.
 std::string truncated_positions(std::span<const serving::Embedding> inputs);

@@ -89,6 +89,9 @@ std::optional<std::chrono::milliseconds> time_in(std::string_view text) {
 void read_input_type(FieldReader& fields, EmbedFields& read) {
   read.lane = read_word(fields, "input_type", k_input_types, Lane::document);
   read.input_type = ascii_lower(fields.string("input_type").value_or(""));
+  read.modality = read_modality(fields);
+  // A picture that is broken must not be taken for a text.
+  if (read.input_type == "image" && read.modality == ModalityRule::automatic) read.modality = ModalityRule::image;
 }
 
 ModalityRule read_modality(FieldReader& fields) {
@@ -142,9 +145,6 @@ EmbedFields read_embed_fields(FieldReader& fields, const Context& context, const
   read.dimensions = read_dimensions(fields, "dimensions", context, model);
   read_input_type(fields, read);
   read.truncate = read_truncate(fields);
-  read.modality = read_modality(fields);
-  // A picture that is broken must not be taken for a text.
-  if (read.input_type == "image" && read.modality == ModalityRule::automatic) read.modality = ModalityRule::image;
   read.contents = read_input(fields, read.modality, context.limits.inputs);
   return read;
 }

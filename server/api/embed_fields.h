@@ -26,9 +26,9 @@ struct EmbedFields {
 // empty string is as good as absent.
 
 /// `input_type`, into `lane` and `input_type`: `query`, `search`, `search_query` go before documents; all
-/// others, and none, are documents.
+/// others, and none, are documents. And `modality`, which is `image` where `input_type` is and no other is given.
 void read_input_type(FieldReader& fields, EmbedFields& read);
-/// `modality`: `auto` (default), `text`, `image`: see ModalityRule.
+/// `modality`: `auto` (default), `text`, `image`: see ModalityRule. For requests without `input_type`.
 ModalityRule read_modality(FieldReader& fields);
 /// `truncate`: `END` (default), `START`, `NONE`.
 models::Truncate read_truncate(FieldReader& fields);

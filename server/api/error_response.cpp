@@ -14,6 +14,7 @@ std::string_view openai_type(int status) {
 std::string_view elastic_type(int status) {
   switch (status) {
     case 401:
+    case 403:
       return "security_exception";
     case 404:
       return "resource_not_found_exception";

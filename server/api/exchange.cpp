@@ -54,7 +54,12 @@ Exchange::Exchange(http::Request incoming, Responder responder, Timer& timer, Me
       request_id_(listed_id(request)) {}
 
 void Exchange::reply(http::Response response) {
+  reply(std::move(response), {});
+}
+
+void Exchange::reply(http::Response response, std::string_view refused) {
   if (answered_.exchange(true)) return;
+  if (!refused.empty()) serving::unharmed([&] { metrics_.request_refused(std::string(refused)); });
   response.headers.set("X-Request-Id", request_id_);
   if (const auto opaque = http::opaque_id_of(request.headers))
     response.headers.set("X-Opaque-Id", std::string(*opaque));
@@ -114,15 +119,13 @@ void Exchange::fail_by_exception() noexcept {
 }
 
 void Exchange::fail(const Error& error, std::string_view param) {
-  serving::unharmed([&] { metrics_.request_refused(to_string(error.code)); });
-  reply(error_response(shape, error, param));
+  reply(error_response(shape, error, param), to_string(error.code));
 }
 
 void Exchange::fail(int status, std::string_view code, std::string_view message, const http::Headers& headers) {
-  serving::unharmed([&] { metrics_.request_refused(std::string(code)); });
   http::Response response = error_response(shape, status, code, message);
   for (const auto& [name, value] : headers.all()) response.headers.set(name, value);
-  reply(std::move(response));
+  reply(std::move(response), code);
 }
 
 }  // namespace sightline::api

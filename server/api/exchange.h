@@ -76,6 +76,8 @@ class Exchange {
 
  private:
   void fail_by_exception() noexcept;
+  /// `refused`: the code that the answer counts under as a refusal; empty: it is none.
+  void reply(http::Response response, std::string_view refused);
 
   const Responder responder_;
   Timer& timer_;

@@ -1,5 +1,7 @@
 #include "server/api/hugging_face.h"
 
+#include <array>
+
 #include "base/ascii_lower.h"
 #include "base/json/builder.h"
 #include "server/api/embed.h"
@@ -26,13 +28,28 @@ void refuse_other_vectors(FieldReader& fields) {
   }
 }
 
+constexpr std::array k_options{"truncate",  "truncation_direction", "dimensions", "input_type", "modality",
+                               "normalize", "prompt_name"};
+
+/// The options of `parameters`, and those of the body that `parameters` does not have. Refers to the values of both.
+rapidjson::Document options_of(const FieldReader& body, const FieldReader& parameters) {
+  rapidjson::Document options(rapidjson::kObjectType);
+  for (const char* const name : k_options) {
+    const rapidjson::Value* const own = parameters.any(name);
+    const rapidjson::Value* const value = own ? own : body.any(name);
+    if (!value) continue;
+    rapidjson::Value copy(*value, options.GetAllocator());
+    options.AddMember(rapidjson::StringRef(name), copy, options.GetAllocator());
+  }
+  return options;
+}
+
 /// All but the inputs.
 EmbedFields read_parameters(FieldReader& fields, const Context& context, const std::string& model) {
   EmbedFields read;
   read.truncate = read_truncation(fields);
   read.dimensions = read_dimensions(fields, "dimensions", context, model);
   read_input_type(fields, read);
-  read.modality = read_modality(fields);
   refuse_other_vectors(fields);
   return read;
 }
@@ -40,9 +57,12 @@ EmbedFields read_parameters(FieldReader& fields, const Context& context, const s
 EmbedFields read_request(FieldReader& fields, const Context& context, const std::string& model) {
   EmbedFields read;
   if (const rapidjson::Value* const parameters = fields.object("parameters")) {
-    FieldReader nested(*parameters);
-    read = read_parameters(nested, context, model);
+    const FieldReader nested(*parameters);
+    const rapidjson::Document merged = options_of(fields, nested);
+    FieldReader options(merged);
+    read = read_parameters(options, context, model);
     if (!nested.ok()) fields.fail("parameters", nested.error());
+    if (!options.ok()) fields.fail(options.field(), options.error());
   } else {
     read = read_parameters(fields, context, model);
   }

@@ -215,6 +215,10 @@ Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, c
   const bool many = only->IsArray();
   if (many && only->Empty()) return at_place(place, bad("[content] has no parts: send a text or a picture"));
   const rapidjson::SizeType count = many ? only->Size() : 1;
+  if (count > limits.max_inputs) {
+    return at_place(place, {ErrorCode::too_large, "[content] has " + std::to_string(count) + " parts, the limit is " +
+                                                      std::to_string(limits.max_inputs) + ": send fewer"});
+  }
   Content content{place, {}, {}, false};
   content.parts.reserve(count);
   for (rapidjson::SizeType i = 0; i < count; ++i) {

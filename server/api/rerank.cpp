@@ -84,7 +84,9 @@ http::Response render(const RerankRequest& request, const serving::Embeddings& e
     if (request.return_documents) answer.member("text", request.documents[index]);
     answer.end();
   }
-  return json_answer(answer.text(), documents);
+  http::Response response = json_answer(answer.text(), documents);
+  if (embeddings.front().truncated) warn_of_cuts(response, {"query"});
+  return response;
 }
 
 }  // namespace

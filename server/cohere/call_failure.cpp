@@ -12,6 +12,7 @@ namespace sightline::cohere {
 namespace {
 
 constexpr std::size_t k_longest_message = 500;
+constexpr std::size_t k_masked_bytes = 4096;             // of a message: more than is shown
 constexpr std::size_t k_longest_error_body = 64u << 10;  // parsed as JSON; longer ones are quoted
 
 std::optional<std::string> json_message(std::string_view body) {
@@ -45,7 +46,7 @@ int status_for_client(int status) {
 }  // namespace
 
 CallFailure failure_of_answer(const http::Response& answer, std::string_view key) {
-  std::string words = readable(without_secret(json_message(answer.body).value_or(answer.body), key));
+  std::string words = readable(without_secret(json_message(answer.body).value_or(answer.body), key, k_masked_bytes));
   CallFailure result;
   result.failure.status = status_for_client(answer.status);
   result.failure.message = "Cohere answered " + std::to_string(answer.status);

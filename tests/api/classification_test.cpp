@@ -168,5 +168,18 @@ TEST_CASE("a label file has one label per line, comments, and its own template")
   CHECK(read_label_file((folder.path() / "none").string()).error().code == ErrorCode::not_found);
 }
 
+TEST_CASE("labels that are cut are named in a warning, also when their vectors are cached") {
+  ApiBench bench;
+  for (int round = 0; round < 2; ++round) {
+    CAPTURE(round);
+    const auto cut = bench.post("/v1/classify", R"({"model":"hash","input":"t","labels":["a house","red","a room"],)"
+                                                R"("prompt_template":"01234567 {}"})");
+    CHECK(cut.status == 200);
+    CHECK(cut.headers.get("Warning").value_or("").find("\"label 0, label 2: longer") != std::string::npos);
+  }
+  CHECK_FALSE(bench.post("/v1/classify", R"({"model":"hash","input":"t","labels":["x","y"],"prompt_template":"{}"})")
+                  .headers.get("Warning"));
+}
+
 }  // namespace
 }  // namespace sightline::api

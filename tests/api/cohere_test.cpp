@@ -133,5 +133,25 @@ TEST_CASE("Cohere's limits and rules are kept, with Cohere's kind of error") {
   }
 }
 
+TEST_CASE("with input_type image a broken picture is refused, on every route and in any case of letters") {
+  ApiBench bench;
+  struct Request {
+    const char *path, *body;
+  };
+  for (const Request& request :
+       {Request{"/v2/embed", R"({"model":"hash","texts":["no picture"],"input_type":")"},
+        Request{"/v1/embeddings", R"({"model":"hash","input":["no picture"],"input_type":")"},
+        Request{"/hugging_face/hash", R"({"inputs":["no picture"],"input_type":")"},
+        Request{"/v1/classify", R"({"model":"hash","input":["no picture"],"labels":["x","y"],"input_type":")"}}) {
+    for (const std::string type : {"image", "Image"}) {
+      CAPTURE(request.path);
+      CAPTURE(type);
+      const auto response = bench.post(request.path, request.body + type + "\"}");
+      CHECK(response.status == 400);
+      CHECK(response.body.find("the picture is not base64") != std::string::npos);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sightline::api

@@ -32,6 +32,20 @@ TEST_CASE("parameters stand in the body or in an object of their own") {
   CHECK(bench.post(k_route, text + R"("parameters":{"truncate":false}})").status == 400);
 }
 
+TEST_CASE("options of the body count beside parameters, which come first") {
+  ApiBench bench;
+  const std::string text = R"({"inputs":"0123456789abcdef",)";
+  const auto vector = [&](const std::string& options) {
+    return floats(parsed(bench.post(k_route, text + options + "}"))[0]);
+  };
+  const auto short_vector = *shortened(bench.embedder->expected("23456789abcdef"), 4);
+  CHECK(vector(R"("truncation_direction":"left","parameters":{"dimensions":4})") == short_vector);
+  CHECK(vector(R"("dimensions":2,"truncation_direction":"left","parameters":{"dimensions":4})") == short_vector);
+  CHECK(bench.post(k_route, text + R"("truncate":false,"parameters":{}})").status == 400);
+  CHECK(bench.post(k_route, text + R"("prompt_name":"query","parameters":{"truncate":true}})").status == 400);
+  CHECK(bench.post(k_route, text + R"("parameters":{"dimensions":4,"dimensions":2}})").status == 400);
+}
+
 TEST_CASE("errors have the shape of text-embeddings-inference") {
   ApiBench bench;
   struct Case {

@@ -95,5 +95,20 @@ TEST_CASE("what is wrong with a rerank request is said, with its place") {
   }
 }
 
+TEST_CASE("the parts of a query count, and a query that is cut is named") {
+  ApiBench bench;
+  std::string parts = R"({"text":"a"})";
+  for (int i = 1; i < 257; ++i) parts += R"(,{"text":"a"})";
+  const auto many = bench.post(k_route, R"({"query":{"content":[)" + parts + R"(]},"input":["a"]})");
+  CHECK(many.status == 413);
+  CHECK(std::string(parsed(many)["error"]["reason"].GetString()) ==
+        "query: [content] has 257 parts, the limit is 256: send fewer");
+  CHECK_FALSE(bench.post(k_route, R"({"query":"q","input":["0123456789abcdef"]})").headers.get("Warning"));
+  const auto cut = bench.post(k_route, R"({"query":"0123456789abcdef","input":["a"]})");
+  CHECK(cut.status == 200);
+  CHECK(cut.headers.get("Warning").value_or("").find(
+            "\"query: longer than the model's limit, so it was cut: send a shorter text\"") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace sightline::api

@@ -375,5 +375,27 @@ TEST_CASE("a key opens only the routes of its scopes") {
   CHECK(message_of(refused) == "this key lacks the scope [metrics]: use one that has it");
 }
 
+TEST_CASE("a request that was answered is not refused, and a refused one counts once") {
+  ApiBench bench;
+  const AccessLog no_log;
+  int answers = 0;
+  Exchange exchange({}, Responder{[&](http::Response) { ++answers; }, {}}, bench.timer, bench.metrics, no_log);
+  exchange.fail({ErrorCode::deadline_exceeded, "late"});
+  exchange.fail({ErrorCode::cancelled, "too late"});
+  exchange.fail(503, "stopping", "later still");
+  CHECK(answers == 1);
+  const auto metrics = bench.get("/metrics").body;
+  CHECK(metrics.find("sightline_requests_refused_total{code=\"deadline_exceeded\"} 1") != std::string::npos);
+  CHECK(metrics.find("code=\"cancelled\"") == std::string::npos);
+  CHECK(metrics.find("code=\"stopping\"") == std::string::npos);
+}
+
+TEST_CASE("a refusal of the caller is a security exception in Elasticsearch's format") {
+  for (const int status : {401, 403}) {
+    const auto response = error_response(ErrorShape::elastic, status, "forbidden", "no");
+    CHECK(std::string(parsed(response)["error"]["type"].GetString()) == "security_exception");
+  }
+}
+
 }  // namespace
 }  // namespace sightline::api

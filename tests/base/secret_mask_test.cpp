@@ -6,6 +6,7 @@
 #include "base/base64.h"
 
 using sightline::base64_encode;
+using sightline::SecretMask;
 using sightline::without_secret;
 
 TEST_CASE("a secret is hidden however a text repeats it") {
@@ -66,4 +67,31 @@ TEST_CASE("texts without the secret stay as they are, and what is too short for 
   CHECK(without_secret("a b ab", "ab") == "a b ab");
   CHECK(without_secret("", "hush") == "");
   CHECK(without_secret("hush", "") == "hush");
+}
+
+TEST_CASE("secrets that overlap are hidden together, whatever their order") {
+  for (const auto& secrets : std::vector<std::vector<std::string_view>>{
+           {"hush", "hush-hush-4711"}, {"hush-hush-4711", "hush"}, {"hush-hush", "hush-4711"}}) {
+    CHECK(SecretMask(secrets).masked("a hush-hush-4711 b") == "a [hidden] b");
+  }
+  CHECK(SecretMask({"hush", "quiet"}).masked("hush quiet hushhush") == "[hidden] [hidden] [hidden][hidden]");
+}
+
+TEST_CASE("what is left of a long text shows no part of a secret") {
+  const SecretMask mask({"hush-hush"});
+  const std::string text = "0123hush-hush789";
+  for (std::size_t bytes = 0; bytes <= text.size() + 1; ++bytes) {
+    const std::string shown = mask.masked(text, bytes);
+    CAPTURE(shown);
+    CHECK(shown == (bytes <= 4   ? text.substr(0, bytes)
+                    : bytes < 13 ? "0123[hidden]"
+                                 : "0123[hidden]" + text.substr(13, bytes - 13)));
+  }
+}
+
+TEST_CASE("a long text that nearly repeats a long secret takes no time") {
+  const std::string secret = std::string(100'000, 'a') + "b", text(50u << 20, 'a');
+  const SecretMask mask({secret});
+  CHECK(mask.masked(text, 16u << 10) == text.substr(0, 16u << 10));  // naively: 1.6 billion comparisons, per form
+  CHECK(mask.masked(text).size() == text.size());                    // 5,000 billion
 }

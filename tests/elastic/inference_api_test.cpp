@@ -34,6 +34,125 @@ const char* const k_secret = R"(,"secret_parameters":{"api_key":"hush","other":"
 
 }  // namespace
 
+TEST_CASE("nothing is called for a caller whom the cluster refuses, nor for an endpoint that exists") {
+  using http::Method;
+  Bench bench;
+  const auto refuse = [&](Method method) {
+    bench.store.instead = [method](const http::Request& request) -> std::optional<http::Response> {
+      if (request.method != method || !request.path.starts_with("/.sightline/_doc/")) return {};
+      return json_response(R"({"error":{"type":"security_exception","reason":"no"},"status":403})", 403);
+    };
+  };
+  // `read` is enough to use endpoints; to make them takes `write`, too.
+  for (const Method method : {Method::get, Method::delete_}) {
+    CAPTURE(http::to_string(method));
+    refuse(method);
+    const auto refused = bench.make();
+    CHECK(refused.status == 403);
+    CHECK(parsed(refused)["error"]["type"] == "security_exception");
+    CHECK(bench.upstream.count() == 0);
+  }
+  bench.store.instead = {};
+  REQUIRE(bench.make(k_secret).status == 200);
+  CHECK(bench.upstream.count() == 1);
+  CHECK(parsed(bench.make())["error"]["type"] == "resource_already_exists_exception");
+  CHECK(bench.upstream.count() == 1);
+  refuse(Method::delete_);
+  const std::string changes = R"({"service_settings":{"secret_parameters":{"api_key":"other"}}})";
+  CHECK(bench.gateway.put("/_inference/clip/_update", changes).status == 403);
+  CHECK(bench.upstream.count() == 1);
+  bench.store.instead = {};
+  CHECK(bench.gateway.put("/_inference/clip/_update", changes).status == 200);
+  CHECK(bench.upstream.count() == 2);
+}
+
+TEST_CASE("a definition that is too large to be stored is not called") {
+  Bench bench;
+  const auto large = bench.make(R"(,"headers":{"X":")" + std::string(1u << 20, 'x') + "\"}");
+  CHECK(large.status == 400);
+  CHECK(reason(large).find("and the limit is [1048576]") != std::string::npos);
+  CHECK(bench.upstream.count() == 0);
+  REQUIRE(bench.make().status == 200);
+  const auto update = bench.gateway.put(
+      "/_inference/clip/_update", R"({"task_settings":{"parameters":{"x":")" + std::string(1u << 20, 'x') + "\"}}}");
+  CHECK(reason(update).find("and the limit is [1048576]") != std::string::npos);
+  CHECK(bench.upstream.count() == 1);
+}
+
+TEST_CASE("URL, query parameters and headers of a call have a limit together") {
+  Bench bench;
+  const std::string url = bench.upstream.url("/?a=${p:-x}");
+  const auto with = [](std::size_t bytes) {
+    return R"({"input":"a","task_settings":{"parameters":{"p":")" + std::string(bytes, 'x') + "\"}}}";
+  };
+  for (const std::string more : {R"(,"query_parameters":[["a","${p:-x}"],["b","${p:-x}"],["c","${p:-x}"]])",
+                                 R"(,"headers":{"A":"${p:-x}","B":"${p:-x}","C":"${p:-x}"})",
+                                 R"(,"headers":{"A":"${p:-x}","B":"${p:-x}"},"query_parameters":[["a","${p:-x}"]])"}) {
+    CAPTURE(more);
+    REQUIRE(bench.gateway.put("/_inference/text_embedding/clip", endpoint_at(url, more)).status == 200);
+    const auto calls = bench.upstream.count();
+    const auto refused = bench.gateway.post("/_inference/clip", with(300'000));
+    CHECK(refused.status == 400);
+    CHECK(refused.body.find("the URL, query parameters and headers grow over 1048576 bytes when placeholders are "
+                            "replaced") != std::string::npos);
+    CHECK(bench.upstream.count() == calls);
+    CHECK(bench.gateway.post("/_inference/clip", with(100)).status == 200);
+    REQUIRE(bench.gateway.remove("/_inference/clip").status == 200);
+  }
+}
+
+TEST_CASE("no parameter sends an endpoint's secrets to another server") {
+  Bench bench;
+  Upstream other;
+  const std::string port = bench.upstream.url("").substr(std::string("http://127.0.0.1").size());
+  const auto task = [](const std::string& name, const std::string& value) {
+    return R"("task_settings":{"parameters":{")" + name + R"(":")" + value + "\"}}";
+  };
+  const std::string keyed = std::string(k_secret) + R"(,"headers":{"X-Key":"${api_key}"})";
+  struct Row {
+    std::string url, name, good, bad;
+  };
+  const std::string at_other = other.url("").substr(std::string("http://").size());
+  for (const Row& row :
+       {Row{"http://${host:-127.0.0.1}" + port + "/v1", "host", "127.0.0.1", at_other + "/?"},
+        Row{bench.upstream.url("") + "${path:-/v1}", "path", "/v2", "@" + at_other + "/"},
+        Row{"${all:-" + bench.upstream.url("/v1") + "}", "all", bench.upstream.url("/v2"), other.url()}}) {
+    CAPTURE(row.url);
+    REQUIRE(bench.gateway.put("/_inference/text_embedding/clip", endpoint_at(row.url, keyed)).status == 200);
+    const auto call = [&](const std::string& value) {
+      return bench.gateway.post("/_inference/clip", R"({"input":"a",)" + task(row.name, value) + "}");
+    };
+    CHECK(call(row.good).status == 200);
+    const auto refused = call(row.bad);
+    CHECK(refused.status == 400);
+    CHECK(reason(refused).find("make another endpoint for that server") != std::string::npos);
+    const auto update = [&](const std::string& value) {
+      return bench.gateway.put("/_inference/clip/_update", "{" + task(row.name, value) + "}");
+    };
+    CHECK(reason(update(row.bad)).find("make another endpoint for that server") != std::string::npos);
+    CHECK(update(row.good).status == 200);
+    REQUIRE(bench.gateway.remove("/_inference/clip").status == 200);
+  }
+  // A secret that is part of the host is one, too: the others would go where a new one says.
+  REQUIRE(
+      bench.gateway
+          .put("/_inference/text_embedding/clip",
+               endpoint_at("http://${other}", R"(,"headers":{"X-Key":"${api_key}"},"secret_parameters":{"api_key":)"
+                                              R"("hush","other":")" +
+                                                  bench.upstream.url("").substr(std::string("http://").size()) + "\"}"))
+          .status == 200);
+  CHECK(reason(bench.gateway.put("/_inference/clip/_update",
+                                 R"({"service_settings":{"secret_parameters":{"other":")" + at_other + "\"}}}"))
+            .find("make another endpoint for that server") != std::string::npos);
+  CHECK(other.count() == 0);
+  REQUIRE(bench.gateway.remove("/_inference/clip").status == 200);
+  // Without secrets there is nothing to keep.
+  REQUIRE(bench.gateway.put("/_inference/text_embedding/clip", endpoint_at("${all:-" + bench.upstream.url() + "}"))
+              .status == 200);
+  CHECK(bench.gateway.post("/_inference/clip", R"({"input":"a",)" + task("all", other.url()) + "}").status == 200);
+  CHECK(other.count() == 1);
+}
+
 TEST_CASE("a cluster that runs inference makes, shows, calls and deletes its own endpoints") {
   Bench bench;
   bench.gateway.native.on = true;
@@ -140,6 +259,25 @@ TEST_CASE("an update changes the settings that it names, is measured, and keeps 
   CHECK(bench.store.source(".sightline", "endpoint:clip").find("hush") == std::string::npos);
   bench.gateway.post("/_inference/clip", R"({"input":"abc"})");
   CHECK(bench.upstream.requests().back().headers.get("X-Key") == "hush2 quiet");
+}
+
+TEST_CASE("an update keeps the parameters that it does not name") {
+  Bench bench;
+  const std::string request =
+      R"({"service":"custom","task_settings":{"parameters":{"a":"1","b":2}},"service_settings":)"
+      R"({"url":")" +
+      bench.upstream.url() +
+      R"(","headers":{"X-A":"${a}${c:-}"},"request":"{\"input\":${input},\"b\":${b}}",)"
+      R"("response":{"json_parser":{"text_embeddings":"$.data[*].embedding[*]"}},"rate_limit":{"requests_per_minute":2000000000}}})";
+  REQUIRE(bench.gateway.put("/_inference/text_embedding/clip", request).status == 200);
+  const auto updated =
+      bench.gateway.put("/_inference/clip/_update", R"({"task_settings":{"parameters":{"b":3,"c":"4"}}})");
+  REQUIRE_MESSAGE(updated.status == 200, updated.body);
+  CHECK(updated.body.find(R"("task_settings":{"parameters":{"a":"1","b":3,"c":"4"}})") != std::string::npos);
+  CHECK(bench.upstream.requests().back().headers.get("X-A") == "14");
+  CHECK(bench.gateway.put("/_inference/clip/_update", R"({"task_settings":null})").body == updated.body);
+  CHECK(reason(bench.gateway.put("/_inference/clip/_update", R"({"task_settings":{"parameters":{"b":"${a}"}}})"))
+            .find("holds a placeholder") != std::string::npos);
 }
 
 TEST_CASE("secret parameters that a service does not have are refused in updates, too") {

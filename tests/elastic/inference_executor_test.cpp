@@ -138,6 +138,24 @@ TEST_CASE("429 is sent again, three times in all, after waits that double") {
   CHECK(bench.timer.waiting() == 0);
 }
 
+TEST_CASE("of a long answer little is kept, and no secret, also where one begins another") {
+  const std::string longer = "hush-hush-4711";
+  for (const bool first : {false, true}) {
+    Upstream upstream([&](const http::Request&) { return with_status(400, longer + std::string(30u << 20, 'x')); });
+    Endpoint called = endpoint_at(upstream.url());
+    called.secrets = {{"a", first ? longer : "hush"}, {"b", first ? "hush" : longer}};
+    Bench bench;
+    const auto outcome = bench.call(called, {"x"}).get();
+    REQUIRE(!outcome);
+    const std::string& reason = outcome.error().reason;
+    CHECK(reason.size() < 8192);
+    CHECK(reason.find("Error message: [[hidden]xxx") != std::string::npos);
+    CHECK(reason.find("4711") == std::string::npos);
+    CHECK(reason.ends_with(" bytes more)"));
+    CHECK(std::stoul(reason.substr(reason.rfind('(') + 1)) > 31'400'000);
+  }
+}
+
 TEST_CASE("a call that meets 429 once comes through") {
   std::atomic<int> calls = 0;
   Upstream upstream(

@@ -185,6 +185,7 @@ class MemoryStore : public Store {
   }
 
   http::Response document(const http::Request& request, const std::string& name, const std::string& id, bool create) {
+    if (request.method == http::Method::delete_ && !indices.contains(name)) return no_such_index(name).response();
     const auto found = indices[name].find(id);
     const bool exists = found != indices[name].end() && !found->second.empty();
     int& seq_no = seq_nos_[name + "/" + id];

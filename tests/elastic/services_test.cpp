@@ -298,6 +298,16 @@ TEST_CASE("cohere: the role of a request, else that of the task settings, else a
   CHECK(role_sent() == "search_query");
 }
 
+TEST_CASE("cohere: an update of one task setting keeps the other") {
+  Bench bench;
+  REQUIRE(bench.make("cohere", "", R"(,"model_id":"m")", R"(,"task_settings":{"input_type":"ingest"})").status == 200);
+  const auto updated = bench.put("/_inference/clip/_update", R"({"task_settings":{"truncate":"start"}})");
+  REQUIRE_MESSAGE(updated.status == 200, updated.body);
+  CHECK(updated.body.find(R"("task_settings":{"input_type":"ingest","truncate":"start"})") != std::string::npos);
+  bench.post("/_inference/clip", R"({"input":"abc"})");
+  CHECK(bench.last().body.find(R"("input_type":"search_document")") != std::string::npos);
+}
+
 TEST_CASE("cohere: the vendor's URL is the default, and an old name of model_id counts") {
   const auto endpoint = parse("cohere", R"({"api_key":"k","model":"old"})");
   REQUIRE(endpoint);

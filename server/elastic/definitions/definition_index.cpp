@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <rapidjson/document.h>
 
 #include "base/cancellation.h"
@@ -77,15 +78,6 @@ ElasticError index_error(const http::Response& response) {
                    "], which stores inference endpoints and ingest pipelines, does not answer: " + error.reason;
   }
   return error;
-}
-
-/// `old`: what it replaces; null: nothing. A larger definition of an earlier version may stay as large as it is.
-Refusal check_bytes(const Content& content, const Content* old, Kind kind, const std::string& name) {
-  const std::size_t bytes = content.config.size() + content.secrets.size();
-  if (bytes <= k_max_definition_bytes || (old && bytes <= old->config.size() + old->secrets.size())) return {};
-  return illegal_argument("the definition of " + std::string(name_of(kind)) + " [" + name + "] has [" +
-                          std::to_string(bytes) + "] bytes, and the limit is [" +
-                          std::to_string(k_max_definition_bytes) + "]");
 }
 
 ElasticError unreadable(const std::string& what) {
@@ -215,8 +207,26 @@ http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Def
                                      "refresh=true" + version, document.text()));
 }
 
+Refusal DefinitionIndex::refuse_bytes(Kind kind, const std::string& name, const Content& content, const Content* old) {
+  const std::size_t bytes = content.config.size() + content.secrets.size();
+  if (bytes <= k_max_definition_bytes || (old && bytes <= old->config.size() + old->secrets.size())) return {};
+  return illegal_argument("the definition of " + std::string(name_of(kind)) + " [" + name + "] has [" +
+                          std::to_string(bytes) + "] bytes, and the limit is [" +
+                          std::to_string(k_max_definition_bytes) + "]");
+}
+
+Refusal DefinitionIndex::refuse_writer(const Caller& caller, Kind kind, const std::string& name) {
+  // No document gets this version. A cluster checks the caller's privileges before it looks for the document.
+  const std::string version =
+      "if_seq_no=" + std::to_string(std::numeric_limits<std::int64_t>::max()) + "&if_primary_term=1";
+  const auto response =
+      store_.handle(store_request(caller, http::Method::delete_, document_path("_doc", kind, name), version));
+  if (response.status == 409 || says_nothing_is_there(response)) return {};
+  return index_error(response);
+}
+
 Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name, const Content& content) {
-  if (Refusal refusal = check_bytes(content, nullptr, kind, name)) return *refusal;
+  if (Refusal refusal = refuse_bytes(kind, name, content)) return *refusal;
   if (Refusal refusal = ensure_index(caller)) return *refusal;
   if (Refusal refusal = refuse_one_more(caller, kind, name)) {
     const auto old = get(caller, kind, name);
@@ -238,7 +248,7 @@ Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::stri
     if (!old) return old.error();
     auto content = change(*old ? &**old : nullptr);
     if (!content) return content.error();
-    if (Refusal refusal = check_bytes(*content, *old ? &**old : nullptr, kind, name)) return refusal;
+    if (Refusal refusal = refuse_bytes(kind, name, *content, *old ? &**old : nullptr)) return refusal;
     if (!*old) {
       if (Refusal refusal = refuse_one_more(caller, kind, name)) return refusal;
     }

@@ -60,6 +60,12 @@ class DefinitionIndex {
   /// Adds or replaces, keeping when it was created. Errors: also those of `change`; 409 if others keep
   /// changing it.
   Refusal change(const Caller& caller, Kind kind, const std::string& name, const Change& change);
+  /// What the store says against writes of the caller, by a write that cannot succeed. For work that must not begin for
+  /// just anyone, as it has effects elsewhere.
+  Refusal refuse_writer(const Caller& caller, Kind kind, const std::string& name);
+  /// 400 if a definition would have more than k_max_definition_bytes. `old`: what it replaces, which may have been larger
+  /// in an earlier version; null: nothing.
+  static Refusal refuse_bytes(Kind kind, const std::string& name, const Content& content, const Content* old = nullptr);
   /// False if there was none.
   Answer<bool> remove(const Caller& caller, Kind kind, const std::string& name);
 

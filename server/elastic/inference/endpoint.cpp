@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/elastic/inference/request_target.h"
+
 namespace sightline::elastic {
 namespace {
 
@@ -100,6 +102,17 @@ std::string endpoint_json(const Endpoint& endpoint, bool for_store) {
   return out.member("chunking_settings", json::Raw{endpoint.chunking_settings}).text();
 }
 
+Refusal refuse_other_server(const Endpoint& before, const Endpoint& after) {
+  if (before.secrets.empty()) return {};
+  const auto moved = after.service->target(after);
+  if (!moved) return {};  // it cannot be called, and whoever calls it says why
+  const auto own = before.service->target(before);
+  if (own && server_of(own->url) == server_of(moved->url)) return {};
+  return illegal_argument("the secrets of inference endpoint [" + before.id +
+                          "] were given for the server that its own settings name, and these settings would send them "
+                          "to another one: make another endpoint for that server");
+}
+
 Answer<std::shared_ptr<const Endpoint>> with_task_settings(std::shared_ptr<const Endpoint> endpoint,
                                                            const rapidjson::Value& task_settings) {
   const auto given = task_settings_object(&task_settings);
@@ -109,6 +122,7 @@ Answer<std::shared_ptr<const Endpoint>> with_task_settings(std::shared_ptr<const
   if (!service) return service.error();
   auto changed = std::make_shared<Endpoint>(*endpoint);
   changed->service = std::move(*service);
+  if (Refusal refusal = refuse_other_server(*endpoint, *changed)) return *refusal;
   return std::shared_ptr<const Endpoint>(std::move(changed));
 }
 

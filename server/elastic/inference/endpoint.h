@@ -41,7 +41,12 @@ Answer<Endpoint> parse_endpoint(std::string id, std::string task_type, const rap
 /// The endpoint as GET _inference shows it; `for_store` as it is stored, secrets included.
 std::string endpoint_json(const Endpoint& endpoint, bool for_store = false);
 
-/// The endpoint with `task_settings` of a request over its own. Errors: those of the service.
+/// 400 if `before` has secrets and the calls of `after`, which is made from it, would go to another server: they were
+/// given for that one.
+Refusal refuse_other_server(const Endpoint& before, const Endpoint& after);
+
+/// The endpoint with `task_settings` of a request over its own. Errors: those of the service and of
+/// refuse_other_server.
 Answer<std::shared_ptr<const Endpoint>> with_task_settings(std::shared_ptr<const Endpoint> endpoint,
                                                            const rapidjson::Value& task_settings);
 

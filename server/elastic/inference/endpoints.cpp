@@ -112,6 +112,17 @@ Answer<std::shared_ptr<const Endpoint>> Endpoints::opened(const DefinitionIndex:
   return std::make_shared<const Endpoint>(std::move(whole));
 }
 
+Refusal Endpoints::refuse_to_store(const Caller& caller, const Endpoint& endpoint, const Endpoint* old) {
+  const auto content = sealed(endpoint);
+  if (!content) return content.error();
+  const auto old_content = old ? sealed(*old) : content;
+  if (!old_content) return old_content.error();
+  constexpr auto kind = DefinitionIndex::Kind::endpoint;
+  if (Refusal refusal = DefinitionIndex::refuse_bytes(kind, endpoint.id, *content, old ? &*old_content : nullptr))
+    return refusal;
+  return index_.refuse_writer(caller, kind, endpoint.id);
+}
+
 Answer<bool> Endpoints::create(const Caller& caller, const Endpoint& endpoint) {
   const auto content = sealed(endpoint);
   if (!content) return content.error();

@@ -37,7 +37,7 @@ class Endpoints {
   /// To be shown: null if none of that id is stored here. As the index has it now, without its secrets.
   Answer<std::shared_ptr<const Endpoint>> shown(const Caller& caller, const std::string& id);
 
-  /// Adds an endpoint; false if there is one of that id. Errors: also those of `refuse_secrets`.
+  /// Adds an endpoint; false if there is one of that id. Errors: also those of `refuse_to_store`.
   Answer<bool> create(const Caller& caller, const Endpoint& endpoint);
   /// Replaces an endpoint by what `change` makes of it, its secrets included; the result is what is stored.
   /// Errors: 404 if there is none, and those of `change`.
@@ -45,12 +45,14 @@ class Endpoints {
   Answer<Endpoint> change(const Caller& caller, const std::string& id, const Change& change);
   /// False if there was none.
   Answer<bool> remove(const Caller& caller, const std::string& id);
-  /// 400 if the endpoint has secrets that must not be stored in clear and cannot be encrypted.
-  Refusal refuse_secrets(const Endpoint& endpoint) const;
+  /// What refuses an endpoint before it is called: a caller who may not write it, secrets that must not be stored in
+  /// clear and cannot be encrypted, too large a definition. `old`: what it replaces; null: nothing.
+  Refusal refuse_to_store(const Caller& caller, const Endpoint& endpoint, const Endpoint* old = nullptr);
 
   DefinitionIndex& index() { return index_; }
 
  private:
+  Refusal refuse_secrets(const Endpoint& endpoint) const;
   Answer<DefinitionIndex::Content> sealed(const Endpoint& endpoint) const;
   Answer<std::shared_ptr<const Endpoint>> opened(const DefinitionIndex::Definition& definition) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <rapidjson/document.h>
 
 #include "base/cancellation.h"
@@ -130,6 +131,10 @@ bool may_update(std::string_view setting) {
          setting == "max_input_tokens";
 }
 
+ElasticError already_exists(const std::string& id) {
+  return {400, "resource_already_exists_exception", "Inference endpoint [" + id + "] already exists"};
+}
+
 /// 400 if a request says what its texts are for, and the endpoint's service has no use for it.
 Refusal check_input_type(const Endpoint& endpoint, InputType type) {
   const auto word = word_of(type);
@@ -188,10 +193,13 @@ Answer<Endpoint> InferenceApi::measured(const Caller& caller, Endpoint endpoint,
 InferenceApi::Handled InferenceApi::put(const http::Request& request, const std::string& task_type,
                                         const std::string& id) {
   const Caller caller = caller_of(request);
-  if (is_valid_id(id) && native_.available(caller)) {
+  bool exists = false;
+  if (is_valid_id(id)) {
+    // As the caller, and before anything is called for them: without credentials this is refused.
     const auto ours = endpoints_.shown(caller, id);
     if (!ours) return ours.error().response();
-    if (!*ours) return std::nullopt;
+    exists = *ours != nullptr;
+    if (!exists && native_.available(caller)) return std::nullopt;
   }
   if (const Refusal unknown = rest::unknown_parameters(request, k_put_parameters)) return unknown->response();
   if (!is_valid_id(id)) {
@@ -208,23 +216,20 @@ InferenceApi::Handled InferenceApi::put(const http::Request& request, const std:
   if (!timeout) return timeout.error().response();
   auto parsed = parse_endpoint(id, task_type, *body);
   if (!parsed) return parsed.error().response();
-  if (const Refusal refusal = endpoints_.refuse_secrets(*parsed)) return refusal->response();
+  if (exists) return already_exists(id).response();
+  if (const Refusal refusal = endpoints_.refuse_to_store(caller, *parsed)) return refusal->response();
   auto endpoint = measured(caller, std::move(*parsed), *timeout);
   if (!endpoint) return endpoint.error().response();
   const auto made = endpoints_.create(caller, *endpoint);
   if (!made) return made.error().response();
-  if (!*made) {
-    return ElasticError{400, "resource_already_exists_exception", "Inference endpoint [" + id + "] already exists"}
-        .response();
-  }
+  if (!*made) return already_exists(id).response();
   return json_response(endpoint_json(*endpoint));
 }
 
-Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& endpoint, const rapidjson::Value& body,
-                                       milliseconds timeout) {
-  rapidjson::Document config;
-  const std::string stored = endpoint_json(endpoint, true);
-  json::read_document(stored, config);
+namespace {
+
+/// 400 if a body of `_update` has a member that cannot be updated.
+Refusal refuse_fixed_members(const rapidjson::Value& body) {
   for (const auto& member : body.GetObject()) {
     const std::string_view name(member.name.GetString(), member.name.GetStringLength());
     const bool settings = name == "service_settings";
@@ -237,8 +242,29 @@ Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& end
         return refused("[service_settings] [" + std::string(key) + "] cannot be updated: make another endpoint");
     }
   }
+  return {};
+}
+
+/// The endpoint with the task settings of `body` over its own, one by one, as Elasticsearch does it.
+Answer<std::shared_ptr<const Endpoint>> with_task_settings_of(const rapidjson::Value& body, const Endpoint& endpoint) {
+  const auto given = body.FindMember("task_settings");
+  const auto kept = std::make_shared<const Endpoint>(endpoint);
+  return given == body.MemberEnd() ? kept : with_task_settings(kept, given->value);
+}
+
+}  // namespace
+
+Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& endpoint, const rapidjson::Value& body,
+                                       milliseconds timeout) {
+  if (Refusal refusal = refuse_fixed_members(body)) return *refusal;
+  const auto base = with_task_settings_of(body, endpoint);
+  if (!base) return base.error();
+  rapidjson::Document config;
+  const std::string stored = endpoint_json(**base, true);
+  json::read_document(stored, config);
   rapidjson::Document changes;
   changes.CopyFrom(body, config.GetAllocator());
+  changes.RemoveMember("task_settings");
   const auto settings = changes.FindMember("service_settings");
   if (settings != changes.MemberEnd() && settings->value.IsObject()) {
     rapidjson::Value& kept = config["service_settings"];
@@ -259,7 +285,8 @@ Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& end
   set_members(config, changes, config.GetAllocator());
   auto parsed = parse_endpoint(endpoint.id, endpoint.task_type, config, SettingsSource::stored);
   if (!parsed) return parsed;
-  if (Refusal refusal = endpoints_.refuse_secrets(*parsed)) return *refusal;
+  if (Refusal refusal = refuse_other_server(endpoint, *parsed)) return *refusal;
+  if (Refusal refusal = endpoints_.refuse_to_store(caller, *parsed, &endpoint)) return *refusal;
   auto after = measured(caller, std::move(*parsed), timeout);
   if (after && after->dimensions != endpoint.dimensions) {
     return refused("Inference endpoint [" + endpoint.id + "] gave vectors of [" +

@@ -76,17 +76,33 @@ Failure failure_of_exchange(const Error& error, const Endpoint& endpoint, millis
   return {{500, "connect_exception", error.message}, true};
 }
 
-std::string shown(std::string text, const Endpoint& endpoint) {
-  for (const auto& [name, secret] : endpoint.secrets) text = without_secret(std::move(text), secret);
-  return shortened(text);  // now, since many documents of a bulk may keep one
+/// Bytes of a text that are searched for secrets: twice what is shown of it, as masks are shorter than most secrets.
+constexpr std::size_t k_masked_bytes = 16u << 10;
+
+constexpr std::size_t k_shown_bytes = 8000;  // of a longer one
+
+/// Replaces a text by what may be shown of it. Shortened now, since many documents of a bulk may keep one.
+void mask(std::string& text, const SecretMask& secrets) {
+  const std::size_t not_masked = text.size() - std::min(text.size(), k_masked_bytes);
+  std::string masked = secrets.masked(text, k_masked_bytes);
+  std::size_t end = not_masked == 0 ? masked.size() : std::min(masked.size(), k_shown_bytes);
+  while (end > 0 && end < masked.size() && (static_cast<unsigned char>(masked[end]) & 0xC0) == 0x80) --end;
+  text = shortened(std::string_view(masked).substr(0, end));
+  if (not_masked > 0) text += "... (" + std::to_string(masked.size() - end + not_masked) + " bytes more)";
+}
+
+void mask(ElasticError& error, const SecretMask& secrets) {
+  mask(error.reason, secrets);
+  mask(error.cause_reason, secrets);
+  for (auto& [name, value] : error.details) mask(value, secrets);
+  for (auto& cause : error.causes) mask(cause, secrets);
 }
 
 /// The error as it may be shown: an inference server may repeat what it was sent.
 ElasticError without_secrets(ElasticError error, const Endpoint& endpoint) {
-  error.reason = shown(std::move(error.reason), endpoint);
-  error.cause_reason = shown(std::move(error.cause_reason), endpoint);
-  for (auto& [name, value] : error.details) value = shown(std::move(value), endpoint);
-  for (auto& cause : error.causes) cause = without_secrets(std::move(cause), endpoint);
+  std::vector<std::string_view> secrets;
+  for (const auto& [name, secret] : endpoint.secrets) secrets.push_back(secret);
+  mask(error, SecretMask(secrets));
   return error;
 }
 
@@ -134,11 +150,11 @@ class InferenceCall final : public http::OutboundCalls::Call {
   std::optional<http::ClientRequest> request() override {
     auto body = endpoint_->service->body(*endpoint_, input_);
     if (!body) {
-      outcome_ = construction_failed(endpoint_->service->name(), body.error());
+      fail(construction_failed(endpoint_->service->name(), body.error()));
       return std::nullopt;
     }
     if (!growth_.grow_to(body->size() - std::min(body->size(), free_bytes()))) {
-      outcome_ = bodies_too_large(endpoint_->id);
+      fail(bodies_too_large(endpoint_->id));
       return std::nullopt;
     }
     http::ClientRequest request = target_;
@@ -151,7 +167,7 @@ class InferenceCall final : public http::OutboundCalls::Call {
     ServiceAnswer answer = result ? endpoint_->service->read(*result, *endpoint_)
                                   : failure_of_exchange(result.error(), *endpoint_, timeout_, options_->longest_call);
     if (auto* failure = std::get_if<Failure>(&answer)) {
-      outcome_ = std::move(failure->error);
+      fail(std::move(failure->error));  // masked and cut, as it may wait for the next attempt
       // Where the texts are too long the next attempt is another one: with half of them.
       const bool again = failure->retryable || (failure->too_long && cut_in_half(input_));
       return again ? std::optional(options_->retry.wait_after(attempts)) : std::nullopt;
@@ -160,10 +176,12 @@ class InferenceCall final : public http::OutboundCalls::Call {
     if (embeddings.size() == input_.vectors()) {
       outcome_ = std::move(embeddings);
     } else {
-      outcome_ = count_mismatch(embeddings.size(), input_.vectors());
+      fail(count_mismatch(embeddings.size(), input_.vectors()));
     }
     return std::nullopt;
   }
+
+  void fail(ElasticError error) { outcome_ = without_secrets(std::move(error), *endpoint_); }
 
   std::size_t free_bytes() const {
     std::size_t bytes = k_least_growth;
@@ -179,20 +197,19 @@ class InferenceCall final : public http::OutboundCalls::Call {
       case Reason::settled:
         break;
       case Reason::line_full:
-        outcome_ = queue_full(endpoint_->id);
+        fail(queue_full(endpoint_->id));
         break;
       case Reason::late:
-        outcome_ = timed_out(timeout_, options_->longest_call);
+        fail(timed_out(timeout_, options_->longest_call));
         break;
       case Reason::cancelled:
       case Reason::stopped:
-        outcome_ = shutting_down();
+        fail(shutting_down());
         break;
       case Reason::fault:
-        outcome_ = std::move(fault_);
+        outcome_ = std::move(fault_);  // as there may be no memory to mask it, and it quotes no one
         break;
     }
-    if (!outcome_) outcome_ = without_secrets(outcome_.error(), *endpoint_);
     callback_(std::move(outcome_));
   }
 

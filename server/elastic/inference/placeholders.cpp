@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::string_view k_prefix = "${";
 constexpr std::string_view k_default_mark = ":-";
-constexpr std::size_t k_max_bytes = std::size_t{64} << 20;
 
 ElasticError illegal_state(std::string reason) {
   return {500, "illegal_state_exception", std::move(reason)};
@@ -72,7 +71,8 @@ bool holds_placeholder(std::string_view text) {
   return begin != std::string_view::npos && text.find('}', begin) != std::string_view::npos;
 }
 
-Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values, std::string_view field) {
+Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values, std::string_view field,
+                                      FillLimit& limit) {
   const Pieces pieces = taken_apart(text, values);
   if (!pieces.left.empty()) {
     return illegal_state(
@@ -81,16 +81,22 @@ Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderVa
   }
   std::size_t bytes = 0;
   for (const auto piece : pieces.texts) {
-    if (piece.size() > k_max_bytes - bytes) {
-      return illegal_argument("the text grows over " + std::to_string(k_max_bytes) +
-                              " bytes when its placeholders are replaced");
+    if (piece.size() > limit.max_bytes - limit.used - bytes) {
+      return illegal_argument(std::string(limit.texts) + " over " + std::to_string(limit.max_bytes) +
+                              " bytes when placeholders are replaced");
     }
     bytes += piece.size();
   }
+  limit.used += bytes;
   std::string filled;
   filled.reserve(bytes);
   for (const auto piece : pieces.texts) filled += piece;
   return filled;
+}
+
+Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values, std::string_view field) {
+  FillLimit limit;
+  return fill_placeholders(text, values, field, limit);
 }
 
 }  // namespace sightline::elastic

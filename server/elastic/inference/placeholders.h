@@ -1,6 +1,7 @@
 // `${name}` in the templates of a custom endpoint.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <string>
@@ -12,6 +13,13 @@ namespace sightline::elastic {
 
 /// The value of each name.
 using PlaceholderValues = std::map<std::string, std::string, std::less<>>;
+
+/// Bounds what filled templates have together.
+struct FillLimit {
+  std::string_view texts = "the text grows";  ///< in errors: what grows, with its verb
+  std::size_t max_bytes = std::size_t{64} << 20;
+  std::size_t used = 0;
+};
 
 /// True if a template of this text would hold a placeholder.
 bool holds_placeholder(std::string_view text);
@@ -28,7 +36,10 @@ bool holds_placeholder(std::string_view text);
 /// placeholder comes of it.
 ///
 /// `field` names the text in errors. Errors: illegal_state_exception (left over), illegal_argument_exception
-/// (too large).
+/// (over `limit`, which counts the result).
+Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values, std::string_view field,
+                                      FillLimit& limit);
+/// The same for one text, within the defaults of FillLimit.
 Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values, std::string_view field);
 
 }  // namespace sightline::elastic

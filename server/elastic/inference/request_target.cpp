@@ -20,6 +20,10 @@ std::optional<std::string> url_fault(std::string_view url) {
   return {};
 }
 
+std::string_view server_of(std::string_view url) {
+  return url.substr(0, url.find_first_of("/?#", url.find("://") + 3));
+}
+
 std::optional<std::string> header_fault(std::string_view name, std::string_view value) {
   const bool bad_name = name.empty() || name.find_first_of("\r\n: ") != std::string_view::npos;
   if (!bad_name && value.find_first_of("\r\n") == std::string_view::npos) return {};

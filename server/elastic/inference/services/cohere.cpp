@@ -54,18 +54,15 @@ std::string_view role_of(InputType type) {
   return {};
 }
 
-/// "scheme://host:port" of a URL.
-std::string server_of(std::string_view url) {
-  return std::string(url.substr(0, url.find_first_of("/?#", url.find("://") + 3)));
-}
-
 class CohereService final : public VendorService {
  public:
   explicit CohereService(CohereSettings settings) : settings_(std::move(settings)) {}
 
   std::string_view name() const override { return k_name; }
   std::string_view title() const override { return "Cohere"; }
-  std::string url() const override { return server_of(settings_.url.value_or(k_default_url)) + k_path; }
+  std::string url() const override {
+    return std::string(server_of(settings_.url ? *settings_.url : k_default_url)) + k_path;
+  }
   std::string rate_limit_group() const override { return url() + '\n' + settings_.model_id; }
 
   void write_service_settings(json::Builder& out, const Endpoint& endpoint, bool for_store) const override {

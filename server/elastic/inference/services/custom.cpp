@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::string_view k_name = "custom";
 constexpr int k_requests_per_minute = 10'000;
+/// Of URL, query parameters and headers together, once their placeholders are replaced: any number of them may repeat a
+/// parameter that is as long as a request.
+constexpr std::size_t k_max_target_bytes = 1u << 20;
 
 Refusal nothing_unknown_in(std::string_view field, std::string_view parent, const SettingsReader& reader) {
   if (auto left = reader.left_over(); !left.empty()) {
@@ -260,21 +263,22 @@ Answer<http::ClientRequest> CustomService::target(const Endpoint& endpoint) cons
   for (const auto& [name, secret] : endpoint.secrets) values.emplace(name, secret);
   http::ClientRequest request;
   request.method = http::Method::post;
-  auto url = fill_placeholders(settings_.url, values, "url");
+  FillLimit limit{"the URL, query parameters and headers grow", k_max_target_bytes};
+  auto url = fill_placeholders(settings_.url, values, "url", limit);
   if (!url) return url.error();
   if (const auto fault = url_fault(*url))
     return illegal_state("Failed to build URI, error: " + *fault + ": " + settings_.url);
   request.url = std::move(*url);
   std::string query;
   for (const auto& [name, value] : settings_.query_parameters) {
-    auto filled = fill_placeholders(value, values, "query parameters: [" + name + "]");
+    auto filled = fill_placeholders(value, values, "query parameters: [" + name + "]", limit);
     if (!filled) return filled.error();
     query += (query.empty() ? "" : "&") + http::percent_encode(name) + "=" + http::percent_encode(*filled);
   }
   set_query(request.url, query);
   request.headers.set("Content-Type", "application/json");
   for (const auto& [name, value] : settings_.headers) {
-    auto filled = fill_placeholders(value, values, "header." + name);
+    auto filled = fill_placeholders(value, values, "header." + name, limit);
     if (!filled) return filled.error();
     if (const auto fault = header_fault(name, *filled)) return illegal_state(*fault);
     request.headers.set(name, std::move(*filled));
