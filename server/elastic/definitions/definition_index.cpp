@@ -8,6 +8,8 @@
 #include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
+#include "base/json/utf8.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -79,13 +81,19 @@ ElasticError index_error(const http::Response& response) {
   return error;
 }
 
-/// `old`: what it replaces; null: nothing. A larger definition of an earlier version may stay as large as it is.
-Refusal check_bytes(const Content& content, const Content* old, Kind kind, const std::string& name) {
+/// Refuses what could not be found or read again, and what is too large. `old`: what it replaces; null: nothing. A
+/// larger definition of an earlier version may stay as large as it is.
+Refusal check_content(const Content& content, const Content* old, Kind kind, const std::string& name) {
+  const std::string which = std::string(name_of(kind)) + " [" + shortened(name) + "]";
+  if (json::find_invalid_utf8(name)) return illegal_argument("the name of " + which + " must be UTF-8");
   const std::size_t bytes = content.config.size() + content.secrets.size();
-  if (bytes <= k_max_definition_bytes || (old && bytes <= old->config.size() + old->secrets.size())) return {};
-  return illegal_argument("the definition of " + std::string(name_of(kind)) + " [" + name + "] has [" +
-                          std::to_string(bytes) + "] bytes, and the limit is [" +
-                          std::to_string(k_max_definition_bytes) + "]");
+  if (bytes > k_max_definition_bytes && (!old || bytes > old->config.size() + old->secrets.size())) {
+    return illegal_argument("the definition of " + which + " has [" + std::to_string(bytes) +
+                            "] bytes, and the limit is [" + std::to_string(k_max_definition_bytes) + "]");
+  }
+  if (const auto read = rest::JsonTape::parse(content.config); !read)
+    return illegal_argument("the definition of " + which + " could not be read again: " + read.error().reason);
+  return {};
 }
 
 ElasticError unreadable(const std::string& what) {
@@ -216,7 +224,7 @@ http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Def
 }
 
 Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name, const Content& content) {
-  if (Refusal refusal = check_bytes(content, nullptr, kind, name)) return *refusal;
+  if (Refusal refusal = check_content(content, nullptr, kind, name)) return *refusal;
   if (Refusal refusal = ensure_index(caller)) return *refusal;
   if (Refusal refusal = refuse_one_more(caller, kind, name)) {
     const auto old = get(caller, kind, name);
@@ -238,7 +246,7 @@ Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::stri
     if (!old) return old.error();
     auto content = change(*old ? &**old : nullptr);
     if (!content) return content.error();
-    if (Refusal refusal = check_bytes(*content, *old ? &**old : nullptr, kind, name)) return refusal;
+    if (Refusal refusal = check_content(*content, *old ? &**old : nullptr, kind, name)) return refusal;
     if (!*old) {
       if (Refusal refusal = refuse_one_more(caller, kind, name)) return refusal;
     }

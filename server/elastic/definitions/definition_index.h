@@ -54,8 +54,8 @@ class DefinitionIndex {
   /// All of a kind, by name. More than a search can give at once (k_most_definitions) are an error.
   Answer<std::vector<Definition>> list(const Caller& caller, Kind kind);
   /// Adds a definition; false if there is one of that name. Errors, here and of `change`: also 400 if there are
-  /// k_most_definitions of that kind already (fronts that add at the same moment may exceed it by a few), or if it has
-  /// more than k_max_definition_bytes.
+  /// k_most_definitions of that kind already (fronts that add at the same moment may exceed it by a few), if it has
+  /// more than k_max_definition_bytes, if the name is not UTF-8, or if the config could not be read again.
   Answer<bool> create(const Caller& caller, Kind kind, const std::string& name, const Content& content);
   /// Adds or replaces, keeping when it was created. Errors: also those of `change`; 409 if others keep
   /// changing it.
