@@ -5,6 +5,7 @@
 #include <exception>
 #include <optional>
 #include <string_view>
+#include <variant>
 
 #include "base/cancellation.h"
 #include "base/split.h"
@@ -54,12 +55,17 @@ Refusal misnamed_index(const std::vector<std::string>& parts) {
   return is_index ? Refusal(refused(first)) : Refusal();
 }
 
-/// True if indices, their settings or their names may become others: which pipelines they name is asked
-/// again. `action`: the path's part behind the index; empty: the index itself.
-bool changes_indices(Method method, std::string_view action) {
+bool has_index(const std::vector<std::string>& parts) {
+  return !parts.empty() && (!parts[0].starts_with('_') || parts[0] == "_all");
+}
+
+/// True if the request may change indices, their settings or their names, and so which pipelines writes go through.
+bool changes_indices(Method method, const std::vector<std::string>& parts) {
   constexpr std::array<std::string_view, 12> k_actions = {
       "",          "_settings", "_alias", "_aliases", "_template",   "_index_template", "_component_template",
       "_rollover", "_clone",    "_split", "_shrink",  "_data_stream"};
+  const std::size_t place = has_index(parts) ? 1 : 0;
+  const std::string_view action = place < parts.size() ? std::string_view(parts[place]) : "";
   return method != Method::get && method != Method::head &&
          std::find(k_actions.begin(), k_actions.end(), action) != k_actions.end();
 }
@@ -80,7 +86,10 @@ Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor,
       inference_api_(
           store, native, endpoints_, executor,
           [this](const Caller& caller, const std::string& id) { return pipelines_.using_endpoint(caller, id); }),
-      pipeline_api_(pipelines_, ingest_, store, stubs_, limits_) {
+      pipeline_api_(
+          pipelines_, ingest_, store, stubs_,
+          [this](const Caller& caller) { return index_pipelines_.all(caller, "_all", "expand_wildcards=all"); },
+          limits_) {
   inference_api_.add_routes(router_);
   pipeline_api_.add_routes(router_);
 }
@@ -97,14 +106,28 @@ Outcome Front::decide(http::Request request) {
     const auto reader = store_.runs_pipelines() ? BodyReader::cluster : BodyReader::sightline;
     if (const Refusal refusal = keep_from_definitions(request, parts, reader)) return refusal->response();
     if (!types) return request;  // the store says what is wrong
-    if (types->unsupported_content) return unread(std::move(request), parts);
-    if (auto answer = router_.try_handle(request)) return std::move(*answer);
-    return plain(std::move(request), parts);
+    if (!types->unsupported_content) {
+      if (auto answer = router_.try_handle(request)) return std::move(*answer);
+    }
+    Outcome outcome = types->unsupported_content ? unread(std::move(request), parts) : plain(std::move(request), parts);
+    const auto* const left = std::get_if<http::Request>(&outcome);
+    if (left && changes_indices(left->method, parts)) return changed_indices(*left);
+    return outcome;
   } catch (const WorkCancelled&) {
     throw;
   } catch (const std::exception& exception) {
     return ElasticError{500, "exception", std::string("internal error of Sightline: ") + exception.what()}.response();
   }
+}
+
+/// The store's answer. What the indices name is looked up again from when the change is done, before its client has the
+/// answer. Lookups during the change may have seen either; they end with it.
+http::Response Front::changed_indices(const http::Request& request) {
+  const struct Forgetting {
+    IndexPipelines& pipelines;
+    ~Forgetting() { pipelines.forget(); }  // also if the client disconnects meanwhile
+  } forgetting{index_pipelines_};
+  return store_.handle(request);
 }
 
 Answer<Front::Kept> Front::kept(const Caller& caller) {
@@ -129,7 +152,7 @@ Outcome Front::unread(http::Request request, const std::vector<std::string>& par
 }
 
 Outcome Front::plain(http::Request request, const std::vector<std::string>& parts) {
-  const bool has_index = !parts.empty() && (!parts[0].starts_with('_') || parts[0] == "_all");
+  const bool has_index = elastic::has_index(parts);
   const std::string index = has_index ? parts[0] : "";
   const std::vector<std::string> after_index(parts.begin() + (has_index ? 1 : 0), parts.end());
   const std::size_t count = after_index.size();
@@ -166,7 +189,6 @@ Outcome Front::plain(http::Request request, const std::vector<std::string>& part
     if (is_search) return query_vectors_.search(std::move(request));
     if (count == 1 && action == "_msearch") return query_vectors_.multi_search(std::move(request));
   }
-  if (changes_indices(request.method, action)) index_pipelines_.forget();
   return request;
 }
 

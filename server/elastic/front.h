@@ -25,7 +25,8 @@ namespace sightline::elastic {
 ///
 /// Here: `/_inference`, `/_ingest/pipeline`, the pipelines of writes, and query vector builders in searches.
 /// All else is the store's, as it came, and so is every body that is not JSON, unless it would have to go
-/// through a pipeline here.
+/// through a pipeline here. Changes of indices are sent to the store by `decide`, so that writes after their answer go
+/// through the pipelines that the indices then name.
 /// The index that endpoints and pipelines are stored in cannot be reached through the front.
 /// It keeps no state but caches of a second, so any number of fronts may share a store.
 /// Thread safety: `decide` may be called from any thread; it blocks.
@@ -50,6 +51,7 @@ class Front {
  private:
   Outcome plain(http::Request request, const std::vector<std::string>& parts);
   Outcome unread(http::Request request, const std::vector<std::string>& parts);
+  http::Response changed_indices(const http::Request& request);
 
   Store& store_;
   const Limits limits_;

@@ -201,22 +201,36 @@ TEST_CASE("a change is made again on what another front wrote in between, and gi
   DefinitionIndex index(store), other(store);
   const auto kind = DefinitionIndex::Kind::pipeline;
   int calls = 0;
-  REQUIRE(!put(index, kind, "p", "a"));
+  REQUIRE(!put(index, kind, "p", "1"));
   const auto append = [&](const DefinitionIndex::Definition* old) {
-    if (++calls == 1) CHECK(!put(other, kind, "p", "b"));
-    return Answer<DefinitionIndex::Content>({old->config + "c"});
+    if (++calls == 1) CHECK(!put(other, kind, "p", "2"));
+    return Answer<DefinitionIndex::Content>({old->config + "3"});
   };
   CHECK(!index.change({}, kind, "p", append));
-  CHECK((*index.get({}, kind, "p"))->config == "bc");
+  CHECK((*index.get({}, kind, "p"))->config == "23");
   CHECK(calls == 2);
   const auto always_late = [&](const DefinitionIndex::Definition* old) {
-    CHECK(!put(other, kind, "p", old->config + "x"));
-    return Answer<DefinitionIndex::Content>({"lost"});
+    CHECK(!put(other, kind, "p", old->config + "4"));
+    return Answer<DefinitionIndex::Content>({"0"});
   };
   const auto refusal = index.change({}, kind, "p", always_late);
   REQUIRE(refusal);
   CHECK(refusal->status == 409);
-  CHECK((*index.get({}, kind, "p"))->config.starts_with("bcx"));
+  CHECK((*index.get({}, kind, "p"))->config.starts_with("234"));
+}
+
+TEST_CASE("a definition that could not be found or read again is refused") {
+  MemoryStore store;
+  DefinitionIndex index(store);
+  for (const auto kind : {DefinitionIndex::Kind::pipeline, DefinitionIndex::Kind::endpoint}) {
+    const auto made = index.create({}, kind, "p", {R"({"a":1,"a":2})"});
+    REQUIRE(!made);
+    CHECK(made.error().status == 400);
+    CHECK(made.error().reason.find("could not be read again: ") != std::string::npos);
+    CHECK(put(index, kind, "p", "{")->status == 400);
+    CHECK(put(index, kind, "\xFF", "{}")->reason.ends_with("must be UTF-8"));
+    CHECK(!put(index, kind, "p", "{}"));
+  }
 }
 
 TEST_CASE("the index is hidden, copied where there is a second node, and maps nothing by itself") {

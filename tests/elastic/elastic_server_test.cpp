@@ -130,8 +130,32 @@ TEST_CASE("endpoints and pipelines are replaced, listed and deleted in the real 
   bench.json(http::Method::delete_, "/_inference/text_embedding/clip");
   CHECK(bench.call(http::Method::get, "/_inference/clip").status == 404);
   CHECK(bench.json(http::Method::get, "/_inference")["endpoints"].Empty());
-  bench.json(http::Method::delete_, "/_ingest/pipeline/embed");
+  const auto refusal = [&](const std::string& names) {
+    const auto response = bench.call(http::Method::delete_, "/_ingest/pipeline/" + names);
+    rapidjson::Document body;
+    body.Parse(response.body.data(), response.body.size());
+    return response.status == 400 ? std::string(body["error"]["reason"].GetString()) : response.body;
+  };
+  const std::string of_pics =
+      "pipeline [embed] cannot be deleted because it is the default pipeline for 1 index(es) "
+      "including [pics]";
+  CHECK(refusal("embed") == of_pics);
+  bench.json(http::Method::put, "/_ingest/pipeline/other", R"({"processors":[]})");
+  CHECK(refusal("*") == of_pics);
+  CHECK(bench.call(http::Method::get, "/_ingest/pipeline/other").status == 200);
+  for (const char* name : {"/h1", "/h2", "/h3", "/h4"}) {
+    bench.json(http::Method::put, name,
+               R"({"settings":{"hidden":true,"default_pipeline":"_none","final_pipeline":"embed"}})");
+  }
+  CHECK(refusal("e*") == of_pics + " and the final pipeline for 4 index(es) including [h1,h2,h3]");
+  bench.json(http::Method::put, "/_all/_settings?expand_wildcards=all",
+             R"({"default_pipeline":null,"final_pipeline":null})");
+  bench.json(http::Method::delete_, "/_ingest/pipeline/em*");
   CHECK(bench.call(http::Method::get, "/_ingest/pipeline/embed").status == 404);
+  CHECK(bench.call(http::Method::delete_, "/_ingest/pipeline/em*").status == 404);
+  bench.json(http::Method::delete_, "/_ingest/pipeline/*");
+  CHECK(bench.call(http::Method::get, "/_ingest/pipeline/other").status == 404);
+  bench.json(http::Method::delete_, "/_ingest/pipeline/*");
 }
 
 TEST_CASE("every answer carries the product header, and the definitions stay hidden") {

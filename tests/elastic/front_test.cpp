@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
+#include <functional>
 #include <future>
 
+#include "definition_bench.h"
 #include "front_bench.h"
 #include "server/elastic/inference/settings_reader.h"
 
@@ -333,6 +335,46 @@ TEST_CASE("all documents of a bulk are with the inference server before the firs
     CHECK(answer["items"][static_cast<rapidjson::SizeType>(i)]["index"]["_id"].GetString() == id);
     CHECK(bench.store.source("pics", id).find("\"v\":[" + id + ".0,1.0,0.5]") != std::string::npos);
   }
+}
+
+namespace {
+
+/// Calls `during` before a change of settings is done.
+struct SlowStore final : Store {
+  http::Response handle(const http::Request& request) override {
+    if (during && request.method == http::Method::put && request.path == "/pics/_settings") during();
+    return memory.handle(request);
+  }
+  MemoryStore memory;
+  std::function<void()> during;
+};
+
+}  // namespace
+
+TEST_CASE("what a write has seen during a change of settings ends with the change") {
+  SlowStore store;
+  GatewayFront front(store);
+  const auto tick = [&] { front.timer.advance(std::chrono::milliseconds(1)); };
+  front.put("/_ingest/pipeline/mark", R"({"processors":[{"set":{"field":"last","value":"x"}}]})");
+  front.put("/pics", "{}");
+  store.during = [&] {
+    tick();
+    front.put("/pics/_doc/1", R"({"t":"a"})");
+    store.memory.index_settings["pics"] = R"({"default_pipeline":"mark"})";
+  };
+  CHECK(front.put("/pics/_settings", R"({"default_pipeline":"mark"})").status == 200);
+  tick();
+  front.put("/pics/_doc/2", R"({"t":"a"})");
+  CHECK(store.memory.source("pics", "1") == R"({"t":"a"})");
+  CHECK(store.memory.source("pics", "2") == R"({"t":"a","last":"x"})");
+}
+
+TEST_CASE("a pipeline whose name is not UTF-8 is refused") {
+  FrontBench bench;
+  const auto named = bench.put("/_ingest/pipeline/%FF", R"({"processors":[]})");
+  CHECK(named.status == 400);
+  CHECK(reason(named) == "the name of pipeline [\uFFFD] must be UTF-8");
+  CHECK(bench.get("/_ingest/pipeline").body == "{}");
 }
 
 TEST_CASE("default and final pipelines of an index are found, and read again when its settings change") {

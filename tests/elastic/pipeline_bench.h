@@ -23,7 +23,7 @@ struct PipelineBench {
         pipelines(cluster, timer),
         stubs(cluster, timer),
         ingest(pipelines, endpoints, executor, cluster, native),
-        api(pipelines, ingest, cluster, stubs) {
+        api(pipelines, ingest, cluster, stubs, {}) {
     api.add_routes(router);
     const std::string endpoint =
         R"({"task_type":"text_embedding","service":"custom","service_settings":{"url":")" + upstream.url() +

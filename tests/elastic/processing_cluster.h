@@ -32,7 +32,7 @@ class ProcessingCluster : public Store {
         pipelines_(own_, timer_),
         stubs_(own_, timer_),
         ingest_(pipelines_, endpoints_, executor_, own_, native_),
-        api_(pipelines_, ingest_, own_, stubs_) {
+        api_(pipelines_, ingest_, own_, stubs_, [](const Caller&) { return std::vector<IndexPipelineNames>(); }) {
     api_.add_routes(router_);
   }
 

@@ -9,6 +9,8 @@
 #include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
+#include "base/json/utf8.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -207,12 +209,18 @@ http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Def
                                      "refresh=true" + version, document.text()));
 }
 
-Refusal DefinitionIndex::refuse_bytes(Kind kind, const std::string& name, const Content& content, const Content* old) {
+Refusal DefinitionIndex::refuse_content(Kind kind, const std::string& name, const Content& content,
+                                        const Content* old) {
+  const std::string which = std::string(name_of(kind)) + " [" + shortened(name) + "]";
+  if (json::find_invalid_utf8(name)) return illegal_argument("the name of " + which + " must be UTF-8");
   const std::size_t bytes = content.config.size() + content.secrets.size();
-  if (bytes <= k_max_definition_bytes || (old && bytes <= old->config.size() + old->secrets.size())) return {};
-  return illegal_argument("the definition of " + std::string(name_of(kind)) + " [" + name + "] has [" +
-                          std::to_string(bytes) + "] bytes, and the limit is [" +
-                          std::to_string(k_max_definition_bytes) + "]");
+  if (bytes > k_max_definition_bytes && (!old || bytes > old->config.size() + old->secrets.size())) {
+    return illegal_argument("the definition of " + which + " has [" + std::to_string(bytes) +
+                            "] bytes, and the limit is [" + std::to_string(k_max_definition_bytes) + "]");
+  }
+  if (const auto read = rest::JsonTape::parse(content.config); !read)
+    return illegal_argument("the definition of " + which + " could not be read again: " + read.error().reason);
+  return {};
 }
 
 Refusal DefinitionIndex::refuse_writer(const Caller& caller, Kind kind, const std::string& name) {
@@ -226,7 +234,7 @@ Refusal DefinitionIndex::refuse_writer(const Caller& caller, Kind kind, const st
 }
 
 Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name, const Content& content) {
-  if (Refusal refusal = refuse_bytes(kind, name, content)) return *refusal;
+  if (Refusal refusal = refuse_content(kind, name, content)) return *refusal;
   if (Refusal refusal = ensure_index(caller)) return *refusal;
   if (Refusal refusal = refuse_one_more(caller, kind, name)) {
     const auto old = get(caller, kind, name);
@@ -248,7 +256,7 @@ Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::stri
     if (!old) return old.error();
     auto content = change(*old ? &**old : nullptr);
     if (!content) return content.error();
-    if (Refusal refusal = refuse_bytes(kind, name, *content, *old ? &**old : nullptr)) return refusal;
+    if (Refusal refusal = refuse_content(kind, name, *content, *old ? &**old : nullptr)) return refusal;
     if (!*old) {
       if (Refusal refusal = refuse_one_more(caller, kind, name)) return refusal;
     }

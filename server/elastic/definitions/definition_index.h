@@ -54,8 +54,8 @@ class DefinitionIndex {
   /// All of a kind, by name. More than a search can give at once (k_most_definitions) are an error.
   Answer<std::vector<Definition>> list(const Caller& caller, Kind kind);
   /// Adds a definition; false if there is one of that name. Errors, here and of `change`: also 400 if there are
-  /// k_most_definitions of that kind already (fronts that add at the same moment may exceed it by a few), or if it has
-  /// more than k_max_definition_bytes.
+  /// k_most_definitions of that kind already (fronts that add at the same moment may exceed it by a few), if it has
+  /// more than k_max_definition_bytes, if the name is not UTF-8, or if the config could not be read again.
   Answer<bool> create(const Caller& caller, Kind kind, const std::string& name, const Content& content);
   /// Adds or replaces, keeping when it was created. Errors: also those of `change`; 409 if others keep
   /// changing it.
@@ -63,9 +63,11 @@ class DefinitionIndex {
   /// What the store says against writes of the caller, by a write that cannot succeed. For work that must not begin for
   /// just anyone, as it has effects elsewhere.
   Refusal refuse_writer(const Caller& caller, Kind kind, const std::string& name);
-  /// 400 if a definition would have more than k_max_definition_bytes. `old`: what it replaces, which may have been larger
-  /// in an earlier version; null: nothing.
-  static Refusal refuse_bytes(Kind kind, const std::string& name, const Content& content, const Content* old = nullptr);
+  /// 400 if a definition could not be found or read again (its name is not UTF-8, its config is no JSON that is read), or
+  /// would have more than k_max_definition_bytes. `old`: what it replaces, which may have been larger in an earlier
+  /// version; null: nothing.
+  static Refusal refuse_content(Kind kind, const std::string& name, const Content& content,
+                                const Content* old = nullptr);
   /// False if there was none.
   Answer<bool> remove(const Caller& caller, Kind kind, const std::string& name);
 

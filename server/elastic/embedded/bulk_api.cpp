@@ -75,8 +75,14 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   line.ingest = !pipeline.empty() && pipeline != k_no_pipeline;
   if (line.ingest) line.refusal = illegal_argument("pipeline with id [" + pipeline + "] does not exist");
   if (item.id && item.id->empty()) line.refusal = illegal_argument("if _id is specified it must not be empty");
-  if (!item.id) write.id = random_name(15);
+  if (!item.id) write.id = rest::random_name(15);
   return line;
+}
+
+/// Approximate length of a line's item in the answer, without sources and reasons.
+std::size_t item_bytes(const BulkLine& line) {
+  constexpr std::size_t k_besides_names = 160;
+  return k_besides_names + line.write.index.size() + line.write.id.size();
 }
 
 std::string item_json(const StoreCore& store, const BulkLine& line, const Answer<WriteResult>& result,
@@ -94,15 +100,21 @@ std::string item_json(const StoreCore& store, const BulkLine& line, const Answer
   return out.text();
 }
 
+/// The result without what may make an answer large: the source of an update, and an error's reason.
+Answer<WriteResult> without_details(Answer<WriteResult> result) {
+  if (!result) return ElasticError{result.error().status, result.error().type, "omitted: the answer is too large"};
+  result->source.clear();
+  return result;
+}
+
 /// The body is read twice, so that memory does not grow with it: first to check all of it (the first error fails the
 /// whole request), then to write.
 struct CheckedBulk {
   bool ingest = false;           ///< a line names a pipeline
-  std::size_t answer_bytes = 0;  ///< approximate length of the answer
+  std::size_t answer_bytes = 0;  ///< item_bytes of all lines
 };
 
 CheckedBulk check_bulk(BulkReader reader, const BulkParameters& parameters, const Limits& limits) {
-  constexpr std::size_t k_item_bytes = 160;  // bytes of an item of the answer besides names, approximately
   CheckedBulk checked;
   for (std::size_t count = 1;; ++count) {
     check_cancelled();
@@ -116,7 +128,7 @@ CheckedBulk check_bulk(BulkReader reader, const BulkParameters& parameters, cons
     const BulkLine line = line_of(*item, parameters);
     if (line.write.action == DocumentWrite::Action::update) parse_update_body(line.write.source);
     checked.ingest = checked.ingest || line.ingest;
-    checked.answer_bytes += k_item_bytes + line.write.index.size() + line.write.id.size();
+    checked.answer_bytes += item_bytes(line);
   }
 }
 
@@ -143,15 +155,13 @@ std::vector<Answer<WriteResult>> write_part(DocumentWriter& writer, const std::v
     if (!line.refusal) writes.push_back(line.write);
   }
   std::vector<Answer<WriteResult>> results;
-  try {
-    while (results.size() < writes.size()) {
-      auto some = writer.write(std::span<const DocumentWrite>(writes).subspan(results.size()));
-      results.insert(results.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
-      any = true;
-    }
-  } catch (const StorageFailed& failed) {
-    if (!any) throw;
-    results.resize(writes.size(), Answer<WriteResult>(storage_error(failed.error)));
+  while (results.size() < writes.size()) {
+    auto some =
+        part_of_request([&] { return writer.write(std::span<const DocumentWrite>(writes).subspan(results.size())); });
+    if (!some && !any) refuse(some.error());
+    if (!some) some = std::vector<Answer<WriteResult>>(writes.size() - results.size(), some.error());
+    results.insert(results.end(), std::make_move_iterator(some->begin()), std::make_move_iterator(some->end()));
+    any = true;
   }
   return results;
 }
@@ -160,20 +170,24 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
   const auto started = std::chrono::steady_clock::now();
   BulkReader reader(request.body, path.get("index"));
   const CheckedBulk checked = check_bulk(reader, parameters, store.limits());
-  if (checked.answer_bytes > store.limits().max_answer_bytes) throw AnswerTooLarge{};
+  check_answer_room({}, checked.answer_bytes, store.limits());  // before the first write: nothing may refuse after it
   DocumentWriter writer(store);
   bool any = false, errors = false;
   std::string items;
-  items.reserve(checked.answer_bytes);
+  std::size_t to_come = checked.answer_bytes;
+  items.reserve(to_come);
   for (auto lines = read_part(reader, parameters); !lines.empty(); lines = read_part(reader, parameters)) {
     auto results = write_part(writer, lines, any);
     auto next = results.begin();
     for (const BulkLine& line : lines) {
       const Answer<WriteResult> result = line.refusal ? Answer<WriteResult>(*line.refusal) : std::move(*next++);
       errors = errors || !result;
-      if (!items.empty()) items += ',';
-      items += item_json(store, line, result, parameters.forced_refresh);
-      check_answer_size(items, store.limits());
+      to_come -= item_bytes(line);
+      std::string item = item_json(store, line, result, parameters.forced_refresh);
+      if (items.size() + item.size() + to_come > store.limits().max_answer_bytes)
+        item = item_json(store, line, without_details(result), parameters.forced_refresh);
+      items.append(items.empty() ? "" : ",") += item;
+      check_cancelled();
     }
   }
   if (parameters.wants_refresh) writer.refresh();

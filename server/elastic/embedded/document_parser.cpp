@@ -28,7 +28,7 @@ constexpr std::string_view k_document_error = "document_parsing_exception";
 constexpr std::size_t k_most_values = 1'000'000, k_most_value_bytes = 100u << 20;
 constexpr std::size_t k_usual_copies = 2;
 constexpr std::size_t k_fewest_vector_dims = 128;
-constexpr const char* k_objects = R"({"type":"ObjectMapper"})";  // marks an array of objects
+constexpr const char* k_objects = R"({"type":"ObjectMapper"})";  // marks an object, or an array of objects
 constexpr const char* k_text = R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
 
 bool is_whole(std::string_view number) {
@@ -51,6 +51,8 @@ std::string mapping_of(const JsonToken& token) {
       return R"({"type":"boolean"})";
     case Kind::number:
       return is_whole(token.text) ? R"({"type":"long"})" : R"({"type":"float"})";
+    case Kind::object:
+      return k_objects;
     default:
       return mapping_of_string(token.text);
   }
@@ -173,7 +175,7 @@ class DocumentParser {
       const JsonToken& token = tape_[element];
       if (token.kind == Kind::array) survey(path, element, mapping);
       if (token.kind == Kind::array || token.kind == Kind::null) continue;
-      const std::string found = token.kind == Kind::object ? k_objects : mapping_of(token);
+      const std::string found = mapping_of(token);
       if (mapping.empty()) mapping = found;
       if (type_in(found) != type_in(mapping)) {
         refuse(illegal_argument("mapper [" + path + "] cannot be changed from type [" + type_in(mapping) + "] to [" +
@@ -184,7 +186,7 @@ class DocumentParser {
 
   /// The mapping of an unknown field, by Elasticsearch's dynamic mapping: strings become text with a `keyword`
   /// multi-field, or dates; whole numbers long, others float; 128 to 4096 decimal numbers in an array a dense_vector.
-  /// Empty if the value has no type: only nulls, or empty.
+  /// Empty if the value has no type: only nulls, or empty. k_objects for objects.
   std::string infer_mapping(const std::string& path, std::size_t value) const {
     const JsonToken& token = tape_[value];
     if (token.kind != Kind::array) return mapping_of(token);
@@ -207,12 +209,11 @@ class DocumentParser {
                   "] within [" + parent + "] is not allowed"});
     }
     if (tape_[value].kind == Kind::null) return;
-    if (tape_[value].kind == Kind::object) {
-      grow(path, value, [&](Mapping& mapping) { mapping.add_object(path, limits_, known_); });
-      return parse_object(value, {path + ".", dynamic});
-    }
     const std::string inferred = infer_mapping(path, value);
-    if (inferred == k_objects) return parse_into_object(value, path, path, dynamic);
+    if (inferred == k_objects) {
+      grow(path, value, [&](Mapping& mapping) { mapping.add_object(path, limits_, known_); });
+      return parse_into_object(value, path, path, dynamic);
+    }
     if (inferred.empty()) return;
     const auto tape = accepted(JsonTape::parse(inferred));
     const FieldPtr field = elastic::parse_field(path, JsonView(tape, 0));
@@ -258,10 +259,8 @@ class DocumentParser {
                  "it has a different number of dimensions [" + std::to_string(size) +
                      "] than defined in the mapping [" + std::to_string(field->dims) + "]");
     }
-    if (field->dims == 0) {
-      field = with_dims(*field, size);
-      mapping_.change(field->path, [&](Mapping& mapping) { mapping.replace(field); });
-    }
+    if (field->dims == 0)
+      grow(field->path, array, [&](Mapping& mapping) { mapping.replace(field = with_dims(*field, size)); });
     // Vectors that are stored but not indexed only need a finite magnitude.
     const auto similarity = field->indexed ? field->similarity : VectorSimilarity::l2_norm;
     if (const std::string fault = unfit_for(similarity, vector); !fault.empty()) fail_field(*field, array, fault);

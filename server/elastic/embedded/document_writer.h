@@ -116,8 +116,8 @@ class DocumentWriter {
   explicit DocumentWriter(StoreCore& store) : store_(store) {}
 
   /// Does the first of `writes`, at least one, in one transaction that is on disk when this returns. Creates missing
-  /// indices first. Returns one answer per write that was done: a failed item has its error. Throws StorageFailed and
-  /// WorkCancelled: then nothing of `writes` is done.
+  /// indices first. Returns one answer per write that was done: a failed item has its error. Throws StorageFailed,
+  /// WorkCancelled and, as StoreCore::check_readable, Refused: then nothing of `writes` is done.
   std::vector<Answer<WriteResult>> write(std::span<const DocumentWrite> writes);
   /// Makes the writes visible to searches now. Without this call they become visible within the refresh interval of a
   /// second.

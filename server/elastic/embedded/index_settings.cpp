@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/json/builder.h"
+#include "base/json/utf8.h"
 #include "base/number_text.h"
 #include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/rest/json_filter.h"
@@ -103,7 +104,8 @@ std::int64_t greatest(const Setting& setting, const Limits& limits) {
 }
 
 void check_value(const std::string& name, const std::string& value, const Limits& limits) {
-  const Setting* setting = name.size() > k_longest_name_bytes ? nullptr : find_setting(name);
+  const bool is_name = name.size() <= k_longest_name_bytes && !json::find_invalid_utf8(name);
+  const Setting* setting = is_name ? find_setting(name) : nullptr;
   if (setting == nullptr) {
     refuse(illegal_argument("unknown setting [" + shortened(name) + "], or one that " +
                             std::string(rest::k_store_name) + " does not support"));

@@ -114,6 +114,8 @@ class Mapping {
   /// Reads a `mappings` object, or the body of PUT _mapping. Refuses: mapper_parsing_exception.
   static Mapping parse(const JsonView& body);
   static Answer<Mapping> parse_text(std::string_view json);
+  /// Reads what to_json wrote, also in earlier versions, which accepted some mappings that `parse` refuses.
+  static Mapping read_stored(const JsonView& body);
 
   // What follows throws Refused: illegal_argument_exception.
 
@@ -189,8 +191,11 @@ class GrowingMapping {
   std::vector<std::pair<std::string, FieldPtr>> changes_;  // a path, and its field before; null: none
 };
 
-/// A copy of a dense_vector field with these dimensions, and with the index options that follow from them.
+/// A copy of a dense_vector field with these dimensions, and with the index options that follow from them. Refuses
+/// dimensions that the field's index options do not support: illegal_argument_exception.
 FieldPtr with_dims(const Field& field, int dims);
+/// Refuses a dense_vector whose index options do not support its dimensions: illegal_argument_exception.
+void check_dims(const Field& field);
 
 [[noreturn]] inline void refuse_mapping(std::string reason) {
   refuse({400, "mapper_parsing_exception", std::move(reason)});

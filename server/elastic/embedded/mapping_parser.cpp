@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/mapping.h"
 #include "server/elastic/rest/date.h"
 #include "server/elastic/rest/member_table.h"
@@ -200,13 +201,20 @@ void check_vector(const FieldReading& reading) {
         illegal_argument("[similarity] and [index_options] can only be specified for a field of type [dense_vector] "
                          "when it is indexed"));
   }
-  if (!field.index_options || field.dims == 0) return;
-  const std::string& type = field.index_options->type;
-  if (type.starts_with("int4") && field.dims % 2 != 0)
-    refuse(illegal_argument(type + " only supports even dimensions; provided=" + std::to_string(field.dims)));
-  if (type.starts_with("bbq") && field.dims < 64)
-    refuse(
-        illegal_argument(type + " does not support dimensions fewer than 64; provided=" + std::to_string(field.dims)));
+}
+
+/// Refuses values that earlier versions stored, so they are not checked when a stored mapping is read.
+void check_values(const Field& field) {
+  check_dims(field);
+  for (const auto& [name, json] : field.shown) {
+    if (name != "meta") continue;
+    const auto meta = accepted(JsonTape::parse(json));
+    JsonView(meta, 0).each_member([&](const JsonView& key, const JsonView& value) {
+      if (value.is_string()) return;
+      refuse_mapping("[meta] values can only be strings, but got [" + shortened(value.raw()) + "] as [" +
+                     shortened(key.text()) + "] for field [" + field.path + "]");
+    });
+  }
 }
 
 // Objects
@@ -245,6 +253,12 @@ const MemberTable<ObjectReading> k_object_mapping{
     k_mapper_error,
     {k_both, {{"type", k_text, skip<ObjectReading>, "`object`"}, {"enabled", k_flags, read_enabled}}}};
 
+/// For a field that the mapping also defines as an object.
+[[noreturn]] void refuse_object(const Field& field) {
+  refuse(illegal_argument("mapper [" + field.path + "] cannot be changed from type [" + to_string(field.type) +
+                          "] to [ObjectMapper]"));
+}
+
 void read_property(MappingNode& object, const std::string& prefix, const std::string& name, const JsonView& body) {
   const std::string path = prefix + name;
   if (name.empty() || name.front() == '.' || name.back() == '.' || name.find("..") != name.npos)
@@ -255,15 +269,22 @@ void read_property(MappingNode& object, const std::string& prefix, const std::st
   }
   if (const std::size_t dot = name.find('.'); dot != std::string::npos) {
     MappingNode& child = object.children[name.substr(0, dot)];
-    if (child.field) refuse(illegal_argument("can't merge a non object mapping [" + path + "] with an object mapping"));
+    if (child.field) refuse_object(*child.field);
     return read_property(child, prefix + name.substr(0, dot + 1), name.substr(dot + 1), body);
   }
   if (!body.is_object()) refuse_mapping("the mapping of [" + path + "] must be an object");
   const auto type = body.member("type");
   const bool is_object =
       type ? type->text() == "object" : body.member("properties") || body.member("enabled") || body.member("dynamic");
-  MappingNode& child = object.children[name];
-  if (!is_object) return void(child.field = parse_field(path, body));
+  // "a.b" beside "a" defines it twice. As in Elasticsearch objects are merged, and of two fields the last stays.
+  const auto [place, is_new] = object.children.try_emplace(name);
+  MappingNode& child = place->second;
+  if (!is_object) {
+    FieldPtr field = parse_field(path, body);
+    if (!is_new && !child.field) refuse_object(*field);
+    return void(child.field = std::move(field));
+  }
+  if (child.field) refuse_object(*child.field);
   ObjectReading reading{child, path + "."};
   k_object_mapping.read(body, reading);
 }
@@ -275,6 +296,16 @@ void read_properties(const JsonView&, const JsonView& value, ObjectReading& read
 }
 
 }  // namespace
+
+void check_dims(const Field& field) {
+  if (!field.index_options || field.dims == 0) return;
+  const std::string& type = field.index_options->type;
+  if (type.starts_with("int4") && field.dims % 2 != 0)
+    refuse(illegal_argument(type + " only supports even dimensions; provided=" + std::to_string(field.dims)));
+  if (type.starts_with("bbq") && field.dims < 64)
+    refuse(
+        illegal_argument(type + " does not support dimensions fewer than 64; provided=" + std::to_string(field.dims)));
+}
 
 VectorIndexOptions default_index_options(int dims) {
   VectorIndexOptions options;
@@ -309,15 +340,21 @@ FieldPtr parse_field(const std::string& path, const JsonView& body, bool multi_f
 
 Mapping Mapping::parse(const JsonView& body) {
   try {
-    if (!body.is_object()) refuse_mapping("a mapping must be an object");
-    Mapping mapping;
-    ObjectReading reading{mapping.root_, "", &mapping.root_parameters_};
-    k_root.read(body, reading);
-    mapping.index_fields();
+    Mapping mapping = read_stored(body);
+    for (const auto& [path, field] : mapping.by_path_) check_values(*field);
     return mapping;
   } catch (const Refused& refused) {
     refuse_mapping("Failed to parse mapping: " + refused.error.reason);
   }
+}
+
+Mapping Mapping::read_stored(const JsonView& body) {
+  if (!body.is_object()) refuse_mapping("a mapping must be an object");
+  Mapping mapping;
+  ObjectReading reading{mapping.root_, "", &mapping.root_parameters_};
+  k_root.read(body, reading);
+  mapping.index_fields();
+  return mapping;
 }
 
 namespace {

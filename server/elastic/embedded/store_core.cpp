@@ -1,26 +1,20 @@
 #include "server/elastic/embedded/store_core.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <fcntl.h>
-#include <functional>
-#include <random>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unordered_set>
 
-#include "base/base64.h"
 #include "base/cancellation.h"
-#include "base/split.h"
 #include "server/elastic/embedded/search/search_contexts.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
 
-constexpr std::size_t k_longest_name_bytes = 255;
 constexpr std::int64_t k_schema_version = 1;
 constexpr std::int64_t k_application_id = 0x53474C54;  // "SGLT"
 /// Larger files are not checked at start. SQLite still finds broken pages when it reads them.
@@ -33,6 +27,10 @@ constexpr const char* k_schema = R"(
                        source_bytes INTEGER NOT NULL DEFAULT -1);
 )";
 
+/// All columns of an index's row, for read_definition.
+constexpr const char* k_definitions =
+    "SELECT number, name, uuid, settings, mapping, aliases, next_seq_no, source_bytes FROM indices";
+
 /// Wildcards do not match hidden indices, unless options request them, or the pattern and the name both start with a
 /// dot.
 bool shown_by(const std::string& pattern, const std::string& name, bool hidden, const IndicesOptions& options) {
@@ -40,69 +38,7 @@ bool shown_by(const std::string& pattern, const std::string& name, bool hidden, 
   return options.expand_hidden || (options.expand_open && pattern.starts_with('.') && name.starts_with('.'));
 }
 
-/// Ids must never collide, but may be guessed. The generator is seeded from the system once per thread, because seeding
-/// is slow.
-std::mt19937_64 seeded_generator() {
-  std::random_device system;
-  std::array<std::random_device::result_type, 32> words;  // 1,024 bits
-  std::generate(words.begin(), words.end(), std::ref(system));
-  std::seed_seq seed(words.begin(), words.end());
-  return std::mt19937_64(seed);
-}
-
 }  // namespace
-
-ElasticError invalid_index_name(const std::string& name, const std::string& why) {
-  ElasticError error{400, "invalid_index_name_exception", "Invalid index name [" + name + "], " + why};
-  error.details = {{"index_uuid", "_na_"}, {"index", name}};
-  return error;
-}
-
-ElasticError index_not_found(const std::string& name) {
-  ElasticError error{404, "index_not_found_exception", "no such index [" + name + "]"};
-  error.details = {{"resource.type", "index_or_alias"}, {"resource.id", name}, {"index_uuid", "_na_"}, {"index", name}};
-  return error;
-}
-
-std::optional<std::string> fault_of_name(const std::string& name) {
-  constexpr std::string_view k_forbidden = " \"*,/<>?\\|#:";
-  if (name.empty() || name == "." || name == "..") return "must not be empty, '.' or '..'";
-  if (const auto at = name.find_first_of(k_forbidden); at != std::string::npos)
-    return "must not contain '" + name.substr(at, 1) + "'";
-  if (name[0] == '_' || name[0] == '-' || name[0] == '+') return "must not start with '_', '-', or '+'";
-  if (name.size() > k_longest_name_bytes) {
-    return "index name is too long, (" + std::to_string(name.size()) + " > " + std::to_string(k_longest_name_bytes) +
-           ")";
-  }
-  const bool upper = std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::isupper(c) != 0; });
-  return upper ? std::optional<std::string>("must be lowercase") : std::nullopt;
-}
-
-std::vector<std::string> split_expression(std::string_view expression) {
-  auto parts = split(expression, ',');
-  if (parts.empty()) parts.emplace_back("_all");
-  return parts;
-}
-
-bool is_wildcard(std::string_view part) {
-  return part.empty() || part == "_all" || part.find('*') != std::string_view::npos;
-}
-
-bool part_fits(std::string_view part, std::string_view name) {
-  return part == "_all" || rest::wildcard_match(part, name);
-}
-
-void read_wildcard_states(std::string_view states, IndicesOptions& options) {
-  options.expands = options.expand_open = options.expand_hidden = false;
-  for (const std::string& part : split_expression(states)) {
-    if (part == "none") options.expands = options.expand_open = options.expand_hidden = false;
-    if (part == "all" || part == "open" || part == "closed") options.expands = true;
-    if (part == "all" || part == "open") options.expand_open = true;
-    if (part == "all" || part == "hidden") options.expand_hidden = true;
-    if (part != "all" && part != "open" && part != "hidden" && part != "none" && part != "closed")
-      refuse(illegal_argument("No valid expand wildcard value [" + shortened(part) + "]"));
-  }
-}
 
 ElasticError definition_too_large(std::size_t bytes, const Limits& limits) {
   return {413, "content_too_long_exception",
@@ -115,21 +51,6 @@ ElasticError storage_error(const Error& error) {
   if (error.code == ErrorCode::unavailable)
     return {503, "cluster_block_exception", "blocked by: [SERVICE_UNAVAILABLE/store]: " + error.message};
   return {500, "i_o_exception", error.message};
-}
-
-std::string random_name(std::size_t bytes) {
-  thread_local std::mt19937_64 generator = seeded_generator();
-  std::string random;
-  while (random.size() < bytes) {
-    const auto word = generator();
-    random.append(reinterpret_cast<const char*>(&word), sizeof word);
-  }
-  random.resize(bytes);
-  std::string text = base64_encode(std::string_view(random));
-  std::replace(text.begin(), text.end(), '+', '-');
-  std::replace(text.begin(), text.end(), '/', '_');
-  std::erase(text, '=');
-  return text;
 }
 
 StoreCore::StoreCore(const std::filesystem::path& folder, Now now, const Limits& limits, Warn warn)
@@ -194,7 +115,7 @@ void StoreCore::create_database() {
   if (file >= 0) ::close(file);  // created here because SQLite's file would be readable to others
   auto database = sqlite::Connection::open(unfinished, sqlite::Connection::Mode::read_write);
   database->execute(std::string("BEGIN;") + k_schema + "INSERT INTO store(key, value) VALUES('cluster_uuid', '" +
-                    random_name(16) + "'); PRAGMA application_id=" + std::to_string(k_application_id) +
+                    rest::random_name(16) + "'); PRAGMA application_id=" + std::to_string(k_application_id) +
                     "; PRAGMA user_version=" + std::to_string(k_schema_version) + "; COMMIT");
   database.reset();
   files_.finish();
@@ -291,10 +212,17 @@ void StoreCore::in_transaction(const Work& work) {
 void StoreCore::load_indices() {
   std::vector<StoredIndex::Definition> definitions;
   {
-    auto rows = writer_->query(
-        "SELECT number, name, uuid, settings, mapping, aliases, next_seq_no, source_bytes FROM indices ORDER BY "
-        "number");
-    while (rows.step()) definitions.push_back(read_definition(rows));
+    auto rows = writer_->query(std::string(k_definitions) + " ORDER BY number");
+    while (rows.step()) {
+      auto definition = answer_of([&] { return read_definition(rows); });
+      if (definition) {
+        definitions.push_back(*std::move(definition));
+        continue;
+      }
+      throw StorageFailed{
+          {ErrorCode::corrupt_data, "store file " + file_ + ": the settings, mapping or aliases of index " +
+                                        std::string(rows.text(1)) + " cannot be read: " + definition.error().reason}};
+    }
   }
   for (StoredIndex::Definition& definition : definitions) {
     // Earlier versions created this table after the index. It may be missing after a crash between the two.
@@ -306,28 +234,32 @@ void StoreCore::load_indices() {
   }
 }
 
-StoredIndex::Definition StoreCore::read_definition(const sqlite::Query& row) const {
+StoredIndex::Definition StoreCore::read_definition(const sqlite::Query& row) {
   StoredIndex::Definition definition;
   definition.number = row.integer(0);
   definition.name = row.text(1);
   definition.uuid = row.text(2);
   definition.next_seq_no = row.integer(6);
   definition.source_bytes = row.integer(7);
-  try {
-    const auto settings = accepted(rest::JsonTape::parse(row.text(3)));
-    if (!JsonView(settings, 0).is_object()) refuse({400, "parse_exception", "the settings are no object"});
-    JsonView(settings, 0).each_member([&](const JsonView& key, const JsonView& value) {
-      definition.settings.emplace(key.text(), value.text());
-    });
-    definition.mapping = std::make_shared<const Mapping>(accepted(Mapping::parse_text(row.text(4))));
-    const auto aliases = accepted(rest::JsonTape::parse(row.text(5)));
-    definition.aliases = parse_aliases(JsonView(aliases, 0));
-  } catch (const Refused& refused) {
-    throw StorageFailed{{ErrorCode::corrupt_data, "store file " + file_ +
-                                                      ": the settings, mapping or aliases of index " + definition.name +
-                                                      " cannot be read: " + refused.error.reason}};
-  }
+  const auto settings = accepted(rest::JsonTape::parse(row.text(3)));
+  if (!JsonView(settings, 0).is_object()) refuse({400, "parse_exception", "the settings are no object"});
+  JsonView(settings, 0).each_member([&](const JsonView& key, const JsonView& value) {
+    definition.settings.emplace(key.text(), value.text());
+  });
+  const auto mapping = accepted(rest::JsonTape::parse(row.text(4)));
+  definition.mapping = std::make_shared<const Mapping>(Mapping::read_stored(JsonView(mapping, 0)));
+  const auto aliases = accepted(rest::JsonTape::parse(row.text(5)));
+  definition.aliases = parse_aliases(JsonView(aliases, 0));
   return definition;
+}
+
+void StoreCore::check_readable(std::int64_t number) {
+  auto rows = writer_->query(std::string(k_definitions) + " WHERE number=?1");
+  rows.bind(1, number).step();
+  const auto read = answer_of([&] { return read_definition(rows); });
+  if (read) return;
+  refuse(illegal_argument("the settings, mapping or aliases of index [" + std::string(rows.text(1)) +
+                          "] could not be read again after a restart: " + read.error().reason));
 }
 
 IndexPtr StoreCore::create_index(const std::string& name, IndexCreation creation) {
@@ -397,6 +329,7 @@ std::int64_t StoreCore::insert_index(const StoredIndex::Definition& definition) 
       "INSERT INTO indices(name, uuid, settings, mapping, aliases, next_seq_no, source_bytes) "
       "VALUES(?1, ?2, ?3, ?4, ?5, 0, 0) RETURNING number");
   insert.bind(1, definition.name).bind(2, definition.uuid).bind(3, settings).bind(4, mapping).bind(5, aliases).run();
+  check_readable(insert.integer(0));
   return insert.integer(0);
 }
 
@@ -421,7 +354,7 @@ IndexPtr StoreCore::create_index_locked(const std::string& name, IndexCreation c
   check_definition(creation.settings, creation.mapping, creation.aliases);
   StoredIndex::Definition definition;
   definition.name = name;
-  definition.uuid = random_name(16);
+  definition.uuid = rest::random_name(16);
   definition.settings = creation_settings(std::move(creation.settings), name, definition.uuid);
   definition.mapping = std::make_shared<const Mapping>(std::move(creation.mapping));
   definition.aliases = std::move(creation.aliases);
@@ -474,6 +407,7 @@ void StoreCore::save(const StoredIndex& index, const char* column, const std::st
       .bind(1, value)
       .bind(2, index.number())
       .run();
+  check_readable(index.number());
 }
 
 void StoreCore::merge_mapping(const std::vector<IndexPtr>& indices, const Mapping& mapping) {

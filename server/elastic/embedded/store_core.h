@@ -20,36 +20,9 @@
 #include "server/elastic/embedded/store_files.h"
 #include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/limits.h"
+#include "server/elastic/rest/index_names.h"
 
 namespace sightline::elastic {
-
-// Which names an index may have, and how index expressions are read.
-/// Why an index or alias cannot have this name; nothing if it can.
-std::optional<std::string> fault_of_name(const std::string& name);
-
-/// How an index expression ("l", "a,b", "log-*", "_all", "") is read.
-struct IndicesOptions {
-  bool ignore_unavailable = false;  ///< names without an index are skipped
-  bool allow_no_indices = true;     ///< wildcards may match nothing
-  bool expands = true;              ///< wildcards match names; otherwise they are names
-  bool expand_open = true;          ///< wildcards match indices
-  bool expand_hidden = false;       ///< wildcards also match hidden indices
-
-  bool operator==(const IndicesOptions&) const = default;
-};
-
-/// Reads expand_wildcards: a comma list of `open`, `closed`, `hidden`, `none`, `all`. Refuses other words.
-void read_wildcard_states(std::string_view states, IndicesOptions& options);
-
-ElasticError invalid_index_name(const std::string& name, const std::string& why);
-ElasticError index_not_found(const std::string& name);
-
-/// The parts of a comma list.
-std::vector<std::string> split_expression(std::string_view expression);
-/// `*`, `_all`, "" or anything with a `*`.
-bool is_wildcard(std::string_view part);
-/// True if a part matches `name`: by wildcards, or as `_all`.
-bool part_fits(std::string_view part, std::string_view name);
 
 class SearchContexts;
 
@@ -128,7 +101,10 @@ class StoreCore {
   void create_database();
   void prepare_database();
   void load_indices();
-  StoredIndex::Definition read_definition(const sqlite::Query& row) const;
+  /// Throws Refused if the row cannot be read.
+  static StoredIndex::Definition read_definition(const sqlite::Query& row);
+  /// Refuses a changed row that could not be read at the next start. To be called before it is committed.
+  void check_readable(std::int64_t number);
   IndexPtr create_index_locked(const std::string& name, IndexCreation creation);
   /// The indices of one name or alias. Refuses wildcards and lists.
   std::vector<IndexPtr> find_named(const std::string& name) const;
@@ -148,6 +124,7 @@ class StoreCore {
   /// Records a failed write for `problem`.
   void note(const StorageFailed& failed);
   void try_write();
+  /// Changes a column of an index's row. Refuses what check_readable refuses.
   void save(const StoredIndex& index, const char* column, const std::string& value);
   void drop_retired();
   bool refresh_is_due() const;
@@ -188,8 +165,5 @@ auto part_of_request(const Work& work) -> Answer<decltype(work())> {
     return storage_error(failed.error);
   }
 }
-
-/// `bytes` random bytes in URL-safe base64 without padding: uuids (16) and document ids (15).
-std::string random_name(std::size_t bytes);
 
 }  // namespace sightline::elastic

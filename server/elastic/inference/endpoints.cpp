@@ -118,7 +118,7 @@ Refusal Endpoints::refuse_to_store(const Caller& caller, const Endpoint& endpoin
   const auto old_content = old ? sealed(*old) : content;
   if (!old_content) return old_content.error();
   constexpr auto kind = DefinitionIndex::Kind::endpoint;
-  if (Refusal refusal = DefinitionIndex::refuse_bytes(kind, endpoint.id, *content, old ? &*old_content : nullptr))
+  if (Refusal refusal = DefinitionIndex::refuse_content(kind, endpoint.id, *content, old ? &*old_content : nullptr))
     return refusal;
   return index_.refuse_writer(caller, kind, endpoint.id);
 }

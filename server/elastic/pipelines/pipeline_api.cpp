@@ -129,6 +129,20 @@ bool may_not_look(const Answer<T>& answer) {
   return !answer && answer.error().status == 403;
 }
 
+/// "the default pipeline for 4 index(es) including [a,b,c]"; empty if `name` is the pipeline of none.
+std::string uses_of(const std::vector<IndexPipelineNames>& indices, std::string IndexPipelineNames::*pipeline,
+                    const std::string& name, const std::string& what) {
+  constexpr std::size_t k_most_shown = 3;
+  std::size_t count = 0;
+  std::string listed;
+  for (const auto& names : indices) {
+    if (names.*pipeline != name || ++count > k_most_shown) continue;
+    listed += (listed.empty() ? "" : ",") + names.index;
+  }
+  if (count == 0) return {};
+  return "the " + what + " pipeline for " + std::to_string(count) + " index(es) including [" + listed + "]";
+}
+
 /// Calls `visit` with the options of every processor inside the `foreach` that has these options.
 void visit_repeated(const Value& options, const std::function<void(std::string_view, const Value&)>& visit) {
   if (!options.IsObject()) return;
@@ -310,12 +324,25 @@ std::optional<http::Response> PipelineApi::merged_list(const http::Request& requ
   return json_response(json + "}");
 }
 
+Refusal PipelineApi::refuse_used(const Caller& caller, const std::vector<std::string>& names) {
+  const auto indices = of_indices_(caller);
+  if (!indices) return indices.error();
+  for (const auto& name : names) {
+    const std::string uses = uses_of(*indices, &IndexPipelineNames::first, name, "default");
+    const std::string last = uses_of(*indices, &IndexPipelineNames::last, name, "final");
+    if (uses.empty() && last.empty()) continue;
+    return illegal_argument("pipeline [" + name + "] cannot be deleted because it is " + uses +
+                            (uses.empty() || last.empty() ? "" : " and ") + last);
+  }
+  return {};
+}
+
 std::optional<http::Response> PipelineApi::remove(const http::Request& request, const std::string& id) {
   const Caller caller = caller_of(request);
   const Refusal unknown = rest::unknown_parameters(request, k_delete_parameters);
   if (unknown && !has_cluster()) return unknown->response();
   std::vector<std::string> names{id};
-  if (has_cluster() && id.find('*') != std::string::npos) {
+  if (id.find('*') != std::string::npos) {
     const auto definitions = pipelines_.index().list(caller, Kind::pipeline);
     if (may_not_look(definitions)) return {};
     if (!definitions) return definitions.error().response();
@@ -324,7 +351,10 @@ std::optional<http::Response> PipelineApi::remove(const http::Request& request, 
       if (rest::wildcard_match(id, kept.name)) names.push_back(kept.name);
     }
   }
-  bool any = false;
+  if (!has_cluster()) {
+    if (const Refusal refusal = refuse_used(caller, names)) return refusal->response();
+  }
+  bool any = !has_cluster() && id == "*";  // as in Elasticsearch, this finds what there is
   for (const auto& name : names) {
     if (has_cluster()) {
       const auto kept = pipelines_.index().get(caller, Kind::pipeline, name);

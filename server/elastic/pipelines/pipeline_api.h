@@ -1,11 +1,14 @@
 // `/_ingest/pipeline`: pipelines, and trying them out.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/elastic/limits.h"
+#include "server/elastic/pipelines/index_pipeline_names.h"
 #include "server/elastic/pipelines/ingest_service.h"
 #include "server/elastic/pipelines/pipeline_stubs.h"
 #include "server/elastic/pipelines/stored_pipelines.h"
@@ -20,12 +23,23 @@ namespace sightline::elastic {
 /// comes to be kept here later, and says so when it runs). All others are the cluster's, in whose words it is
 /// answered about them. No name is in both places, but for the stand-ins of `PipelineStubs`.
 ///
+/// The pipeline of an index is not deleted: the embedded store's indices are looked at here; a cluster refuses to delete
+/// the stand-in.
+///
 /// Thread safety: handlers may run on any thread; they block.
 class PipelineApi {
  public:
+  /// The pipelines of all indices, from their settings.
+  using OfIndices = std::function<Answer<std::vector<IndexPipelineNames>>(const Caller& caller)>;
+
   PipelineApi(StoredPipelines& pipelines, IngestService& ingest, Store& store, PipelineStubs& stubs,
-              const Limits& limits = {})
-      : pipelines_(pipelines), ingest_(ingest), store_(store), stubs_(stubs), limits_(limits) {}
+              OfIndices of_indices, const Limits& limits = {})
+      : pipelines_(pipelines),
+        ingest_(ingest),
+        store_(store),
+        stubs_(stubs),
+        of_indices_(std::move(of_indices)),
+        limits_(limits) {}
 
   void add_routes(rest::Router& router);
 
@@ -36,6 +50,8 @@ class PipelineApi {
   Handled put(const http::Request& request, const std::string& id);
   Handled get(const http::Request& request, const std::string& ids);
   Handled remove(const http::Request& request, const std::string& id);
+  /// Errors: 400 if an index of the embedded store has one of these pipelines.
+  Refusal refuse_used(const Caller& caller, const std::vector<std::string>& names);
   /// With a stored pipeline, or with the one in the body if `id` is empty.
   Handled simulate(const http::Request& request, const std::string& id);
 
@@ -55,6 +71,7 @@ class PipelineApi {
   IngestService& ingest_;
   Store& store_;
   PipelineStubs& stubs_;
+  const OfIndices of_indices_;
   const Limits limits_;
 };
 

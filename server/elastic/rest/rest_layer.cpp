@@ -40,9 +40,8 @@ void AnswerShape::apply(http::Response& response) const {
     // Errors are shown whole, as Elasticsearch shows them.
     if (response.status < 400 && !filter_path_.shows_everything()) response.body = filter_path_.apply(response.body);
     if (pretty_) {
-      auto laid_out = pretty_json(response.body, max_answer_bytes_);
-      if (!laid_out) response = answer_too_large(max_answer_bytes_).response();
-      if (laid_out) response.body = *std::move(laid_out);
+      // One that would become too large stays as it is: an error would hide what was written.
+      if (auto laid_out = pretty_json(response.body, max_answer_bytes_)) response.body = *std::move(laid_out);
     }
     if (compatible_with_ != 0) {
       response.content_type = "application/vnd.elasticsearch+json;compatible-with=" + std::to_string(compatible_with_);

@@ -46,8 +46,9 @@ std::optional<std::string> newest_backing_index(const rapidjson::Value& settings
 }  // namespace
 
 /// An object that the store answers; null if it has none (404, or 400: no name of an index).
-Answer<rapidjson::Document> IndexPipelines::ask(const Caller& caller, const std::string& path, http::Method method) {
-  const auto response = store_.handle(store_request(caller, method, path));
+Answer<rapidjson::Document> IndexPipelines::ask(const Caller& caller, const std::string& path, http::Method method,
+                                                const std::string& query) {
+  const auto response = store_.handle(store_request(caller, method, path, query));
   rapidjson::Document body;
   if (response.status == 400 || response.status == 404) return body;
   if (response.status >= 400) return error_in(response);
@@ -124,8 +125,9 @@ Answer<IndexPipelines::Names> IndexPipelines::of(const Caller& caller, const std
   });
 }
 
-Answer<std::vector<IndexPipelines::Names>> IndexPipelines::all(const Caller& caller, const std::string& expression) {
-  const auto settings = ask(caller, "/" + http::percent_encode(expression) + "/_settings", http::Method::get);
+Answer<std::vector<IndexPipelines::Names>> IndexPipelines::all(const Caller& caller, const std::string& expression,
+                                                               const std::string& query) {
+  const auto settings = ask(caller, "/" + http::percent_encode(expression) + "/_settings", http::Method::get, query);
   if (!settings) return settings.error();
   std::vector<Names> found;
   if (!settings->IsObject()) return found;

@@ -251,6 +251,31 @@ TEST_CASE("dimensions come from the first document") {
   CHECK_FALSE(prepare(R"({"v":[]})", "1", mapping, true).ok());
 }
 
+TEST_CASE("dimensions that the index options do not support fail the document") {
+  const auto refusal = [](const std::string& type) {
+    const auto mapping =
+        mapping_of(R"({"properties":{"v":{"type":"dense_vector","index_options":{"type":")" + type + R"("}}}})");
+    const auto document = prepare(R"({"v":[1,2,3]})", "1", mapping, true);
+    return document ? "accepted" : document.error().type + " " + document.error().reason;
+  };
+  CHECK(refusal("bbq_hnsw") ==
+        "document_parsing_exception [1:6] failed to parse: bbq_hnsw does not support dimensions "
+        "fewer than 64; provided=3");
+  CHECK(refusal("int4_flat").ends_with("int4_flat only supports even dimensions; provided=3"));
+  CHECK(refusal("int8_hnsw") == "accepted");
+}
+
+TEST_CASE("an array of empty objects maps an object") {
+  for (const char* source : {R"({"a":[{}]})", R"({"a":[null,[{}]]})", R"({"a":{}})"}) {
+    const auto document = prepare(source, "1", std::make_shared<const Mapping>(), true);
+    REQUIRE(document.ok());
+    CHECK(document->mapping->to_json() == R"({"properties":{"a":{"type":"object"}}})");
+    const auto number = prepare(R"({"a":5})", "1", document->mapping, true);
+    REQUIRE_FALSE(number.ok());
+    CHECK(number.error().reason.find("object mapping for [a] tried to parse field [a] as object") != std::string::npos);
+  }
+}
+
 TEST_CASE("a partial update merges objects, replaces the rest, and knows when nothing changes") {
   const auto merged = rest::merge_json(R"({"a":1.0,"o":{"x":1,"y":[1,2]}})", R"({"o":{"y":[3],"z":null},"n":"q"})");
   REQUIRE(merged.ok());

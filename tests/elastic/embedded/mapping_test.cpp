@@ -4,6 +4,7 @@
 
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/rest/date.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -54,6 +55,9 @@ TEST_CASE("mistakes in a mapping are refused, and what is wrong is named") {
   says(R"({"type":"dense_vector","dims":4,"index":false,"similarity":"cosine"})", "when it is indexed");
   says(R"({"type":"dense_vector","dims":4,"index_options":{"type":"flat","m":3}})", "unsupported parameters: [m]");
   says(R"({"type":"dense_vector","dims":5,"index_options":{"type":"int4_hnsw"}})", "only supports even dimensions");
+  says(R"({"type":"dense_vector","dims":63,"index_options":{"type":"bbq_flat"}})", "fewer than 64; provided=63");
+  says(R"({"type":"long","meta":{"a":{"b":"c"}}})", R"([meta] values can only be strings, but got [{"b":"c"}] as [a])");
+  says(R"({"type":"text","fields":{"k":{"type":"keyword","meta":{"a":1}}}})", "for field [f.k]");
   says(R"({"type":"text","foo":1})", "[text] unknown field [foo]");
   says(R"({"type":"text","analyzer":"nope"})", "[analyzer] must be [standard]");
   says(R"({"type":"keyword","ignore_above":-1})", "[ignore_above] must be positive, got [-1]");
@@ -67,6 +71,33 @@ TEST_CASE("mistakes in a mapping are refused, and what is wrong is named") {
   REQUIRE_FALSE(root.ok());
   CHECK(root.error().type == "mapper_parsing_exception");
   CHECK(root.error().reason.starts_with("Failed to parse mapping: "));
+}
+
+TEST_CASE("a mapping that an earlier version stored is read, though it would be refused now") {
+  for (const std::string field : {R"("f":{"type":"dense_vector","dims":3,"index":true,"similarity":"cosine",)"
+                                  R"("index_options":{"type":"bbq_flat","rescore_vector":{"oversample":3.0}}})",
+                                  R"("f":{"type":"long","meta":{"a":{"b":1}}})"}) {
+    const std::string text = properties(field);
+    CHECK_FALSE(Mapping::parse_text(text).ok());
+    const auto tape = accepted(rest::JsonTape::parse(text));
+    CHECK(Mapping::read_stored(JsonView(tape, 0)).to_json() == text);
+  }
+}
+
+TEST_CASE("objects that a mapping defines twice are merged, and nothing is an object and a field") {
+  const auto result = [](const std::string& inner) {
+    const auto mapping = Mapping::parse_text(properties(inner));
+    return mapping ? mapping->to_json() : mapping.error().reason;
+  };
+  const std::string no_object =
+      "Failed to parse mapping: mapper [a] cannot be changed from type [text] to [ObjectMapper]";
+  CHECK(result(R"("a.b":{"type":"keyword"},"a":{"type":"text"})") == no_object);
+  CHECK(result(R"("a":{"type":"text"},"a.b":{"type":"keyword"})") == no_object);
+  CHECK(result(R"("a.b":{"type":"text"},"a":{"properties":{"b":{"type":"object"}}})").find("[a.b] cannot be changed") !=
+        std::string::npos);
+  CHECK(result(R"("a.b.c":{"type":"long"},"a.b":{"dynamic":"strict","properties":{"d":{"type":"long"}}})") ==
+        properties(
+            R"("a":{"properties":{"b":{"dynamic":"strict","properties":{"c":{"type":"long"},"d":{"type":"long"}}}}})"));
 }
 
 TEST_CASE("names of data about documents, and blank ones, are refused in a mapping") {

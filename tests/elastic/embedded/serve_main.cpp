@@ -11,6 +11,7 @@
 #include "server/elastic/inference/native_inference.h"
 #include "server/elastic/pipelines/pipeline_api.h"
 #include "server/elastic/rest/rest_layer.h"
+#include "server/elastic/writes/index_pipelines.h"
 #include "server/http/server.h"
 
 namespace {
@@ -20,13 +21,16 @@ using namespace sightline;
 /// `_ingest/pipeline`, with its pipelines in a store of its own. Writes do not run them.
 class Pipelines {
  public:
-  Pipelines(elastic::Store& store, Timer& timer, http::Client& client)
+  Pipelines(elastic::Store& store, elastic::Store& documents, Timer& timer, http::Client& client)
       : executor_(client, timer, options()),
         endpoints_(store, timer, native_),
         pipelines_(store, timer),
         stubs_(store, timer),
         ingest_(pipelines_, endpoints_, executor_, store, native_),
-        api_(pipelines_, ingest_, store, stubs_) {
+        index_pipelines_(documents, timer),
+        api_(pipelines_, ingest_, store, stubs_, [this](const elastic::Caller& caller) {
+          return index_pipelines_.all(caller, "_all", "expand_wildcards=all");
+        }) {
     api_.add_routes(router_);
   }
 
@@ -45,6 +49,7 @@ class Pipelines {
   elastic::StoredPipelines pipelines_;
   elastic::PipelineStubs stubs_;
   elastic::IngestService ingest_;
+  elastic::IndexPipelines index_pipelines_;
   elastic::PipelineApi api_;
   elastic::rest::Router router_;
 };
@@ -58,7 +63,7 @@ int serve(const std::filesystem::path& folder, std::uint16_t port) {
     return 1;
   }
   const auto timer = start_timer();
-  const Pipelines pipelines(**own, *timer, **client);
+  const Pipelines pipelines(**own, **store, *timer, **client);
   const elastic::rest::RestLayer rest([&](http::Request&& request) {
     if (auto answer = pipelines.try_handle(request)) return std::move(*answer);
     return (*store)->handle(request);

@@ -546,6 +546,63 @@ TEST_CASE("a broken or foreign file is named at start") {
   CHECK(foreign.error().code == ErrorCode::corrupt_data);
 }
 
+TEST_CASE("what is stored can be read at the next start") {
+  StoreFixture store;
+  store.put("/v", R"({"mappings":{"properties":{"v":{"type":"dense_vector","index_options":{"type":"bbq_hnsw"}}}}})");
+  CHECK(store.put("/v/_doc/1", R"({"v":[1,2,3]})").status == 400);
+  // Two names that would be stored as the same.
+  CHECK(store.put("/%FF").error_type() == "invalid_index_name_exception");
+  CHECK(store.put("/v/_alias/%FF").reason() == "Invalid alias name [\uFFFD]: must be UTF-8");
+  CHECK(store.put("/v/_alias/%ED%A0%80").status == 400);
+  CHECK(store.post("/_aliases", R"({"actions":[{"add":{"index":"v","alias":"\ud800"}}]})").status == 400);
+  CHECK(store.put("/v/_settings", R"({"index.routing.\ud800":"1","index.routing.\ud801":"2"})").status == 400);
+  CHECK(store.put("/v/_mapping", R"({"properties":{"\ud800":{"type":"long"},"\ud801":{"type":"long"}}})").status ==
+        400);
+  CHECK(store.put("/v/_doc/2", R"({"\ud800":1,"\ud801":2})").status == 400);
+  std::string deep = R"("x")";
+  for (int i = 0; i < 900; ++i) deep = R"({"a":)" + deep + "}";
+  std::string name = "a";
+  for (int i = 0; i < 90; ++i) name += ".a";
+  const std::string mapping = R"({"properties":{")" + name + R"(":{"type":"long","meta":{"m":)" + deep + "}}}}";
+  CHECK(store.put("/v/_settings", R"({"index.mapping.depth.limit":100})").status == 200);
+  CHECK(store.put("/v/_mapping", mapping).reason().find("[meta] values can only be strings") != std::string::npos);
+  std::string vector = "1";
+  for (int i = 1; i < 64; ++i) vector += ",1";
+  CHECK(store.put("/v/_doc/3", "{\"v\":[" + vector + "]}").status == 201);
+  store.reopen();
+  CHECK(store.get("/v/_mapping").at("/v/mappings/properties/v/dims") == "64");
+  CHECK(store.count("v") == "1");
+}
+
+TEST_CASE("a change that could not be read at the next start is refused, and changes nothing") {
+  StoreFixture store;
+  store.put("/i", "{}");
+  store.close();
+  const auto set_settings = [&](const std::string& json) {
+    sqlite::Connection::open((store.folder() / "store.db").string(), sqlite::Connection::Mode::read_write)
+        ->execute("UPDATE indices SET settings='" + json + "'");
+  };
+  // As a fault of the program would leave it: found when anything else of the index is stored.
+  const std::string whole = R"({"index.number_of_shards":"1","index.uuid":"u"})";
+  set_settings(whole);
+  store.reopen();
+  set_settings(R"({"twice":"1","twice":"2"})");
+  for (const Reply& reply : {store.put("/i/_doc/1", R"({"a":1})"), store.put("/i/_alias/x"),
+                             store.put("/i/_mapping", R"({"properties":{"a":{"type":"long"}}})")}) {
+    CHECK(reply.status == 400);
+    CHECK(reply.reason().find("of index [i] could not be read again after a restart: ") != std::string::npos);
+  }
+  const Reply bulk =
+      store.post("/_bulk", "{\"index\":{\"_index\":\"other\"}}\n{}\n{\"index\":{\"_index\":\"i\"}}\n{\"a\":1}\n");
+  CHECK(bulk.status == 400);
+  CHECK(store.problem().empty());
+  set_settings(whole);
+  store.reopen();
+  CHECK(store.get("/i").at("/i/mappings") == "{}");
+  CHECK(store.get("/i").at("/i/aliases") == "{}");
+  CHECK(store.count("i") == "0");
+}
+
 TEST_CASE("readers and writers at once see whole documents and lose none") {
   StoreFixture store;
   store.put("/p", R"({"mappings":{"properties":{"n":{"type":"long"}}}})");
