@@ -202,8 +202,9 @@ const Api::Route* Api::find_route(const std::vector<std::string>& path, std::vec
   return nullptr;
 }
 
-/// For metrics and logs.
+/// For metrics and logs; also of a request whose path could not be read.
 std::string Api::route_name(const http::Request& request) {
+  if (request.path.empty()) return k_no_route;
   std::vector<std::string> wildcards;
   const Route* const route = find_route(request.path_parts(), wildcards);
   return route ? route->path : k_no_route;
