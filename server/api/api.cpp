@@ -202,6 +202,14 @@ const Api::Route* Api::find_route(const std::vector<std::string>& path, std::vec
   return nullptr;
 }
 
+/// For metrics and logs; also of a request whose path could not be read.
+std::string Api::route_name(const http::Request& request) {
+  if (request.path.empty()) return k_no_route;
+  std::vector<std::string> wildcards;
+  const Route* const route = find_route(request.path_parts(), wildcards);
+  return route ? route->path : k_no_route;
+}
+
 security::Scope Api::scope_of(const Route* route, const http::Request& request) const {
   if (route) return route->scope;
   if (!ElasticsearchSide::has(request.path) || !options_.elasticsearch_scope) return security::Scope::any;
@@ -290,14 +298,17 @@ std::optional<http::HeadAnswer> Api::check_head(const http::Request& head) {
 }
 
 void Api::answered(const http::AccessRecord& record) {
-  if (!ElasticsearchSide::has(record.path)) return;  // Exchange has
+  const bool forwarded = ElasticsearchSide::has(record.path);
+  http::Request head;
+  head.path = record.path;
+  const std::string route = forwarded ? k_elasticsearch_route : route_name(head);
   const char* const method = http::to_string(record.method);
-  context_.metrics.request_done(k_elasticsearch_route, method, record.status, record.milliseconds / 1000);
+  context_.metrics.request_done(route, method, record.status, record.milliseconds / 1000);
   if (!options_.access_log) return;
   options_.access_log({.request_id = record.request_id.empty() ? "-" : record.request_id,
                        .peer = record.peer,
                        .method = method,
-                       .route = record.path,
+                       .route = forwarded ? record.path : route,
                        .model = "",
                        .opaque_id = record.opaque_id,
                        .trace_id = record.trace_id,
@@ -309,8 +320,6 @@ void Api::answered(const http::AccessRecord& record) {
 }
 
 void Api::describe(const http::Request& request, RequestFacts& facts) const {
-  std::vector<std::string> wildcards;
-  const Route* const route = find_route(request.path_parts(), wildcards);
   facts.port = "inference";
   if (options_.keys) facts.key = options_.keys->name_of(presented_keys(request));
   if (ElasticsearchSide::has(request.path)) {
@@ -318,7 +327,7 @@ void Api::describe(const http::Request& request, RequestFacts& facts) const {
     return;
   }
   facts.id = request_id_of(request);
-  facts.route = facts.group = route ? route->path : k_no_route;
+  facts.route = facts.group = route_name(request);
 }
 
 void Api::page_file(ExchangePtr exchange) {

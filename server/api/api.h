@@ -66,8 +66,8 @@ class Api {
 
   /// Receives the requests below /elasticsearch once it is opened.
   ElasticsearchSide& elasticsearch() { return elasticsearch_; }
-  /// For http::Server::Options::access_log: counts and logs what the Elasticsearch side has answered, which
-  /// may be long after `handle`.
+  /// For http::Server::Options::access_log: counts and logs what no route has answered: the Elasticsearch side did, which
+  /// may be long after `handle`, or the HTTP server itself (a request that cannot be read, a full queue).
   void answered(const http::AccessRecord& record);
   /// For http::Server::Options::describe.
   void describe(const http::Request& request, RequestFacts& facts) const;
@@ -84,6 +84,7 @@ class Api {
   struct Route;
   static const std::vector<Route>& routes();
   static const Route* find_route(const std::vector<std::string>& path, std::vector<std::string>& wildcards);
+  static std::string route_name(const http::Request& request);
   void dispatch(ExchangePtr exchange);
   security::Scope scope_of(const Route* route, const http::Request& request) const;
   security::KeyCheck::Verdict judge(const Route* route, const http::Request& request) const;

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/expiries.h"
 #include "server/api/exchange.h"
-#include "server/api/expiries.h"
 #include "server/api/input.h"
 #include "server/api/label_book.h"
 #include "server/serving/embedding_service.h"

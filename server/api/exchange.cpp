@@ -6,6 +6,7 @@
 
 #include "base/cancellation.h"
 #include "base/exception_error.h"
+#include "base/free_memory.h"
 #include "base/request_trace.h"
 #include "server/http/request_ids.h"
 #include "server/serving/observer.h"
@@ -67,25 +68,29 @@ void Exchange::reply(http::Response response, std::string_view refused) {
     response.headers.set("traceparent", std::string(*parent));
   // Elasticsearch's own clients take no answer without it.
   if (shape == ErrorShape::elastic) response.headers.set("X-elastic-product", "Elasticsearch");
-  const double seconds = in_seconds(timer_.now() - arrived_);
-  serving::unharmed([&] {
-    metrics_.request_done(route, http::to_string(request.method), response.status, seconds);
-    if (!access_log_) return;
-    const std::lock_guard lock(mutex_);
-    access_log_({.request_id = request_id_,
-                 .peer = request.peer,
-                 .method = http::to_string(request.method),
-                 .route = route,
-                 .model = model_,
-                 .opaque_id = std::string(http::opaque_id_of(request.headers).value_or("")),
-                 .trace_id = http::trace_id_of(request.headers),
-                 .status = response.status,
-                 .milliseconds = seconds * 1000,
-                 .inputs = inputs_,
-                 .bytes_in = bytes_in_,
-                 .bytes_out = response.body.size()});
-  });
+  serving::unharmed([&] { response.sent = counting_and_logging(); });
   responder_.send(std::move(response));
+}
+
+/// What it returns may outlive this object.
+std::function<void(int, std::size_t)> Exchange::counting_and_logging() {
+  const std::lock_guard lock(mutex_);
+  AccessEntry entry{.request_id = request_id_,
+                    .peer = request.peer,
+                    .method = http::to_string(request.method),
+                    .route = route,
+                    .model = model_,
+                    .opaque_id = std::string(http::opaque_id_of(request.headers).value_or("")),
+                    .trace_id = http::trace_id_of(request.headers),
+                    .milliseconds = in_seconds(timer_.now() - arrived_) * 1000,
+                    .inputs = inputs_,
+                    .bytes_in = bytes_in_};
+  return [entry = std::move(entry), &metrics = metrics_, &log = access_log_](int status, std::size_t bytes) mutable {
+    entry.status = status;
+    entry.bytes_out = bytes;
+    metrics.request_done(entry.route, entry.method, status, entry.milliseconds / 1000);
+    if (log) log(entry);
+  };
 }
 
 void Exchange::describe(std::string model, std::size_t inputs) {
@@ -95,7 +100,7 @@ void Exchange::describe(std::string model, std::size_t inputs) {
 }
 
 void Exchange::drop_body(std::size_t kept_bytes) {
-  request.body = {};
+  free_memory(request.body);
   if (responder_.keep_of_body) responder_.keep_of_body(kept_bytes);
 }
 

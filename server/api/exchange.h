@@ -16,7 +16,7 @@
 
 namespace sightline::api {
 
-/// Sends the answer to the client: http::Reply, or its replacement in a test.
+/// Sends the answer to the client: http::Reply, or its replacement in a test. Either calls Response::sent.
 struct Responder {
   std::function<void(http::Response)> send;  ///< called once, from any thread
   /// At most so many bytes of the request's body are still in memory. From any thread, also after `send`; may be empty.
@@ -41,7 +41,7 @@ class Exchange {
  public:
   Exchange(http::Request incoming, Responder responder, Timer& timer, Metrics& metrics, const AccessLog& access_log);
 
-  /// Sends the answer, counts it and logs it. Only the first answer is sent.
+  /// Sends the answer, which is counted and logged as it is sent (Response::sent). Only the first answer is.
   void reply(http::Response response);
   void reply_json(std::string body);
   /// `param`: the wrong member of the body; may be empty.
@@ -78,6 +78,8 @@ class Exchange {
   void fail_by_exception() noexcept;
   /// `refused`: the code that the answer counts under as a refusal; empty: it is none.
   void reply(http::Response response, std::string_view refused);
+  /// For Response::sent.
+  std::function<void(int, std::size_t)> counting_and_logging();
 
   const Responder responder_;
   Timer& timer_;

@@ -321,6 +321,7 @@ class CurlClient final : public Client {
   static Error shut_down() { return {ErrorCode::cancelled, "the HTTP client was shut down before the answer arrived"}; }
 
   static void end(std::unique_ptr<Transfer> transfer, Status outcome) {
+    quietly([&] { transfer->leave_lookup(); });
     try {
       transfer->end(std::move(outcome));
     } catch (...) {

@@ -28,6 +28,10 @@ struct ClientRequest {
   std::chrono::milliseconds silence_timeout{30'000};
   /// Ends the call when it is cancelled: its connection is closed, and the error is `cancelled`. May be null.
   std::shared_ptr<Cancellation> cancellation = {};
+  /// Called before the end of a call that ends while the name of its host is looked up. The look-up goes on, with a
+  /// thread and a socket, until the name servers answer or the system's resolver gives up. On the client's thread; must
+  /// not block. May be empty.
+  std::function<void()> lookup_left = {};
 };
 
 /// Callbacks of one streamed call, on the client's thread. They must not block and must not destroy the

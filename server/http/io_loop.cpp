@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/free_memory.h"
 #include "server/http/client_network.h"
 
 namespace sightline::http {
@@ -356,9 +357,9 @@ void IoLoop::disconnected(int descriptor) {
   connection->phase = Phase::closed;
   connection->gone = true;
   connection->share.clear();
-  connection->interim = {};
-  connection->output = {};
-  connection->body_output = {};
+  free_memory(connection->interim);
+  free_memory(connection->output);
+  free_memory(connection->body_output);
   connection->answer_share.clear();
   connection->entry.reset();
   connection->cancel_work(CancelReason::client_left);
@@ -514,7 +515,7 @@ void IoLoop::give_head_answer(const std::shared_ptr<Connection>& connection) {
   connection->share.clear();
   const auto delay = std::exchange(answer.delay, {});
   AccessNote note(core_->options, parser.take());
-  note.write(core_->options, answer.response.status, answer.response.body.size());
+  note.write(core_->options, answer.response.status, answer.response.body.size(), answer.response.sent);
   connection->output = response_text(answer.response, framing);
   if (delay.count() > 0) {
     connection->answer_due = Connection::Clock::now() + delay;
@@ -537,7 +538,7 @@ void IoLoop::keep_ahead(Connection& connection, std::string_view bytes) {
     connection.ahead.append(bytes);
     return;
   }
-  connection.ahead = {};
+  free_memory(connection.ahead);
   // Read and thrown away, so that a client in the middle of a body that was refused comes to read the refusal.
   // Not for ever.
   connection.thrown_away += bytes.size();
@@ -656,7 +657,7 @@ void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
   // What was written to the stream meanwhile comes with a task of its own, after the other connections' turn.
   if (connection->phase == Phase::streaming) return;
   connection->stream.reset();
-  connection->output = {};
+  free_memory(connection->output);
   connection->entry.reset();
   if (connection->close_after_output) {
     linger(*connection);
@@ -732,7 +733,7 @@ void IoLoop::watch_writes(Connection& connection, bool on) {
 void IoLoop::linger(Connection& connection) {
   if (core_->draining) return cut(connection);
   connection.phase = Phase::lingering;
-  connection.ahead = {};
+  free_memory(connection.ahead);
   if (connection.tls) connection.tls->end();
   ::shutdown(connection.descriptor, SHUT_WR);
 }
@@ -742,10 +743,10 @@ void IoLoop::cut(Connection& connection) {
   if (connection.tls && connection.phase == Phase::receiving) connection.tls->end();
   connection.phase = Phase::closed;
   connection.share.clear();
-  connection.ahead = {};
-  connection.interim = {};
-  connection.output = {};
-  connection.body_output = {};
+  free_memory(connection.ahead);
+  free_memory(connection.interim);
+  free_memory(connection.output);
+  free_memory(connection.body_output);
   connection.answer_share.clear();
   connection.entry.reset();
   ::shutdown(connection.descriptor, SHUT_RDWR);

@@ -1,7 +1,9 @@
 // HTTP requests and responses.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +68,10 @@ struct Response {
   Headers headers;                                ///< without Content-Type and Content-Length
   std::string content_type = "application/json";  ///< empty: no such field
   std::string body;
+  /// Called once by the server when it sends the answer, in the place of Server::Options::access_log. `status` and
+  /// `bytes` (of the body) are another answer's if the server has to send that one. On any thread; must not block. May
+  /// be empty.
+  std::function<void(int status, std::size_t bytes)> sent = {};
 };
 
 /// Head of an answer that is sent, or received, piece by piece.

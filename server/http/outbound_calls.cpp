@@ -18,6 +18,10 @@ using TimePoint = OutboundCalls::TimePoint;
 using CallPtr = std::shared_ptr<OutboundCalls::Call>;
 using Reason = OutboundCalls::End::Reason;
 
+/// See OutboundCalls. The system does not tell when a look-up that was left ends.
+constexpr std::size_t k_most_lookups = 64;
+constexpr std::chrono::seconds k_lookup_time{30};
+
 /// Calls that share a pace.
 class Line {
  public:
@@ -65,7 +69,8 @@ std::string outcome_of(const Result<Response>& result) {
 /// What the calls share; they keep it alive until the last of them is over.
 class OutboundCalls::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(Client& client, Timer& timer, Options options) : client_(client), timer_(timer), options_(std::move(options)) {}
+  Core(Client& client, Timer& timer, Options options)
+      : client_(client), timer_(timer), expiries_(timer), options_(std::move(options)) {}
 
   void start(const CallPtr& call);
   void shut_down();
@@ -76,6 +81,10 @@ class OutboundCalls::Core : public std::enable_shared_from_this<Core> {
   void admit(const CallPtr& call);
   Line& line_of(const Call& call) { return lines_.try_emplace(call.terms_.line, call.terms_.pace).first->second; }
   void end(const CallPtr& call, Reason reason);
+  void leave_lookup(const Call& call);
+  /// What look-ups are counted by: all together where calls are.
+  std::string lookup_group(const Call& call) const { return options_.max_in_flight > 0 ? "" : call.origin_; }
+  TimePoint lookup_turn(const Call& call, TimePoint now);
   CallPtr next_ready(TimePoint now, TimePoint& wake_at);
   void send_ready();
   void attempt(const CallPtr& call);
@@ -95,14 +104,16 @@ class OutboundCalls::Core : public std::enable_shared_from_this<Core> {
 
   Client& client_;
   Timer& timer_;
+  Expiries expiries_;  // of calls: they may end long before, and their callers choose how many and how late
   const Options options_;
   std::mutex mutex_;
   std::map<std::string, Line> lines_;
   std::string last_served_;               // lines take turns in the map's order
   std::map<std::string, int> in_flight_;  // by origin
   int all_in_flight_ = 0;
-  std::set<CallPtr> calls_;  // all that are not over
-  int sending_ = 0;          // attempts on their way to the client
+  std::map<std::string, std::deque<TimePoint>> lookups_;  // that ended calls left, by group: when they have ended
+  std::set<CallPtr> calls_;                               // all that are not over
+  int sending_ = 0;                                       // attempts on their way to the client
   std::condition_variable sent_;
   TimePoint wake_at_ = TimePoint::max();  // when a task of the timer looks at the lines again
   bool stopped_ = false;
@@ -141,7 +152,10 @@ void OutboundCalls::Core::admit(const CallPtr& call) {
       if (self && ended) self->end(ended, reason);
     };
   };
-  if (terms.deadline != TimePoint::max()) timer_.run_at(terms.deadline, ending(Reason::late));
+  if (terms.deadline != TimePoint::max()) {
+    const std::lock_guard lock(call->mutex_);
+    if (!call->over_) call->deadline_.emplace(expiries_.add(terms.deadline, ending(Reason::late)));
+  }
   if (terms.cancellation) call->registration_ = Cancellation::on_cancel(terms.cancellation, ending(Reason::cancelled));
   send_ready();
 }
@@ -150,6 +164,8 @@ void OutboundCalls::Core::end(const CallPtr& call, Reason reason) {
   {
     const std::lock_guard lock(call->mutex_);
     if (std::exchange(call->over_, true)) return;
+    call->deadline_.reset();
+    call->repetition_.reset();
   }
   End end{reason};
   {
@@ -170,6 +186,24 @@ void OutboundCalls::Core::end(const CallPtr& call, Reason reason) {
   }
 }
 
+void OutboundCalls::Core::leave_lookup(const Call& call) {
+  const std::lock_guard lock(mutex_);
+  const TimePoint now = timer_.now();
+  std::erase_if(lookups_, [now](const auto& group) { return group.second.back() <= now; });
+  lookups_[lookup_group(call)].push_back(now + k_lookup_time);
+}
+
+/// When the look-ups that were left allow one more; not after `now`: at once.
+TimePoint OutboundCalls::Core::lookup_turn(const Call& call, TimePoint now) {
+  const auto group = lookups_.find(lookup_group(call));
+  if (group == lookups_.end()) return now;
+  auto& ends = group->second;
+  while (!ends.empty() && ends.front() <= now) ends.pop_front();
+  if (ends.size() >= k_most_lookups) return ends.front();
+  if (ends.empty()) lookups_.erase(group);
+  return now;
+}
+
 /// The next call whose turn it is, with its connection counted. Else nothing, and `wake_at` is moved up to the
 /// moment at which a pace allows one.
 CallPtr OutboundCalls::Core::next_ready(TimePoint now, TimePoint& wake_at) {
@@ -187,6 +221,9 @@ CallPtr OutboundCalls::Core::next_ready(TimePoint now, TimePoint& wake_at) {
     const bool paced = call->attempts_ == 0 || options_.paces_retries;
     int& in_flight = in_flight_[call->origin_];
     if (in_flight >= client_.max_connections_per_host()) {
+      ++at;
+    } else if (const TimePoint free = lookup_turn(*call, now); free > now) {
+      wake_at = std::min(wake_at, free);
       ++at;
     } else if (const TimePoint turn = line.next(now, call->terms_.inputs); paced && turn > now) {
       wake_at = std::min(wake_at, turn);
@@ -258,6 +295,7 @@ void OutboundCalls::Core::send(const CallPtr& call, ClientRequest request) {
   const auto left = std::chrono::ceil<milliseconds>(call->terms_.deadline - timer_.now());
   request.timeout = std::clamp(left, milliseconds(1), options_.attempt_timeout);
   request.cancellation = call->terms_.cancellation;
+  request.lookup_left = [self = shared_from_this(), call] { self->leave_lookup(*call); };
   client_.send(std::move(request), [self = shared_from_this(), call](Result<Response> result) {
     self->release(*call);
     self->guard(call, [&] { self->settle(call, std::move(result)); });
@@ -286,9 +324,13 @@ void OutboundCalls::Core::settle(const CallPtr& call, Result<Response> result) {
                      now - call->begun_ < options_.retry_timeout && call->terms_.deadline - now > *wait;
   if (!again) return end(call, Reason::settled);
   if (options_.events.retried) options_.events.retried();
-  timer_.run_at(now + *wait, [core = weak_from_this(), call] {
-    if (const auto self = core.lock()) self->guard(call, [&] { self->repeat(call); });
-  });
+  const auto repeating = [core = weak_from_this(), weak = std::weak_ptr(call)] {
+    const auto self = core.lock();
+    const auto waiting = weak.lock();
+    if (self && waiting) self->guard(waiting, [&] { self->repeat(waiting); });
+  };
+  const std::lock_guard lock(call->mutex_);
+  if (!call->over_) call->repetition_.emplace(expiries_.add(now + *wait, repeating));
 }
 
 void OutboundCalls::Core::repeat(const CallPtr& call) {

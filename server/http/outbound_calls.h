@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/cancellation.h"
+#include "base/expiries.h"
 #include "base/timer.h"
 #include "server/http/client.h"
 #include "server/http/retry_policy.h"
@@ -28,6 +29,8 @@ namespace sightline::http {
 ///       4. The call reads the result. If it wants to be repeated, it goes to the front of its line after the
 ///          wait that it names. What cannot be repeated before the deadline ends at once.
 ///       5. A call ends at its deadline and with its cancellation, also while it waits or is out.
+/// The look-up of a host's name goes on after a call that ends during it, with a thread and a socket, for up to 30 s.
+/// While 64 may go on, the next call waits: one of the same server, or with `max_in_flight` any.
 /// Thread safety: all members may be called from any thread. Calls are called on a thread of the client, of the
 /// timer, of whoever cancels, or within `start`; they must not block.
 class OutboundCalls {
@@ -93,6 +96,7 @@ class OutboundCalls {
     Cancellation::Registration registration_;
     std::mutex mutex_;  // held while `request` and `read` run
     bool over_ = false;
+    std::optional<Expiries::Registration> deadline_, repetition_;  // none when it is over
   };
 
   /// What is reported of the attempts, for metrics. Any may be empty; they must not block.

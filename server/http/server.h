@@ -187,8 +187,8 @@ class Server {
     /// Checks a head before its body is read; if it answers, the request is finished. Runs in an
     /// event loop: it must not block. May be empty.
     std::function<std::optional<HeadAnswer>(const Request& head)> check_head;
-    /// Called once for each request, as its answer is complete, on a thread of the server: it must not block.
-    /// May be empty.
+    /// Called once for each request, as its answer is complete, on a thread of the server: it must not block. Not for
+    /// answers with Response::sent. May be empty.
     std::function<void(const AccessRecord&)> access_log;
     /// Where requests that are received whole are kept until their clients have the answers, for all servers that
     /// share it; their handlers run in the TraceScope of the request. Null: nowhere.

@@ -140,10 +140,12 @@ AccessNote::AccessNote(const Server::Options& options, const Request& request) {
   record_->bytes_in = request.body.size();
 }
 
-void AccessNote::write(const Server::Options& options, int status, std::size_t bytes_out) {
-  if (!record_) return;
+void AccessNote::write(const Server::Options& options, int status, std::size_t bytes_out,
+                       const std::function<void(int, std::size_t)>& sent) {
   const auto record = std::exchange(record_, std::nullopt);
   try {
+    if (sent) return sent(status, bytes_out);
+    if (!record) return;
     AccessRecord line = *record;
     line.status = status;
     line.bytes_out = bytes_out;
@@ -181,13 +183,14 @@ void Reply::Channel::send(Response response) {
 
 void Reply::Channel::pass_on(Response response) {
   share_.clear();  // before the client can have the answer, and send its next request
+  const auto sent = std::exchange(response.sent, nullptr);
   AnswerShare share = AnswerScope::take_current();
   if (!share) share = AnswerShare(core_->answers, connection_->network);
   share.shrink_to(response.body.size());  // it may have been filtered since
   if (!may_refuse_) share.force_to(response.body.size());
   if (!share.grow_to(response.body.size())) response = core_->error(workshop_, 429, k_answers_full);
   if (!page_.empty()) allow_page(response.headers, page_);
-  note_.write(core_->options, response.status, response.body.size());
+  note_.write(core_->options, response.status, response.body.size(), sent);
   if (entry_) entry_->trace()->answered(response.status);
   Framing framing = framing_;
   framing.close = must_close() || list_has(response.headers.get("Connection").value_or(""), "close");

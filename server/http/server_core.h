@@ -103,8 +103,9 @@ class AccessNote {
   /// For a request that was never read whole.
   AccessNote() = default;
   AccessNote(const Server::Options& options, const Request& request);
-  /// Writes the line. Only the first call does.
-  void write(const Server::Options& options, int status, std::size_t bytes_out);
+  /// Writes the line. Only the first call does. `sent`: does so instead (Response::sent), unless it is empty.
+  void write(const Server::Options& options, int status, std::size_t bytes_out,
+             const std::function<void(int, std::size_t)>& sent = {});
 
  private:
   std::optional<AccessRecord> record_;  ///< empty: there is no log, or the line is written

@@ -6,6 +6,7 @@
 
 #include "base/ascii_lower.h"
 #include "base/exception_error.h"
+#include "base/free_memory.h"
 #include "base/number_text.h"
 #include "base/split.h"
 #include "base/trimmed.h"
@@ -138,6 +139,8 @@ CURL* Transfer::prepare(const Client::Options& options, const TrustAnchor* ancho
   set(CURLOPT_PATH_AS_IS, 1L);
   // Else the end of a transfer waits until its host's name is resolved, and with it all others of this thread.
   set(CURLOPT_QUICK_EXIT, 1L);
+  set(CURLOPT_RESOLVER_START_FUNCTION, &before_lookup);
+  set(CURLOPT_RESOLVER_START_DATA, static_cast<void*>(this));
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_ERRORBUFFER, error_text_);
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
@@ -215,6 +218,19 @@ CURLcode Transfer::set_up_tls(CURL*, void* ssl_context, void* self) {
   return CURLE_OK;
 }
 
+/// Called for addresses, too, but they take no time, and for no name that curl still remembers.
+int Transfer::before_lookup(void*, void*, void* self) {
+  static_cast<Transfer*>(self)->looks_up_ = true;
+  return 0;
+}
+
+void Transfer::leave_lookup() const {
+  if (!looks_up_ || !request_.lookup_left) return;
+  curl_off_t resolved_after = 0;  // microseconds; 0: not yet
+  if (curl_easy_getinfo(easy_, CURLINFO_NAMELOOKUP_TIME_T, &resolved_after) == CURLE_OK && resolved_after == 0)
+    request_.lookup_left();
+}
+
 /// Curl sends a request again, by itself, on another connection when a kept one is cut before any answer. The
 /// server may have acted on it all the same, so that is for those requests alone that change nothing.
 int Transfer::before_sending(void* self, char*, char*, int, int) {
@@ -287,13 +303,24 @@ void Transfer::finish_head() {
     if (!of_connection.has(name)) head.headers.add(name, value);
   }
   if (head_.headers.get("Transfer-Encoding")) head.content_length.reset();
+  drop_sent_body();
   take_head(std::move(head));
+}
+
+/// Once an answer has begun its request is not sent again, and the answer may take long. A server may answer before it
+/// has read all of the body; then curl still needs the rest.
+void Transfer::drop_sent_body() {
+  if (request_.body.empty()) return;
+  curl_off_t sent = 0;
+  const bool is_known = curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK;
+  if (is_known && sent == static_cast<curl_off_t>(request_.body.size())) free_memory(request_.body);
 }
 
 std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
   auto& transfer = *static_cast<Transfer*>(self);
   if (transfer.paused_) return CURL_WRITEFUNC_PAUSE;  // curl keeps the bytes
   try {
+    transfer.drop_sent_body();
     transfer.paused_ = transfer.take_body({data, size * count}) == Flow::pause;
   } catch (...) {
     transfer.fail(error_of_exception("handling the answer"));
@@ -302,6 +329,7 @@ std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, v
 }
 
 Status Transfer::outcome(CURLcode code) {
+  if (code == CURLE_COULDNT_RESOLVE_HOST) looks_up_ = false;  // it is over
   if (failure_) return *failure_;
   if (code == CURLE_OK && head_done_) return {};
   if (code == CURLE_COULDNT_CONNECT && refused_address_) return *refused_address_;

@@ -51,6 +51,8 @@ class Transfer {
   virtual Error late() const;
   /// Goes on after a pause. What curl says; after an error the transfer must be ended.
   virtual CURLcode resume() { return CURLE_OK; }
+  /// Reports a look-up that goes on without this object (ClientRequest::lookup_left); before `end`.
+  void leave_lookup() const;
   /// Notifies the sender, as the last step.
   virtual void end(Status outcome) = 0;
 
@@ -62,13 +64,14 @@ class Transfer {
     if (!failure_) failure_ = std::move(error);
   }
 
-  const ClientRequest request_;
+  ClientRequest request_;
   bool head_done_ = false;
   bool paused_ = false;
 
  private:
   static std::size_t on_line(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static int before_lookup(void*, void*, void* self);
   static int before_sending(void* self, char*, char*, int, int);
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static CURLcode set_up_tls(CURL*, void* ssl_context, void* self);
@@ -76,6 +79,7 @@ class Transfer {
   void read_line(std::string_view line);
   void read_field(std::string_view line);
   void finish_head();
+  void drop_sent_body();
   bool anything_sent() const;
   Error connection_error(CURLcode code) const;
 
@@ -94,6 +98,7 @@ class Transfer {
   ResponseHead head_;
   std::size_t head_bytes_ = 0;
   bool at_status_line_ = true;
+  bool looks_up_ = false;  ///< curl has begun to look up the host's name; it may have finished
 };
 
 /// Gathers the answer: Client::send.

@@ -52,18 +52,19 @@ class ApiBench {
   /// is cancelled.
   std::future<http::Response> send(http::Request request) {
     request.cancellation = client;
-    if (auto refused = api->check_head(request)) {
-      std::promise<http::Response> answer;
-      answer.set_value(std::move(refused->response));
-      return answer.get_future();
-    }
     const auto answer = std::make_shared<std::promise<http::Response>>();
-    api->handle(std::move(request),
-                Responder{[answer](http::Response response) { answer->set_value(std::move(response)); },
-                          [this](std::size_t bytes) {
-                            const std::lock_guard lock(log_mutex);
-                            kept_of_body.push_back(bytes);
-                          }});
+    const auto deliver = [answer](http::Response response) {
+      if (response.sent) response.sent(response.status, response.body.size());
+      answer->set_value(std::move(response));
+    };
+    if (auto refused = api->check_head(request)) {
+      deliver(std::move(refused->response));
+      return answer->get_future();
+    }
+    api->handle(std::move(request), Responder{deliver, [this](std::size_t bytes) {
+                                                const std::lock_guard lock(log_mutex);
+                                                kept_of_body.push_back(bytes);
+                                              }});
     return answer->get_future();
   }
   std::future<http::Response> send_post(std::string path, std::string body, std::string query = "") {

@@ -3,7 +3,10 @@
 
 #include <atomic>
 #include <doctest/doctest.h>
+#include <malloc.h>
+#include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -82,6 +85,66 @@ TEST_CASE("clients that do not read large answers get 429 past the limit, and ot
   CHECK(other.ask(get("/big")).status == 429);
   slow.reset();  // leaves: its share is given back, too
   CHECK(eventually([&] { return other.ask(get("/big")).status == 200; }));
+}
+
+TEST_CASE("what is said of an answer is what was sent, and its line in the access log is not written besides") {
+  const std::string big(16u << 20, 'b');
+  std::mutex mutex;
+  std::vector<std::string> said;
+  const auto say = [&](const std::string& what) {
+    const std::lock_guard lock(mutex);
+    said.push_back(what);
+  };
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    return said.size();
+  };
+  Server::Options options;
+  options.max_answer_bytes = options.max_answer_bytes_per_client = 24u << 20;
+  options.access_log = [&](const AccessRecord& record) { say("log " + std::to_string(record.status)); };
+  const auto server = serve(
+      [&](Request&& request, Reply reply) {
+        if (request.path == "/dropped") return;
+        Response response = text(request.path == "/big" ? big : "small");
+        response.sent = [&say](int status, std::size_t bytes) {
+          say(std::to_string(status) + (bytes > 1000 ? " big" : " small"));
+        };
+        reply.send(std::move(response));
+      },
+      options);
+  RawClient slow(server->port(), 4096);
+  slow.send(get("/big"));
+  REQUIRE(eventually([&] { return count() == 1; }));
+  RawClient other(server->port());
+  CHECK(other.ask(get("/big")).status == 429);
+  CHECK(other.ask(get("/small")).status == 200);
+  CHECK(other.ask(get("/dropped")).status == 500);
+  CHECK(said == std::vector<std::string>{"200 big", "429 small", "200 small", "log 500"});
+}
+
+TEST_CASE("a connection that waits for its next request has no memory of the last answer") {
+  const auto in_use = [] {  // of malloc, with large blocks, which it maps
+    const auto info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  const auto server = serve([](Request&& request, Reply reply) {
+    if (request.path == "/") return reply.send(text(std::string(64u << 20, 'b')));
+    auto stream = reply.stream(ResponseHead{});
+    stream.write(std::string(64u << 20, 'b'));
+    stream.finish();
+  });
+  for (const char* path : {"/", "/stream"}) {
+    RawClient client(server->port());
+    std::vector<char> piece(64u << 10);
+    const std::size_t before = in_use();
+    client.send(get(path));
+    for (std::size_t bytes = 0; bytes < (64u << 20);) {
+      const auto count = ::recv(client.descriptor(), piece.data(), piece.size(), 0);
+      REQUIRE(count > 0);
+      bytes += static_cast<std::size_t>(count);
+    }
+    CHECK(eventually([&] { return in_use() < before + (32u << 20); }));
+  }
 }
 
 TEST_CASE("an answer that became smaller than was reserved for it leaves the rest to others") {

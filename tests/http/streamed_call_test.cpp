@@ -4,6 +4,7 @@
 #include <future>
 #include <vector>
 
+#include "server/http/transfer.h"
 #include "tests/http/raw_peer.h"
 #include "tests/http/serving.h"
 
@@ -80,7 +81,52 @@ void let_pass(Client& client, std::chrono::milliseconds time) {
   CHECK(client.send_and_wait(std::move(request)).error().code == ErrorCode::deadline_exceeded);
 }
 
+/// A request whose answer begins: what is left of its body by then.
+class BodyOfAnswered final : public Transfer {
+ public:
+  using Transfer::Transfer;
+  void end(Status) override {}
+  std::size_t kept = std::string::npos;
+
+ protected:
+  void take_head(ResponseHead) override { kept = request_.body.size() == 0 ? request_.body.capacity() : 1u << 20; }
+  Flow take_body(std::string_view) override { return Flow::more; }
+};
+
 }  // namespace
+
+TEST_CASE("the body of a request is freed as soon as its answer begins") {
+  RawPeer peer(always("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes"));
+  for (const std::size_t bytes : {std::size_t{1000}, std::size_t{5'000'000}}) {
+    auto request = request_to(url(peer.port()), Method::post);
+    request.body.assign(bytes, 'x');
+    BodyOfAnswered transfer(std::move(request));
+    REQUIRE(transfer.prepare(Client::Options{}, nullptr) != nullptr);
+    CHECK(curl_easy_perform(transfer.handle()) == CURLE_OK);
+    CHECK(transfer.kept < 100);
+  }
+}
+
+TEST_CASE("a server that answers before it has read the body gets all of it") {
+  std::string got;
+  RawPeer early([&](PeerConnection& connection) {
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n");
+    got = connection.request();
+    connection.send("yes");
+    connection.sees_end();
+  });
+  std::string body(5'000'000, 'x');
+  body.back() = 'y';
+  {
+    const auto client = client_with();
+    auto request = request_to(url(early.port()), Method::post);
+    request.body = body;
+    const auto seen = stream(*client, std::move(request));
+    REQUIRE(seen->outcome().ok());
+    CHECK(seen->body == "yes");
+  }
+  CHECK(got.ends_with("\r\n\r\n" + body));
+}
 
 TEST_CASE("a streamed call hands over head, body and end, in that order") {
   RawPeer peer(

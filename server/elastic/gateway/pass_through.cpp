@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/free_memory.h"
 #include "base/request_trace.h"
 #include "server/elastic/rest/rest_layer.h"
 
@@ -65,7 +66,10 @@ class Passage : public std::enable_shared_from_this<Passage> {
   }
 
  private:
-  void head(http::ResponseHead head) { stream_.emplace(reply_->stream(std::move(head))); }
+  void head(http::ResponseHead head) {
+    free_memory(request_.body);  // it is not sent again, and the answer may take long
+    stream_.emplace(reply_->stream(std::move(head)));
+  }
 
   bool body(std::string_view bytes) {
     stream_->write(bytes);

@@ -7,6 +7,7 @@
 
 #include "base/exception_error.h"
 #include "base/file_kind.h"
+#include "base/free_memory.h"
 #include "base/sha256.h"
 #include "models/image/thumbnail.h"
 #include "server/http/entity_tag.h"
@@ -403,7 +404,7 @@ void PictureService::take(const FlightPtr& flight) {
 void PictureService::make(const FlightPtr& flight) {
   auto made = models::make_thumbnail(flight->picture.bytes, flight->request.edge, options_.limits);
   if (!made) return fail(flight, made.error());
-  flight->picture = {};
+  free_memory(flight->picture.bytes);
   flight->memory.reset();
   const auto text = std::make_shared<const std::string>(*std::move(made));
   thumbnails_.put(flight->thumbnail, text, text->size());

@@ -7,6 +7,7 @@
 
 #include "base/cancellation.h"
 #include "base/exception_error.h"
+#include "base/free_memory.h"
 #include "base/json/builder.h"
 #include "base/number_text.h"
 #include "base/request_trace.h"
@@ -213,7 +214,7 @@ Projections::Answer Projections::make(const Job& job) {
   if (!components.ok())
     return ReadRefusal{components.error().code == ErrorCode::overloaded ? 429 : 500, "not_made",
                        components.error().message};
-  vectors.values = {};
+  free_memory(vectors.values);
   const std::size_t total = job.scan.total > job.request.max ? job.scan.total : count;
   const bool mapped = job.request.method == ProjectionRequest::Method::tsne && count >= k_least_mapped;
   std::vector<Point> points =

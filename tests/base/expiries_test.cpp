@@ -1,4 +1,4 @@
-#include "server/api/expiries.h"
+#include "base/expiries.h"
 
 #include <doctest/doctest.h>
 #include <optional>
@@ -7,7 +7,7 @@
 
 #include "tests/base/manual_timer.h"
 
-namespace sightline::api {
+namespace sightline {
 namespace {
 
 using namespace std::chrono_literals;
@@ -76,4 +76,4 @@ TEST_CASE("a function may take itself and others back") {
 }
 
 }  // namespace
-}  // namespace sightline::api
+}  // namespace sightline

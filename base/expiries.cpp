@@ -1,8 +1,8 @@
-#include "server/api/expiries.h"
+#include "base/expiries.h"
 
 #include <vector>
 
-namespace sightline::api {
+namespace sightline {
 
 Expiries::Registration::~Registration() {
   if (state_) state_->remove(key_);
@@ -53,4 +53,4 @@ void Expiries::State::run(Timer::TimePoint scheduled) {
   for (const auto& expire : due) expire();
 }
 
-}  // namespace sightline::api
+}  // namespace sightline

@@ -1,4 +1,4 @@
-// Requests whose clients gave a time for the answer.
+// Functions for later that can be taken back.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 #include "base/timer.h"
 
-namespace sightline::api {
+namespace sightline {
 
 /// Calls functions at their times, unless they are taken back before. A Timer alone would hold those that are taken back
 /// until their time has come, and clients choose how many and how late.
@@ -61,4 +61,4 @@ class Expiries {
   const std::shared_ptr<State> state_;
 };
 
-}  // namespace sightline::api
+}  // namespace sightline
