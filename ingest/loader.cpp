@@ -259,9 +259,8 @@ std::vector<std::string> Loader::fields_to_leave_out(const Batch& window) const 
 void Loader::look_up_and_add(Batch window) {
   // A document keeps the pictures that it does not bring, so they are read, though its neighbours replace theirs.
   const std::vector<std::string> brought = window.front().document.picture_fields;
-  const auto others = std::stable_partition(window.begin(), window.end(), [&](const Pending& pending) {
-    return pending.document.picture_fields == brought;
-  });
+  const auto others = std::stable_partition(
+      window.begin(), window.end(), [&](const Pending& pending) { return pending.document.picture_fields == brought; });
   if (others != window.end()) {
     Batch rest(std::make_move_iterator(others), std::make_move_iterator(window.end()));
     window.erase(others, window.end());

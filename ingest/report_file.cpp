@@ -93,7 +93,8 @@ Status ReportFile::write(std::string_view content) {
   created_.clear();
   Status written = put(content);
   // What is left of an earlier report must not look like the end of this one, even if this one is cut short.
-  if (is_regular_ && ::ftruncate(descriptor_, ::lseek(descriptor_, 0, SEEK_CUR)) != 0 && written.ok()) return unwritten();
+  if (is_regular_ && ::ftruncate(descriptor_, ::lseek(descriptor_, 0, SEEK_CUR)) != 0 && written.ok())
+    return unwritten();
   return written;
 }
 

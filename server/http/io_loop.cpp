@@ -27,9 +27,8 @@ constexpr std::size_t k_short_body_bytes = 64u << 10;
 
 /// How often the loop looks at its clocks.
 std::chrono::milliseconds tick_period(const Server::Options& options) {
-  const auto shortest =
-      std::min({options.idle_timeout, options.header_timeout, options.receive_timeout, options.send_timeout,
-                options.linger_time});
+  const auto shortest = std::min({options.idle_timeout, options.header_timeout, options.receive_timeout,
+                                  options.send_timeout, options.linger_time});
   return std::clamp(shortest / 4, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
 }
 

@@ -457,7 +457,8 @@ TEST_CASE("long patterns take no more time than what they are compared with") {
   store.put("/i", R"({"mappings":{"properties":{)" + properties + "}}}");
   fill(store, "i", 100, [&](int) { return "{" + document + R"(,"p.x":1})"; });
   const std::string stars(2'000'000, '*'), blanks(2'000'000, ' '), words(2'000'000, 'x');
-  for (const std::string& pattern : {"f" + stars + "1", blanks + "p.x", "p.x" + blanks, words, words + "*", "*" + words}) {
+  for (const std::string& pattern :
+       {"f" + stars + "1", blanks + "p.x", "p.x" + blanks, words, words + "*", "*" + words}) {
     CAPTURE(pattern.substr(0, 9));
     CHECK(
         seconds_of([&] {
