@@ -17,7 +17,7 @@ constexpr std::size_t k_shortest_secret = 3;
 constexpr std::size_t k_shortest_base64 = 6;
 
 void add(std::vector<std::string>& forms, std::string form) {
-  if (!form.empty() && std::find(forms.begin(), forms.end(), form) == forms.end()) forms.push_back(std::move(form));
+  if (!form.empty()) forms.push_back(std::move(form));
 }
 
 /// As JSON writes it: with or without `\/`, control characters by letter or by number.
@@ -107,6 +107,8 @@ SecretMask::SecretMask(const std::vector<std::string_view>& secrets) {
   for (const std::string_view secret : secrets) {
     if (secret.size() >= k_shortest_secret) add_forms_of(secret, forms_);
   }
+  std::sort(forms_.begin(), forms_.end());
+  forms_.erase(std::unique(forms_.begin(), forms_.end()), forms_.end());
   for (const std::string& form : forms_) longest_ = std::max(longest_, form.size());
 }
 

@@ -222,7 +222,9 @@ class AvifReader {
   /// What the container says.
   Samples given_samples() const {
     constexpr std::array<std::uint64_t, AVIF_PIXEL_FORMAT_COUNT> k_halves{2, 6, 4, 3, 2};
-    return {k_halves.at(image().yuvFormat), image().depth > 8 ? std::uint64_t{2} : std::uint64_t{1}};
+    constexpr std::uint64_t k_alpha_halves = 3;  // a track of alpha may have unused colours, 4:2:0
+    const std::uint64_t least = is_sequence_ && decoder_->alphaPresent ? k_alpha_halves : 0;
+    return {std::max(k_halves.at(image().yuvFormat), least), image().depth > 8 ? std::uint64_t{2} : std::uint64_t{1}};
   }
 
   /// libavif refuses items and tracks, and its decoder frames, of more pixels.

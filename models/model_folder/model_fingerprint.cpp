@@ -24,9 +24,11 @@ constexpr std::string_view k_revision = "1";
 constexpr std::size_t k_digits = 16;
 constexpr std::size_t k_part_bytes = 1u << 20;
 
+constexpr const char* k_added_tokens = "added_tokens.json";
+
 /// The files that are read besides the weights, if they exist, in Hugging Face's layout.
 constexpr std::array<const char*, 11> k_files{
-    "added_tokens.json",     "config.json",    "merges.txt",   "preprocessor_config.json",
+    k_added_tokens,          "config.json",    "merges.txt",   "preprocessor_config.json",
     "processor_config.json", "tokenizer.json", "spiece.model", "special_tokens_map.json",
     "tokenizer_config.json", "vocab.json",     "vocab.txt"};
 /// The same in OpenCLIP's layout.
@@ -36,8 +38,7 @@ constexpr std::array<const char*, 7> k_open_clip_files{
 
 /// The same in sentence-transformers' layout, besides those that its modules name.
 constexpr std::array<const char*, 6> k_sentence_files{
-    "added_tokens.json",     "tokenizer.json", "special_tokens_map.json",
-    "tokenizer_config.json", "vocab.json",     "vocab.txt"};
+    k_added_tokens, "tokenizer.json", "special_tokens_map.json", "tokenizer_config.json", "vocab.json", "vocab.txt"};
 
 Result<std::string> digest_of(const File& file) {
   Sha256 digest;
@@ -80,9 +81,11 @@ Result<std::string> digest_of_folder(const std::filesystem::path& folder, std::s
                                      bool exif_orientation) {
   const Result<Sources> sources = sources_of(folder);
   if (!sources) return sources.error();
+  // Beside one of these, added_tokens.json is not read.
+  const bool has_whole_tokenizer = is_there(folder / "tokenizer.json") || is_there(folder / "spiece.model");
   std::map<std::string, std::shared_ptr<const File>> files;  // by name relative to the folder, in order
   for (const std::string& name : sources->files) {
-    if (!is_there(folder / name)) continue;
+    if (!is_there(folder / name) || (name == k_added_tokens && has_whole_tokenizer)) continue;
     auto file = File::open(folder / name);
     if (!file) return file.error();
     files.emplace(name, *std::move(file));

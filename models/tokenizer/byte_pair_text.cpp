@@ -51,7 +51,7 @@ Result<Merges> read_merges(const fs::path& file) {
 
 }  // namespace
 
-Result<BytePairFiles> read_vocabulary_files(const fs::path& folder) {
+Result<BytePairFiles> read_vocabulary_files(const fs::path& folder, bool listed_tokens) {
   Result<Vocabulary> vocabulary = read_vocabulary(folder / "vocab.json");
   if (!vocabulary) return vocabulary.error();
   Result<Merges> merges = read_merges(folder / "merges.txt");
@@ -71,6 +71,7 @@ Result<BytePairFiles> read_vocabulary_files(const fs::path& folder) {
     }
     *ids[i] = found->second;
   }
+  if (!listed_tokens) return files;
   Result<std::vector<AddedToken>> listed = read_listed_tokens(folder, *settings, files.vocabulary, k_usual_tokens);
   if (!listed) return listed.error();
   files.specials.added = *std::move(listed);

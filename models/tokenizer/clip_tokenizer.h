@@ -26,8 +26,9 @@ inline constexpr const char* k_end_of_word = "</w>";
 Result<BytePairFiles> read_byte_pair_json(const rapidjson::Value& root);
 
 /// Reads vocab.json and merges.txt, and the special tokens from tokenizer_config.json and special_tokens_map.json if
-/// they exist. Errors: not_found, too_large, corrupt_data, each naming its file.
-Result<BytePairFiles> read_vocabulary_files(const std::filesystem::path& folder);
+/// they exist; with `listed_tokens` also the other tokens that these and added_tokens.json list. Errors: not_found,
+/// too_large, corrupt_data, each naming its file.
+Result<BytePairFiles> read_vocabulary_files(const std::filesystem::path& folder, bool listed_tokens);
 
 /// Errors: corrupt_data, without a file's name.
 Result<std::unique_ptr<Tokenizer>> make_clip_tokenizer(const BytePairFiles& files);

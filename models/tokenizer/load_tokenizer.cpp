@@ -88,7 +88,7 @@ Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& f
   if (is_there(folder / "spiece.model")) return load_siglip_tokenizer(folder);
   if (is_there(folder / "tokenizer.json")) return load_tokenizer_json(folder);
   if (is_there(folder / "vocab.json")) {
-    const Result<BytePairFiles> files = read_vocabulary_files(folder);
+    const Result<BytePairFiles> files = read_vocabulary_files(folder, /*listed_tokens=*/true);
     if (!files) return files.error();
     Loaded loaded = make_clip_tokenizer(*files);
     return loaded ? std::move(loaded) : in_file(loaded.error(), folder);

@@ -173,7 +173,8 @@ Loaded load_simple_tokenizer(const std::filesystem::path& folder) {
                      "is part of its package; download tokenizer.json of openai/clip-vit-base-patch32, which has the "
                      "same one, into the folder"};
   }
-  const Result<BytePairFiles> files = read_vocabulary_files(folder);
+  // OpenCLIP's SimpleTokenizer knows only the tokens of the frame.
+  const Result<BytePairFiles> files = read_vocabulary_files(folder, /*listed_tokens=*/false);
   if (!files) return files.error();
   Loaded loaded = make_simple_tokenizer(*files);
   return loaded ? std::move(loaded) : in_file(loaded.error(), folder);

@@ -49,6 +49,16 @@ std::uint64_t taken_by_client(const Connection& connection) {
   return connection.written - std::min(connection.written, bytes_under_way(connection.descriptor));
 }
 
+/// Updates what the client has taken, and when it last took something.
+std::uint64_t note_taken(Connection& connection, Connection::Clock::time_point now) {
+  const auto taken = taken_by_client(connection);
+  if (taken > connection.taken) {
+    connection.taken = taken;
+    connection.last_progress = now;
+  }
+  return taken;
+}
+
 /// This loop's part of a limit of the whole server.
 std::size_t part_of(std::size_t limit, const ServerCore& core) {
   return std::max<std::size_t>(limit / std::max<std::size_t>(core.mailboxes.size(), 1), 1);
@@ -235,19 +245,15 @@ void IoLoop::check_reply_time(Connection& connection, Connection::Clock::time_po
 
 /// The socket has the whole answer, and the client may still be taking it.
 void IoLoop::check_linger_time(Connection& connection, Connection::Clock::time_point now) {
-  const bool is_taking =
-      bytes_under_way(connection.descriptor) > 1;  // more than the end of the stream, which counts as one
-  if (is_taking) return check_taking(connection, now);
+  // More than the end of the stream, which counts as one.
+  if (bytes_under_way(connection.descriptor) > 1) return check_taking(connection, now);
+  note_taken(connection, now);
   if (now - connection.last_progress > core_->options.linger_time) reset(connection);
 }
 
 void IoLoop::check_taking(Connection& connection, Connection::Clock::time_point now) {
   const auto& options = core_->options;
-  const auto taken = taken_by_client(connection);
-  if (taken > connection.taken) {
-    connection.taken = taken;
-    connection.last_progress = now;
-  }
+  const auto taken = note_taken(connection, now);
   if (now - connection.last_progress > options.send_timeout ||
       !connection.rate.holds(taken, now, options.min_transfer_rate, options.send_timeout)) {
     reset(connection);

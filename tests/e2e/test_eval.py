@@ -183,7 +183,7 @@ def test_what_cannot_be_printed_or_written_is_a_failure(server, small):
     done = run(["bash", "-c", 'exec "$@" >/dev/full', "bash", *command], server.environment())
     assert done.returncode == 1 and "cannot write to standard output" in done.stderr, done.stderr
     done = run([*command, "--json", "/dev/full"], server.environment())
-    assert done.returncode == 2 and "cannot write /dev/full (--json): No space left on device" in done.stderr, done.stderr
+    assert done.returncode == 2 and "the report /dev/full cannot be written (--json): No space left on device" in done.stderr, done.stderr
 
 
 def test_thresholds_part_right_from_wrong_pairs(server, small, tmp_path):

@@ -60,8 +60,14 @@ TEST_CASE("one bit of the weights, of a configuration or of a tokenizer changes 
   }
   CHECK(tried >= 4);
   const Copy copy;
+  std::ofstream(copy.path() / "tokenizer.json", std::ios::app);  // there, if it was not
+  const std::string before = copy.fingerprint();
   std::ofstream(copy.path() / "added_tokens.json") << "{}";
-  CHECK(copy.fingerprint() != whole);
+  CHECK(copy.fingerprint() == before);  // not read beside tokenizer.json
+  fs::remove(copy.path() / "tokenizer.json");
+  const std::string with_tokens = copy.fingerprint();
+  fs::remove(copy.path() / "added_tokens.json");
+  CHECK(copy.fingerprint() != with_tokens);
 }
 
 TEST_CASE("precision and EXIF turning change a fingerprint, the model card does not") {

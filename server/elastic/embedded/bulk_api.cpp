@@ -100,11 +100,12 @@ std::string item_json(const StoreCore& store, const BulkLine& line, const Answer
   return out.text();
 }
 
-/// The result without what may make an answer large: the source of an update, and an error's reason.
-Answer<WriteResult> without_details(Answer<WriteResult> result) {
-  if (!result) return ElasticError{result.error().status, result.error().type, "omitted: the answer is too large"};
-  result->source.clear();
-  return result;
+/// Removes what may make an answer large: the source of an update, and an error's reason.
+void drop_details(Answer<WriteResult>& result) {
+  if (result)
+    std::string().swap(result->source);
+  else
+    result = ElasticError{result.error().status, result.error().type, "omitted: the answer is too large"};
 }
 
 /// The body is read twice, so that memory does not grow with it: first to check all of it (the first error fails the
@@ -147,19 +148,23 @@ std::vector<BulkLine> read_part(BulkReader& reader, const BulkParameters& parame
   return lines;
 }
 
-/// The results of the lines that can be written. A failure before the first write (`any` is false) is thrown. Later
-/// failures are reported per item.
-std::vector<Answer<WriteResult>> write_part(DocumentWriter& writer, const std::vector<BulkLine>& lines, bool& any) {
+/// The results of the lines that can be written, with sources of at most `most` bytes. A failure before the first write
+/// (`any` is false) is thrown. Later failures are reported per item.
+std::vector<Answer<WriteResult>> write_part(DocumentWriter& writer, const std::vector<BulkLine>& lines,
+                                            std::size_t most, bool& any) {
   std::vector<DocumentWrite> writes;
   for (const BulkLine& line : lines) {
     if (!line.refusal) writes.push_back(line.write);
   }
   std::vector<Answer<WriteResult>> results;
+  std::size_t shown = 0;
   while (results.size() < writes.size()) {
     auto some =
         part_of_request([&] { return writer.write(std::span<const DocumentWrite>(writes).subspan(results.size())); });
     if (!some && !any) refuse(some.error());
     if (!some) some = std::vector<Answer<WriteResult>>(writes.size() - results.size(), some.error());
+    for (auto& result : *some)
+      if (result && (shown += result->source.size()) > most) drop_details(result);
     results.insert(results.end(), std::make_move_iterator(some->begin()), std::make_move_iterator(some->end()));
     any = true;
   }
@@ -177,15 +182,17 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
   std::size_t to_come = checked.answer_bytes;
   items.reserve(to_come);
   for (auto lines = read_part(reader, parameters); !lines.empty(); lines = read_part(reader, parameters)) {
-    auto results = write_part(writer, lines, any);
+    auto results = write_part(writer, lines, store.limits().max_answer_bytes, any);
     auto next = results.begin();
     for (const BulkLine& line : lines) {
-      const Answer<WriteResult> result = line.refusal ? Answer<WriteResult>(*line.refusal) : std::move(*next++);
+      Answer<WriteResult> result = line.refusal ? Answer<WriteResult>(*line.refusal) : std::move(*next++);
       errors = errors || !result;
       to_come -= item_bytes(line);
       std::string item = item_json(store, line, result, parameters.forced_refresh);
-      if (items.size() + item.size() + to_come > store.limits().max_answer_bytes)
-        item = item_json(store, line, without_details(result), parameters.forced_refresh);
+      if (items.size() + item.size() + to_come > store.limits().max_answer_bytes) {
+        drop_details(result);
+        item = item_json(store, line, result, parameters.forced_refresh);
+      }
       items.append(items.empty() ? "" : ",") += item;
       check_cancelled();
     }

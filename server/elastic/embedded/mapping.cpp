@@ -4,7 +4,6 @@
 
 #include "base/cancellation.h"
 #include "base/json/builder.h"
-#include "base/json/utf8.h"
 #include "base/split.h"
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/rest/document_id.h"
@@ -102,9 +101,6 @@ std::size_t count_objects(const MappingNode& node) {
 
 void check_name(std::string_view name, const MappingLimits& limits) {
   if (is_blank(name)) refuse(illegal_argument("a field name cannot be blank"));
-  if (json::find_invalid_utf8(name))
-    refuse(
-        illegal_argument("field name [" + shortened(name) + "] has half of a surrogate pair, which is no character"));
   const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
   if (name.size() <= limits.field_name_length ||
       static_cast<std::size_t>(std::count_if(name.begin(), name.end(), begins_character)) <= limits.field_name_length)

@@ -236,6 +236,9 @@ std::optional<http::Response> PipelineApi::put(const http::Request& request, con
   const auto if_version = version_condition(request);
   if (!if_version) return if_version.error().response();
   if (auto refusal = refusal_of(caller, **pipeline)) return refusal;
+  // Before the guard: of a name that is not UTF-8 the cluster would make another.
+  if (const Refusal refusal = DefinitionIndex::refuse_content(Kind::pipeline, id, {"{}", {}, false}))
+    return refusal->response();
   // The guard first: there is no moment at which documents could get in past it.
   const auto guarded = has_cluster() ? stubs_.put_guard(caller, id) : Answer<bool>(false);
   if (!guarded) return guarded.error().response();
@@ -331,6 +334,8 @@ Refusal PipelineApi::refuse_used(const Caller& caller, const std::vector<std::st
     const std::string uses = uses_of(*indices, &IndexPipelineNames::first, name, "default");
     const std::string last = uses_of(*indices, &IndexPipelineNames::last, name, "final");
     if (uses.empty() && last.empty()) continue;
+    const auto kept = pipelines_.index().get(caller, Kind::pipeline, name);
+    if (kept && !*kept) continue;  // the index names one that does not exist
     return illegal_argument("pipeline [" + name + "] cannot be deleted because it is " + uses +
                             (uses.empty() || last.empty() ? "" : " and ") + last);
   }

@@ -65,7 +65,7 @@ class SourceWriter {
  private:
   /// `key`: the last part of `path`.
   Verdict verdict_on(const std::string& path, std::string_view key) {
-    constexpr std::size_t k_few_patterns = 8, k_most_bytes = 256u << 10;
+    constexpr std::size_t k_few_patterns = 8, k_most_bytes = 1u << 20, k_entry_bytes = 80;
     const auto decide = [&] {
       if (any_match(filter_.excludes, path, key)) return Verdict::excluded;
       return any_match(filter_.includes, path, key) ? Verdict::included : Verdict::open;
@@ -76,9 +76,9 @@ class SourceWriter {
     if (!known || few || key.find('.') != key.npos) return decide();
     if (const auto found = known->by_path.find(path); found != known->by_path.end()) return found->second;
     const Verdict verdict = decide();
-    if (known->bytes + path.size() <= k_most_bytes) {
+    if (known->bytes + k_entry_bytes + path.size() <= k_most_bytes) {
       known->by_path.emplace(path, verdict);
-      known->bytes += path.size();
+      known->bytes += k_entry_bytes + path.size();
     }
     return verdict;
   }

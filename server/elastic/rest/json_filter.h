@@ -34,7 +34,7 @@ enum class Verdict : std::uint8_t { excluded, included, open };
 /// Verdicts by path, for the documents that follow: most have the same fields. For one thread.
 struct KnownVerdicts {
   StringMap<Verdict> by_path = {};
-  std::size_t bytes = 0;  ///< of the paths
+  std::size_t bytes = 0;  ///< of them, approximately
 };
 
 /// Which fields of a `_source` to show. Patterns are dotted paths, `*` stands for any text, dots included; a

@@ -9,6 +9,7 @@
 #include "base/cancellation.h"
 #include "base/request_trace.h"
 #include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/writes/partial_update.h"
@@ -50,6 +51,12 @@ ElasticError told_in(const std::string& items, ElasticError error) {
   error.details.clear();
   error.causes.clear();
   return error;
+}
+
+/// An item of the store's answer, without the source of an update where the answer is already large.
+std::string told_of(const std::string& items, std::string_view item) {
+  static const rest::SourceFilter without_source{.excludes = {"update.get"}};
+  return items.size() < k_many_items_bytes ? std::string(item) : rest::filter_source(item, without_source);
 }
 
 ElasticError unreadable_answer() {
@@ -312,7 +319,7 @@ void BulkWrite::send_again(Part& part, std::span<const std::size_t> slots) {
     }
     if (const auto stored = response.status < 300 ? StoreAnswer::read(response.body, slots.size()) : std::nullopt) {
       count(*stored, response.headers);
-      for (std::size_t i = 0; i < slots.size(); ++i) part.slots[slots[i]].answer = stored->items[i];
+      for (std::size_t i = 0; i < slots.size(); ++i) part.slots[slots[i]].answer = told_of(items_, stored->items[i]);
       return;
     }
     failure = response.status < 300 ? unreadable_answer() : failure_of(response);
@@ -357,7 +364,7 @@ void BulkWrite::settle(Part& part, const std::optional<http::Response>& response
       errors_ = errors_ || slot.failed;
       items_ += slot.answer;
     } else if (stored) {
-      items_ += stored->items[next++];
+      items_ += told_of(items_, stored->items[next++]);
     } else {
       errors_ = true;
       items_ += failed_item(slot.item, told_in(items_, *failure));

@@ -108,7 +108,9 @@ class Search {
     for (const auto& index : indices) {
       shards_.push_back({index, index->mapping(), &index->search(), limits_.max_clauses});
     }
-    for (const ShardView& shard : shards_) sources_.push_back(shard.index->settled(body_.source));
+    rest::SourceFilter source = body_.source;
+    source.known = std::make_shared<rest::KnownVerdicts>();  // one for all indices: it depends on the patterns alone
+    for (const ShardView& shard : shards_) sources_.push_back(shard.index->settled(source));
     for (std::size_t i = 0; i < moments_.size(); ++i) shards_[i].at_moment = seen_at(shards_[i].memory(), moments_[i]);
     matches_.resize(shards_.size());
     nearest_.resize(shards_.size(), ClauseSum(ClauseSum::Of::any, true));

@@ -104,6 +104,11 @@ function showsOf({ served }) {
 const possible = (shows, show) => (shows.some((one) => one.name === show && !one.disabled) ? show : "cosine");
 
 /** The matrix as lines of tabs, for a spreadsheet. */
+/** The field whose pictures of an index are compared: that of the source, else the index's main pictures. */
+function pictureFieldsOf(source, collections) {
+  return (index) => (source.collection?.index === index ? source.collection.pictureField : collections.find((one) => one.index === index)?.mainPictureField);
+}
+
 function asLines(texts, pictures, names, values, show) {
   const name = (picture) => names.get(picture.key) ?? picture.key;
   const lineOf = (text, row) => [text, ...values[row].map((value) => (value === undefined ? "" : inWords(value, show)))];
@@ -136,7 +141,7 @@ function Begin({ collections, limits, onChoose }) {
 function Result({ state, source, shows, installation }) {
   const { collections } = installation;
   const [round, setRound] = useState(0);
-  const fieldOf = (index) => (source.collection?.index === index ? source.collection.pictureField : collections.find((one) => one.index === index)?.mainPictureField);
+  const fieldOf = pictureFieldsOf(source, collections);
   const { loading, error, failed } = useVectors(source, state.texts, state.pictures, fieldOf, round);
   const keys = state.pictures.map((one) => one.key);
   const stored = state.pictures.some((one) => one.document);
@@ -173,7 +178,8 @@ export function MatrixTab({ parameters, installation }) {
   }
   const source = sources.find((one) => one.name === parameters.get("model")) ?? sources[0];
   const shows = showsOf(source);
-  const searchable = collections.filter((one) => one.searchEndpoint && one.pictureField);
+  const fieldOf = pictureFieldsOf(source, collections);
+  const searchable = collections.filter((one) => one.searchEndpoint && one.pictureField && one.pictureField === fieldOf(one.index));
   return html`<div class=${`stack matrix-tab ${dropping ? "is-dropping" : ""}`}>
     <div class="row matrix-settings">
       <${ModelChoice} sources=${sources} source=${source} />
