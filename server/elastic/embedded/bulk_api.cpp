@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/cancellation.h"
+#include "base/free_memory.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/document_writer.h"
 #include "server/elastic/rest/bulk_reader.h"
@@ -75,7 +76,7 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   line.ingest = !pipeline.empty() && pipeline != k_no_pipeline;
   if (line.ingest) line.refusal = illegal_argument("pipeline with id [" + pipeline + "] does not exist");
   if (item.id && item.id->empty()) line.refusal = illegal_argument("if _id is specified it must not be empty");
-  if (!item.id) write.id = rest::random_name(15);
+  if (!item.id) write.id = random_name(15);
   return line;
 }
 
@@ -103,7 +104,7 @@ std::string item_json(const StoreCore& store, const BulkLine& line, const Answer
 /// Removes what may make an answer large: the source of an update, and an error's reason.
 void drop_details(Answer<WriteResult>& result) {
   if (result)
-    std::string().swap(result->source);
+    free_memory(result->source);
   else
     result = ElasticError{result.error().status, result.error().type, "omitted: the answer is too large"};
 }

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/rest/date.h"
+#include "server/elastic/embedded/date.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {

@@ -5,9 +5,9 @@
 
 #include "base/cancellation.h"
 #include "base/float_text.h"
+#include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/search/vector_math.h"
-#include "server/elastic/rest/date.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
 

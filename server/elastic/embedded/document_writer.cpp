@@ -126,7 +126,7 @@ WriteResult WriteTransaction::apply(const DocumentWrite& write) {
   Staged& staged = stage(write.index);
   const UpdateBody body = write.action == update ? parse_update_body(write.source) : UpdateBody();
   if (body.shown) check_patterns(*body.shown, store_.limits());
-  const std::string id = write.id.empty() ? rest::random_name(15) : write.id;
+  const std::string id = write.id.empty() ? random_name(15) : write.id;
   const Current before = current(staged, id);
   const bool changes = write.action == update && before.live;
   const std::string_view upsert = body.doc_as_upsert ? body.doc : body.upsert;

@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 
+#include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/mapping.h"
-#include "server/elastic/rest/date.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {

@@ -1,14 +1,17 @@
 #include "server/elastic/embedded/store_core.h"
 
 #include <algorithm>
+#include <array>
 #include <fcntl.h>
+#include <functional>
+#include <random>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unordered_set>
 
+#include "base/base64.h"
 #include "base/cancellation.h"
 #include "server/elastic/embedded/search/search_contexts.h"
-#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -38,6 +41,16 @@ bool shown_by(const std::string& pattern, const std::string& name, bool hidden, 
   return options.expand_hidden || (options.expand_open && pattern.starts_with('.') && name.starts_with('.'));
 }
 
+/// Ids must never collide, but may be guessed. The generator is seeded from the system once per thread, because seeding
+/// is slow.
+std::mt19937_64 seeded_generator() {
+  std::random_device system;
+  std::array<std::random_device::result_type, 32> words;  // 1,024 bits
+  std::generate(words.begin(), words.end(), std::ref(system));
+  std::seed_seq seed(words.begin(), words.end());
+  return std::mt19937_64(seed);
+}
+
 }  // namespace
 
 ElasticError definition_too_large(std::size_t bytes, const Limits& limits) {
@@ -51,6 +64,21 @@ ElasticError storage_error(const Error& error) {
   if (error.code == ErrorCode::unavailable)
     return {503, "cluster_block_exception", "blocked by: [SERVICE_UNAVAILABLE/store]: " + error.message};
   return {500, "i_o_exception", error.message};
+}
+
+std::string random_name(std::size_t bytes) {
+  thread_local std::mt19937_64 generator = seeded_generator();
+  std::string random;
+  while (random.size() < bytes) {
+    const auto word = generator();
+    random.append(reinterpret_cast<const char*>(&word), sizeof word);
+  }
+  random.resize(bytes);
+  std::string text = base64_encode(std::string_view(random));
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  std::erase(text, '=');
+  return text;
 }
 
 StoreCore::StoreCore(const std::filesystem::path& folder, Now now, const Limits& limits, Warn warn)
@@ -115,7 +143,7 @@ void StoreCore::create_database() {
   if (file >= 0) ::close(file);  // created here because SQLite's file would be readable to others
   auto database = sqlite::Connection::open(unfinished, sqlite::Connection::Mode::read_write);
   database->execute(std::string("BEGIN;") + k_schema + "INSERT INTO store(key, value) VALUES('cluster_uuid', '" +
-                    rest::random_name(16) + "'); PRAGMA application_id=" + std::to_string(k_application_id) +
+                    random_name(16) + "'); PRAGMA application_id=" + std::to_string(k_application_id) +
                     "; PRAGMA user_version=" + std::to_string(k_schema_version) + "; COMMIT");
   database.reset();
   files_.finish();
@@ -229,7 +257,12 @@ void StoreCore::load_indices() {
     writer_->execute(SearchIndex::schema(definition.number));
     const bool is_sized = definition.source_bytes >= 0;
     auto index = std::make_shared<StoredIndex>(std::move(definition), readers_, *writer_);
-    if (!is_sized) save(*index, "source_bytes", std::to_string(index->size().source_bytes));
+    if (!is_sized) {
+      writer_->query("UPDATE indices SET source_bytes=?1 WHERE number=?2")
+          .bind(1, index->size().source_bytes)
+          .bind(2, index->number())
+          .run();
+    }
     indices_[index->name()] = std::move(index);
   }
 }
@@ -354,7 +387,7 @@ IndexPtr StoreCore::create_index_locked(const std::string& name, IndexCreation c
   check_definition(creation.settings, creation.mapping, creation.aliases);
   StoredIndex::Definition definition;
   definition.name = name;
-  definition.uuid = rest::random_name(16);
+  definition.uuid = random_name(16);
   definition.settings = creation_settings(std::move(creation.settings), name, definition.uuid);
   definition.mapping = std::make_shared<const Mapping>(std::move(creation.mapping));
   definition.aliases = std::move(creation.aliases);

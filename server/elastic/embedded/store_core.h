@@ -16,11 +16,11 @@
 
 #include "base/fair_locks.h"
 #include "base/result.h"
+#include "server/elastic/embedded/index_names.h"
 #include "server/elastic/embedded/sqlite.h"
 #include "server/elastic/embedded/store_files.h"
 #include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/limits.h"
-#include "server/elastic/rest/index_names.h"
 
 namespace sightline::elastic {
 
@@ -165,5 +165,8 @@ auto part_of_request(const Work& work) -> Answer<decltype(work())> {
     return storage_error(failed.error);
   }
 }
+
+/// `bytes` random bytes in URL-safe base64 without padding: uuids (16) and document ids (15).
+std::string random_name(std::size_t bytes);
 
 }  // namespace sightline::elastic

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "base/json/utf8.h"
+#include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/document.h"
-#include "server/elastic/rest/date.h"
 
 namespace sightline::elastic {
 namespace {

@@ -1,4 +1,4 @@
-// The `_id` of a document, as Elasticsearch keeps it, random ids, and the names of data about documents.
+// The `_id` of a document, as Elasticsearch keeps it, and the names of data about documents.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,6 @@ std::string document_id(std::string_view given);
 /// "id [...] is too long, must be no longer than 512 bytes but was: 513", which refuses a write of that id;
 /// nothing if it may be written.
 std::optional<std::string> id_problem(std::string_view id);
-
-/// `bytes` random bytes in URL-safe base64 without padding: a document's id (15), a uuid (16). Thread safe.
-std::string random_name(std::size_t bytes);
 
 /// True for the names that Elasticsearch keeps for data about documents: _id, _index, ...
 bool is_metadata_field(std::string_view name);

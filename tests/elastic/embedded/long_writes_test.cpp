@@ -5,7 +5,7 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/embedded/document_writer.h"
-#include "server/elastic/rest/document_id.h"
+#include "server/elastic/embedded/store_core.h"
 #include "tests/elastic/embedded/store_fixture.h"
 
 namespace sightline::elastic {
@@ -120,15 +120,15 @@ TEST_CASE("made ids differ, and do not ask the system for each") {
   std::set<std::string> ids;
   const auto started = std::chrono::steady_clock::now();
   std::thread other([] {
-    for (int i = 0; i < 1000; ++i) (void)rest::random_name(15);
+    for (int i = 0; i < 1000; ++i) (void)random_name(15);
   });
-  for (int i = 0; i < 100'000; ++i) ids.insert(rest::random_name(15));
+  for (int i = 0; i < 100'000; ++i) ids.insert(random_name(15));
   other.join();
   CHECK(ids.size() == 100'000);
   CHECK(ids.begin()->size() == 20);
   CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(2));
   std::string of_another_thread;
-  std::thread([&] { of_another_thread = rest::random_name(15); }).join();
+  std::thread([&] { of_another_thread = random_name(15); }).join();
   CHECK_FALSE(ids.contains(of_another_thread));
 }
 

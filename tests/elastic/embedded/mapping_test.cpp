@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/failures.h"
-#include "server/elastic/rest/date.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {

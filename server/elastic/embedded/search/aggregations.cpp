@@ -9,7 +9,7 @@
 
 #include "base/cancellation.h"
 #include "base/json/builder.h"
-#include "server/elastic/rest/date.h"
+#include "server/elastic/embedded/date.h"
 #include "server/elastic/rest/decimal.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/member_table.h"

@@ -5,7 +5,7 @@
 
 #include "base/json/builder.h"
 #include "base/json/number.h"
-#include "server/elastic/rest/date.h"
+#include "server/elastic/embedded/date.h"
 #include "server/elastic/rest/decimal.h"
 
 namespace sightline::elastic {

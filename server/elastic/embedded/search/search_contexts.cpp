@@ -4,7 +4,6 @@
 #include <cctype>
 
 #include "server/elastic/embedded/store_core.h"
-#include "server/elastic/rest/document_id.h"
 
 namespace sightline::elastic {
 namespace {
@@ -24,7 +23,7 @@ std::size_t SearchContext::bytes() const {
 }
 
 std::string SearchContexts::new_id() {
-  return rest::random_name(k_id_bytes);
+  return random_name(k_id_bytes);
 }
 
 void SearchContexts::check_id(const std::string& text, const char* what) {

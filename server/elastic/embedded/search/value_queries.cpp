@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "base/cancellation.h"
+#include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/document.h"
 #include "server/elastic/embedded/search/query_runner.h"
-#include "server/elastic/rest/date.h"
 #include "server/elastic/rest/decimal.h"
 #include "server/elastic/rest/json_view.h"
 

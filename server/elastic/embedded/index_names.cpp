@@ -1,4 +1,4 @@
-#include "server/elastic/rest/index_names.h"
+#include "server/elastic/embedded/index_names.h"
 
 #include <algorithm>
 #include <cctype>

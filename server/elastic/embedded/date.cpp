@@ -1,4 +1,4 @@
-#include "server/elastic/rest/date.h"
+#include "server/elastic/embedded/date.h"
 
 #include <algorithm>
 #include <array>
