@@ -61,15 +61,8 @@ Result<BytePairFiles> read_vocabulary_files(const fs::path& folder, bool listed_
 
   BytePairFiles files{.vocabulary = *std::move(vocabulary), .merges = *std::move(merges), .specials = {}};
   const std::array ids{&files.specials.frame.begin_id.emplace(), &files.specials.frame.end_id, &files.unknown_id};
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const UsualToken& usual = k_usual_tokens[i];
-    const std::string token = special_token(*settings, usual.name, usual.text);
-    const auto found = files.vocabulary.find(token);
-    if (found == files.vocabulary.end()) {
-      return Error{ErrorCode::corrupt_data,
-                   (folder / "vocab.json").string() + " lacks \"" + token + "\", the " + usual.name};
-    }
-    *ids[i] = found->second;
+  if (Status good = find_usual_tokens(folder / "vocab.json", *settings, files.vocabulary, k_usual_tokens, ids); !good) {
+    return good.error();
   }
   if (!listed_tokens) return files;
   Result<std::vector<AddedToken>> listed = read_listed_tokens(folder, *settings, files.vocabulary, k_usual_tokens);

@@ -327,6 +327,20 @@ Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder)
   return settings;
 }
 
+Status find_usual_tokens(const std::filesystem::path& file, const std::vector<JsonFile>& settings,
+                         const Vocabulary& vocabulary, std::span<const UsualToken> usual,
+                         std::span<std::int32_t* const> ids) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::string token = special_token(settings, usual[i].name, usual[i].text);
+    const auto found = vocabulary.find(token);
+    if (found == vocabulary.end()) {
+      return Error{ErrorCode::corrupt_data, file.string() + " lacks \"" + token + "\", the " + usual[i].name};
+    }
+    *ids[i] = found->second;
+  }
+  return {};
+}
+
 Result<std::vector<AddedToken>> read_listed_tokens(const std::filesystem::path& folder,
                                                    const std::vector<JsonFile>& settings, const Vocabulary& vocabulary,
                                                    std::span<const UsualToken> usual) {

@@ -85,6 +85,12 @@ struct UsualToken {
   bool normalized = false;  ///< where the settings do not say
 };
 
+/// The ids of the first `usual` tokens, one for each of `ids`, by the texts that the settings give them. `file`: the
+/// vocabulary's. Errors: corrupt_data (a token is not in the vocabulary).
+Status find_usual_tokens(const std::filesystem::path& file, const std::vector<JsonFile>& settings,
+                         const Vocabulary& vocabulary, std::span<const UsualToken> usual,
+                         std::span<std::int32_t* const> ids);
+
 /// The tokens that transformers cuts out of texts, of a folder without tokenizer.json: those of added_tokens_decoder in
 /// tokenizer_config.json or else of added_tokens.json, then the `usual` ones that are in the vocabulary, then the other
 /// special tokens that the settings state (pad_token and the like; additional_special_tokens). Errors: corrupt_data (a

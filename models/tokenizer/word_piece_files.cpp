@@ -132,14 +132,8 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
     return in_file(good.error(), folder);
   }
   const std::array ids{&files.specials.frame.begin_id.emplace(), &files.specials.frame.end_id, &files.unknown_id};
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const UsualToken& usual = k_usual_tokens[i];
-    const std::string token = special_token(*settings, usual.name, usual.text);
-    const auto found = files.vocabulary.find(token);
-    if (found == files.vocabulary.end()) {
-      return Error{ErrorCode::corrupt_data, file.string() + " lacks \"" + token + "\", the " + usual.name};
-    }
-    *ids[i] = found->second;
+  if (Status good = find_usual_tokens(file, *settings, files.vocabulary, k_usual_tokens, ids); !good) {
+    return good.error();
   }
   Result<std::vector<AddedToken>> listed = read_listed_tokens(folder, *settings, files.vocabulary, k_usual_tokens);
   if (!listed) return listed.error();

@@ -95,8 +95,12 @@ std::vector<std::string> Request::path_parts() const {
   return parts;
 }
 
+std::string_view without_fragment(std::string_view query) {
+  return query.substr(0, query.find('#'));
+}
+
 std::vector<std::string_view> query_pieces(std::string_view query) {
-  query = query.substr(0, query.find('#'));
+  query = without_fragment(query);
   std::vector<std::string_view> pieces;
   while (!query.empty()) {
     auto piece = query.substr(0, query.find_first_of("&;"));

@@ -90,9 +90,11 @@ struct ResponseHead {
 /// proxy next to it (11.7).
 bool is_connection_field(std::string_view name);
 
-/// The parameters of a query as they are written ("name=value", "name"), in order. As Elasticsearch reads
-/// them:
-/// `;` parts them like `&`, `#` ends them, '=' in front of a name does not count.
+/// A query as far as Elasticsearch reads it: up to the first '#'.
+std::string_view without_fragment(std::string_view query);
+
+/// The parameters of a query as they are written ("name=value", "name"), in order. As Elasticsearch reads them:
+/// `;` separates them like `&`, `#` ends them, '=' in front of a name does not count.
 std::vector<std::string_view> query_pieces(std::string_view query);
 
 /// Decodes %XX; with `plus_is_blank` also '+'. Broken escapes stay as they are.

@@ -216,6 +216,18 @@ def page(open_page):
     return open_page(color_scheme="light")
 
 
+@contextlib.contextmanager
+def temporary_index(page, site, name):
+    """Deletes the index at the end of the block. The page is left first: what it still asks for would be answered 404."""
+    try:
+        yield name
+    finally:
+        try:
+            page.goto("about:blank")
+        finally:
+            site.es("DELETE", f"/{name}?ignore_unavailable=true")
+
+
 # ---- what is seen
 
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from conftest import DEMO, KINDS, running
-from page_fixtures import PHONE, Site, ok, wait_for_pictures
+from page_fixtures import PHONE, Site, ok, temporary_index, wait_for_pictures
 
 PICTURES = 30
 INDICES = ("clip-images", "jina-images")
@@ -50,18 +50,16 @@ def search(site, index, body):
 
 
 @contextlib.contextmanager
-def own_index(site, documents, properties=None):
+def own_index(page, site, documents, properties=None):
     """An index of a name of its own with these documents, {id: source}; without a field for pictures, or with `properties`, and no pipeline."""
     index = "shelf-" + secrets.token_hex(4)
     fields = {"image_name": {"type": "text", "fields": {"keyword": {"type": "keyword"}}}, "image_embedding": {"type": "dense_vector", "dims": 4}}
     es(site, "PUT", f"/{index}", {"mappings": {"properties": {**fields, **(properties or {})}}})
-    try:
+    with temporary_index(page, site, index):
         lines = [line for key, source in documents.items() for line in ({"index": {"_index": index, "_id": key}}, source)]
         for start in range(0, len(lines), 4000):
             bulk(site, lines[start:start + 4000])
         yield index
-    finally:
-        es(site, "DELETE", f"/{index}")
 
 
 def tiles(page):
@@ -166,7 +164,7 @@ def test_fields_that_name_each_document_are_no_facets(page, shelf):
 
 
 def test_a_range_of_numbers(page, shelf):
-    with own_index(shelf, {str(n): {"image_name": f"{n}.jpg", "price": n * 1.5, "taken": f"2026-01-{n + 1:02d}", "sold": n % 2 == 0} for n in range(20)}) as index:
+    with own_index(page, shelf, {str(n): {"image_name": f"{n}.jpg", "price": n * 1.5, "taken": f"2026-01-{n + 1:02d}", "sold": n % 2 == 0} for n in range(20)}) as index:
         open_gallery(page, shelf, f"index={index}")
         price = facet(page, "Price")
         expect(price).to_contain_text("0 to 28.5")
@@ -187,7 +185,7 @@ def test_a_range_of_numbers(page, shelf):
 
 
 def test_what_is_typed_into_a_range_stays_while_the_counts_are_renewed(page, shelf):
-    with own_index(shelf, {str(n): {"image_name": f"{n}.jpg", "price": n} for n in range(20)}) as index:
+    with own_index(page, shelf, {str(n): {"image_name": f"{n}.jpg", "price": n} for n in range(20)}) as index:
         open_gallery(page, shelf, f"index={index}")
         price = facet(page, "Price")
         held = []
@@ -210,7 +208,7 @@ def test_what_is_typed_into_a_range_stays_while_the_counts_are_renewed(page, she
 
 
 def test_a_facet_with_many_values_shows_ten_and_more_on_demand(page, shelf):
-    with own_index(shelf, {str(n): {"image_name": f"{n}.jpg", "street": f"street {n % 14:02d}"} for n in range(56)}) as index:
+    with own_index(page, shelf, {str(n): {"image_name": f"{n}.jpg", "street": f"street {n % 14:02d}"} for n in range(56)}) as index:
         open_gallery(page, shelf, f"index={index}")
         values = facet(page, "Street").locator(".facet-value")
         expect(values).to_have_count(10)
@@ -263,7 +261,7 @@ def test_the_keyboard_moves_between_pictures(page, shelf):
 
 
 def test_the_place_is_there_again_after_going_back(page, shelf):
-    with own_index(shelf, {f"{n:04d}": {"image_name": f"{n:04d}.jpg"} for n in range(600)}) as index:
+    with own_index(page, shelf, {f"{n:04d}": {"image_name": f"{n:04d}.jpg"} for n in range(600)}) as index:
         open_gallery(page, shelf, f"index={index}")
         page.evaluate("scrollTo(0, 5000)")
         page.wait_for_function("() => history.state?.scroll === 5000")
@@ -281,7 +279,7 @@ def test_ten_thousand_documents_and_more_without_pictures(page, shelf, watch, pi
     watch.allow("status of 404")  # documents without pictures
     total = 10_350
     properties = {"image_data": {"type": "binary"}} if picture_field else {}
-    with own_index(shelf, {f"{n:05d}": {"image_name": f"{n:05d}.jpg", "group": n % 7} for n in range(total)}, properties) as index:
+    with own_index(page, shelf, {f"{n:05d}": {"image_name": f"{n:05d}.jpg", "group": n % 7} for n in range(total)}, properties) as index:
         open_gallery(page, shelf, f"index={index}")
         expect(count(page)).to_have_text("10,350 pictures")
         rows = total // 5
@@ -306,12 +304,11 @@ def test_ten_thousand_documents_and_more_without_pictures(page, shelf, watch, pi
         # and with the order reversed, those are first
         page.goto(shelf.view("images", f"index={index}&sort=group"))
         expect(page.locator("[data-at='0'] .tile-name")).to_have_text("00000.jpg")
-        page.close()
 
 
 def test_documents_that_lack_the_field_of_the_order_come_last_beyond_10000(page, shelf):
     total = 10_250
-    with own_index(shelf, {f"{n:05d}": {"image_name": f"{n:05d}.jpg", **({"stars": n} if n < 50 else {})} for n in range(total)},
+    with own_index(page, shelf, {f"{n:05d}": {"image_name": f"{n:05d}.jpg", **({"stars": n} if n < 50 else {})} for n in range(total)},
                    {"stars": {"type": "long"}}) as index:
         open_gallery(page, shelf, f"index={index}&sort=stars")
         tiles(page).first.focus()
@@ -321,7 +318,7 @@ def test_documents_that_lack_the_field_of_the_order_come_last_beyond_10000(page,
 
 def test_numbers_longer_than_javascripts_keep_the_order_beyond_10000(page, shelf):
     total = 10_250
-    with own_index(shelf, {f"{n:05d}": {"image_name": f"{n:05d}.jpg", "parcel": 1234567890123456789 + n} for n in range(total)},
+    with own_index(page, shelf, {f"{n:05d}": {"image_name": f"{n:05d}.jpg", "parcel": 1234567890123456789 + n} for n in range(total)},
                    {"parcel": {"type": "long"}}) as index:
         open_gallery(page, shelf, f"index={index}&sort=parcel")
         tiles(page).first.focus()
@@ -355,7 +352,7 @@ def test_names_and_attributes_are_text(page, shelf):
     data = base64.b64encode(picture).decode()
     documents = {f'id"<b>/{at}': {"image_name": name, "image_data": data, "note": name, "<i>field</i>": "<u>value</u>", "long": "word " * 200}
                  for at, name in enumerate(HOSTILE)}
-    with own_index(shelf, documents, {"image_data": {"type": "binary"}}) as index:
+    with own_index(page, shelf, documents, {"image_data": {"type": "binary"}}) as index:
         open_gallery(page, shelf, f"index={index}")
         wait_for_pictures(page, ".tile", len(HOSTILE))
         assert sorted(page.locator(".tile-name").evaluate_all("all => all.map((one) => one.title)")) == sorted(HOSTILE)
@@ -369,11 +366,10 @@ def test_names_and_attributes_are_text(page, shelf):
         assert len(long.locator("dd").inner_text()) > 900
         wait_for_pictures(page, ".detail-picture")
         assert page.title() == "All images · Sightline"
-        page.close()
 
 
 def test_an_empty_index_says_how_to_fill_it(page, shelf):
-    with own_index(shelf, {}) as index:
+    with own_index(page, shelf, {}) as index:
         page.goto(shelf.view("images", f"index={index}"))
         expect(page.get_by_role("heading", name=f"{index} is empty")).to_be_visible()
         expect(page.locator(".empty").get_by_role("button", name="Add pictures")).to_be_visible()
@@ -505,7 +501,7 @@ def test_steps_through_the_list(page, shelf):
 
 def test_a_step_that_arrives_late_does_not_open_what_was_closed(page, shelf, watch):
     watch.allow("status of 404")  # no pictures
-    with own_index(shelf, {f"{n:04d}": {"image_name": f"{n:04d}.jpg"} for n in range(400)}) as index:
+    with own_index(page, shelf, {f"{n:04d}": {"image_name": f"{n:04d}.jpg"} for n in range(400)}) as index:
         open_gallery(page, shelf, f"index={index}")
         held = []
         page.route("**/_search*", lambda route: held.append(route) if '"from":100' in (route.request.post_data or "") else route.continue_())
@@ -528,7 +524,7 @@ def test_a_step_that_arrives_late_does_not_open_what_was_closed(page, shelf, wat
 
 def test_a_picture_deleted_elsewhere(page, shelf, watch):
     watch.allow("status of 404")
-    with own_index(shelf, {"one": {"image_name": "one.jpg"}, "two": {"image_name": "two.jpg"}}) as index:
+    with own_index(page, shelf, {"one": {"image_name": "one.jpg"}, "two": {"image_name": "two.jpg"}}) as index:
         open_gallery(page, shelf, f"index={index}")
         es(shelf, "DELETE", f"/{index}/_doc/one?refresh=true")
         tiles(page).first.click()
@@ -751,7 +747,7 @@ def delete_open_picture(page):
 def test_undo_keeps_the_digits_of_numbers_and_the_page_shows_them(page, shelf, watch):
     watch.allow("status of 404")  # no pictures
     properties = {"parcel": {"type": "long"}, "raw": {"type": "object", "enabled": False}}
-    with own_index(shelf, {}, properties) as index:
+    with own_index(page, shelf, {}, properties) as index:
         texts = {"one": '{"image_name":"one.jpg","parcel":1234567890123456789,"raw":{"price":1.50,"digits":0.12345678901234567890}}',
                  "two": '{"image_name":"two.jpg","parcel":9223372036854775807,"image_embedding":[0.5,0.5,0.5,0.5]}'}
         for id, text in texts.items():
@@ -769,7 +765,7 @@ def test_undo_keeps_the_digits_of_numbers_and_the_page_shows_them(page, shelf, w
 
 def test_what_cannot_be_put_back_can_be_tried_again(page, shelf, watch):
     watch.allow("status of (404|503)")
-    with own_index(shelf, {"one": {"image_name": "one.jpg", "image_embedding": [0.5, 0.5, 0.5, 0.5]}, "two": {"image_name": "two.jpg"}}) as index:
+    with own_index(page, shelf, {"one": {"image_name": "one.jpg", "image_embedding": [0.5, 0.5, 0.5, 0.5]}, "two": {"image_name": "two.jpg"}}) as index:
         before = stored_text(shelf, index, "one")
         open_gallery(page, shelf, f"index={index}&open={index}%2Fone")
         delete_open_picture(page)
@@ -784,7 +780,7 @@ def test_what_cannot_be_put_back_can_be_tried_again(page, shelf, watch):
 def test_a_cluster_that_leaves_no_vectors_out_needs_no_parameter_for_them(page, shelf, watch):
     watch.allow("status of 40[04]")
     reason = "request [/x/_source/one] contains unrecognized parameter: [_source_exclude_vectors]"
-    with own_index(shelf, {"one": {"image_name": "one.jpg"}}) as index:
+    with own_index(page, shelf, {"one": {"image_name": "one.jpg"}}) as index:
         page.route("**/_source/**_source_exclude_vectors**", lambda route: route.fulfill(
             status=400, body=json.dumps({"error": {"type": "illegal_argument_exception", "reason": reason}, "status": 400})))
         open_gallery(page, shelf, f"index={index}&open={index}%2Fone")

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from conftest import DEMO, ROOT
-from page_fixtures import PHONE, on_one_site, wait_for_pictures
+from page_fixtures import PHONE, on_one_site, temporary_index, wait_for_pictures
 
 QUERY = "a red house with a pool at night"
 PICTURE = DEMO / "pictures" / "000116.jpg"
@@ -336,27 +336,25 @@ def test_words_and_vectors_together(site, page, watch):
 
 
 @contextlib.contextmanager
-def own_index(site, name, documents, properties=None):
+def own_index(page, site, name, documents, properties=None):
     """An index of clip's vectors with these documents, {id: source}."""
     vectors = {"type": "dense_vector", "dims": 128, "index": True, "similarity": "cosine"}
     status, answer = site.es("PUT", f"/{name}", {"mappings": {
         "_meta": {"sightline": {"image_embedding": {"model": "clip"}}},
         "properties": {"image_name": {"type": "keyword"}, "image_data": {"type": "binary"}, "caption": {"type": "text"}, "image_embedding": vectors, **(properties or {})}}})
     assert status == 200, answer
-    try:
+    with temporary_index(page, site, name):
         for id, source in documents.items():
             status, answer = site.es("PUT", f"/{name}/_doc/{id}?refresh=true", source)
             assert status == 201, answer
         yield name
-    finally:
-        site.es("DELETE", f"/{name}")
 
 
 def test_a_hit_by_its_text_alone_has_no_cosine(site, page, watch):
     watch.allow("status of 404")  # no pictures
     documents = {"text": {"image_name": "text.jpg", "caption": "zebra zebra quagga"},
                  "both": {"image_name": "both.jpg", "caption": "a zebra", "image_embedding": [1.0] + [0.0] * 127}}
-    with own_index(site, "page-fused", documents) as index:
+    with own_index(page, site, "page-fused", documents) as index:
         place = f"q=zebra+quagga&mode=weighted&column={index}%2Fimage_embedding"
         page.goto(site.view("search", place))
         hit = {name: page.locator(".hit").filter(has_text=f"{name}.jpg") for name in documents}
@@ -376,7 +374,7 @@ def test_a_search_reads_no_pictures_and_no_vectors(site, page):
     document = {"image_name": "row.jpg", "image_data": picture, "kitchen_data": picture, "image_embedding": vector, "kitchen_embedding": vector,
                 "parcel": 1234567890123456789}
     properties = {"kitchen_data": {"type": "binary"}, "kitchen_embedding": {"type": "dense_vector", "dims": 128}, "parcel": {"type": "long"}}
-    with own_index(site, "page-rows", {"row": document}, properties) as index:
+    with own_index(page, site, "page-rows", {"row": document}, properties) as index:
         page.route(f"**/pictures/{index}/**", lambda route: route.fulfill(path=PICTURE, content_type="image/jpeg"))
         with page.expect_response(f"**/{index}/_search*") as answer:
             page.goto(site.view("search", f"q=a+house&column={index}%2Fimage_embedding"))
@@ -496,19 +494,17 @@ def test_markup_in_names_is_text(site, page, watch):
         "_meta": {"sightline": {"image_embedding": {"model": "clip"}}},
         "properties": {"image_name": {"type": "keyword"}, "image_embedding": {"type": "dense_vector", "dims": 128, "index": True, "similarity": "cosine"}}}})
     assert status == 200
-    try:
+    with temporary_index(page, site, "page-hostile"):
         status, _ = site.es("PUT", "/page-hostile/_doc/a%2Fb%20%3Ci%3E?refresh=true", {"image_name": name, "caption": "<script>alert(2)</script>", "image_embedding": vector})
         assert status == 201
         page.goto(site.view("search", "q=a+house&column=page-hostile%2Fimage_embedding"))
         expect(page.locator(".hit-name")).to_have_text(name)
         expect(page.locator(".hit-lead")).to_have_text("<script>alert(2)</script>")
         expect(page.locator(".picture-missing")).to_be_visible()
-    finally:
-        site.es("DELETE", "/page-hostile")
 
 
 def test_another_index_of_a_model_does_not_replace_its_column(site, page):
-    with own_index(site, "a-page-clip", {}) as index:
+    with own_index(page, site, "a-page-clip", {}) as index:
         search_words(page, site)
         head = column(page, "clip").get_by_role("heading")
         expect(head).to_contain_text("clip-images")
@@ -524,11 +520,9 @@ def test_an_index_of_another_model_says_so(site, page):
         "_meta": {"sightline": {"image_embedding": {"model": "clip"}}},
         "properties": {"image_embedding": {"type": "dense_vector", "dims": 64, "index": True, "similarity": "cosine"}}}})
     assert status == 200
-    try:
+    with temporary_index(page, site, "page-other-dims"):
         page.goto(site.view("search", "q=a+house&column=page-other-dims%2Fimage_embedding"))
         expect(page.get_by_role("alert")).to_contain_text(re.compile("no endpoint|dims"))
-    finally:
-        site.es("DELETE", "/page-other-dims")
 
 
 def test_by_keyboard_alone(site, page):
@@ -593,7 +587,7 @@ def houses(site, front, kitchen):
 
 def test_a_column_shows_the_pictures_of_its_vectors_and_asks_for_others_like_them(site, page):
     documents, properties = houses(site, PICTURE.read_bytes(), PICTURE.with_name("000117.jpg").read_bytes())
-    with own_index(site, "page-houses", documents, properties) as index:
+    with own_index(page, site, "page-houses", documents, properties) as index:
         site.es("PUT", f"/{index}/_mapping", {"_meta": {"sightline": {"image_embedding": {"model": "clip"}, "kitchen_embedding": {"model": "clip"}}}})
         fields = ("image_embedding", "kitchen_embedding")
         shown = "&".join(f"column={index}%2F{field}" for field in fields)
@@ -625,13 +619,11 @@ def test_a_link_to_a_document_finds_its_only_field_of_pictures(site, page):
         "_meta": {"sightline": {"photo_embedding": {"model": "clip"}}},
         "properties": {"photo_data": {"type": "binary"}, "photo_embedding": {"type": "dense_vector", "dims": 128, "index": True, "similarity": "cosine"}}}})
     assert status == 200, answer
-    try:
+    with temporary_index(page, site, "page-photos"):
         assert site.es("PUT", "/page-photos/_doc/one?refresh=true", picture)[0] == 201
         page.goto(site.view("search", "like=page-photos%2Fone"))
         wait_for_columns(page, ("clip", "jina-clip"))
         wait_for_pictures(page, ".chosen-picture", 1)
-    finally:
-        site.es("DELETE", "/page-photos")
 
 
 @on_one_site

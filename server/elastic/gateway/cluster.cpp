@@ -80,8 +80,8 @@ http::ClientRequest Cluster::request_for(http::Request request) const {
   http::ClientRequest sent;
   sent.method = request.method;
   sent.url = options_.url + request.path;
-  // As far as Elasticsearch would read it: what lies behind '#' nobody has judged.
-  if (!request.query.empty()) sent.url += "?" + request.query.substr(0, request.query.find('#'));
+  // What follows '#' was not checked.
+  if (!request.query.empty()) sent.url.append("?").append(http::without_fragment(request.query));
   // A raw '#' in the path would be taken for the start of a fragment, and what follows would not be sent.
   for (std::size_t at = sent.url.find('#'); at != std::string::npos; at = sent.url.find('#', at))
     sent.url.replace(at, 1, "%23");
