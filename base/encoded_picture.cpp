@@ -1,11 +1,11 @@
 #include "base/encoded_picture.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/base64.h"
 #include "base/data_url.h"
 #include "base/file_kind.h"
+#include "base/json/utf8.h"
 #include "base/picture_text.h"
 
 namespace sightline {
@@ -92,9 +92,8 @@ Result<EncodedPicture> read_encoded_picture(std::string_view text, std::size_t m
 
 std::string shown(std::string_view text) {
   constexpr std::size_t k_shown = 80;
-  std::size_t end = std::min(text.size(), k_shown);
-  while (end < text.size() && end > 0 && (text[end] & 0xC0) == 0x80) --end;  // not inside a character
-  return "[" + std::string(text.substr(0, end)) + (end < text.size() ? "...]" : "]");
+  const std::string_view begin = json::first_bytes(text, k_shown);
+  return "[" + std::string(begin) + (begin.size() < text.size() ? "...]" : "]");
 }
 
 }  // namespace sightline

@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <string_view>
-#include <utility>
 
 #include "base/readable_file.h"
 #include "base/trimmed.h"
@@ -19,6 +18,12 @@ std::string unquoted(std::string_view value) {
   const bool quoted =
       value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front();
   return std::string(quoted ? value.substr(1, value.size() - 2) : value);
+}
+
+/// Puts the port in each place for it.
+void fill_in(std::string& value, const std::string& port) {
+  for (std::size_t at = value.find(k_port); at != std::string::npos; at = value.find(k_port, at + port.size()))
+    value.replace(at, k_port.size(), port);
 }
 
 }  // namespace
@@ -44,10 +49,11 @@ Result<std::map<std::string, std::string>> read_env_file(const std::filesystem::
       return Error{ErrorCode::invalid_argument, file.string() + ", line " + std::to_string(number) +
                                                     ": expected KEY=VALUE or a comment beginning with #"};
     }
-    std::string value = unquoted(trimmed(line.substr(equals + 1), k_blanks));
-    if (const auto port = value.find(k_port); port != std::string::npos)
-      value.replace(port, k_port.size(), setting(values, "ES_LOCAL_PORT"));
-    values[std::string(trimmed(line.substr(0, equals), k_blanks))] = std::move(value);
+    values[std::string(trimmed(line.substr(0, equals), k_blanks))] =
+        unquoted(trimmed(line.substr(equals + 1), k_blanks));
+  }
+  if (const std::string port = setting(values, "ES_LOCAL_PORT"); !port.empty()) {
+    for (auto& [name, value] : values) fill_in(value, port);
   }
   return values;
 }

@@ -1,16 +1,8 @@
 #include "base/percent.h"
 
+#include "base/hex_digit.h"
+
 namespace sightline {
-namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-}  // namespace
 
 std::string percent_decode(std::string_view text, bool plus_is_blank) {
   std::string decoded;

@@ -1,6 +1,7 @@
 #include "base/standard_streams.h"
 
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 #include <initializer_list>
 #include <unistd.h>
@@ -13,6 +14,10 @@ void open_missing_standard_streams() {
     // The system assigns the lowest free number: this one, because the lower ones are open.
     ::open("/dev/null", stream == STDIN_FILENO ? O_RDONLY : O_WRONLY);
   }
+}
+
+void survive_broken_pipes() {
+  ::signal(SIGPIPE, SIG_IGN);
 }
 
 }  // namespace sightline

@@ -8,4 +8,7 @@ namespace sightline {
 /// opened.
 void open_missing_standard_streams();
 
+/// Lets a write to a pipe that nobody reads fail instead of ending the process: what it writes is not all that it does.
+void survive_broken_pipes();
+
 }  // namespace sightline

@@ -8,6 +8,7 @@
 #include "base/json/document.h"
 #include "base/json/members.h"
 #include "base/url_credentials.h"
+#include "ingest/cluster.h"
 #include "server/http/outbound_calls.h"
 
 namespace sightline::eval {
@@ -109,7 +110,7 @@ class Run::BatchCall final : public http::OutboundCalls::Call {
       return;
     }
     const int status = answer_->status;
-    const std::string reason = message_of(answer_->body);
+    const std::string reason = ingest::reason_of(answer_->body);
     const std::string said = "the server answered " + std::to_string(status) + ": ";
     if (status == 200) {
       const auto read = read_embeddings(answer_->body, batch_.indices.size());
@@ -250,7 +251,9 @@ Result<std::unique_ptr<EmbeddingClient>> EmbeddingClient::connect(const Options&
   http_options.ca_file = options.ca_file;
   auto client = http::Client::create(http_options);
   if (!client.ok()) return client.error();
-  auto [url, user, password] = split_credentials(options.url);  // so that no message shows them
+  auto split = split_server_url(options.url, "the URL of Sightline (--server, SIGHTLINE_URL)");
+  if (!split.ok()) return split.error();
+  auto [url, user, password] = *std::move(split);
   while (url.ends_with('/')) url.pop_back();
   Options named = options;
   named.url = std::move(url);
@@ -283,7 +286,7 @@ Result<ModelDescription> EmbeddingClient::describe(const std::string& name) {
   if (response->status != 200) {
     return Error{ErrorCode::unavailable, "the server at " + options_.url + " answered " +
                                              std::to_string(response->status) +
-                                             " to GET /v1/models: " + message_of(response->body)};
+                                             " to GET /v1/models: " + ingest::reason_of(response->body)};
   }
   rapidjson::Document document;
   std::string names;
@@ -304,8 +307,8 @@ Result<ModelDescription> EmbeddingClient::describe(const std::string& name) {
     model.name = name;
     return model;
   }
-  return Error{ErrorCode::not_found, "the server at " + options_.url + " has no model [" + name +
-                                         "]: " + (answer.ok() ? message_of(answer->body) : answer.error().message) +
+  return Error{ErrorCode::not_found, "the server at " + options_.url + " has no model [" + name + "]: " +
+                                         (answer.ok() ? ingest::reason_of(answer->body) : answer.error().message) +
                                          "; it lists: " + (names.empty() ? "none" : names)};
 }
 

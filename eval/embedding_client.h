@@ -107,8 +107,4 @@ struct EmbeddingsAnswer {
 /// a number that is not finite, a vector of zeros.
 Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t count);
 
-/// The readable part of an error body: `error.message`, `error.reason`, `message`, `detail`, else the body's
-/// beginning.
-std::string message_of(const std::string& body);
-
 }  // namespace sightline::eval

@@ -15,7 +15,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "vectors must be little-endian float32");
 
 using Value = rapidjson::Value;
-constexpr std::size_t k_shown_bytes = 300;
 constexpr json::Limits k_limits{.max_values = 10'000'000};  // vectors may be lists of numbers
 
 Error bad_answer(const std::string& what) {
@@ -81,19 +80,6 @@ Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t co
   if (const Value& truncated = json::member(document, "truncated"); truncated.IsArray())
     answer.truncated = truncated.Size();
   return answer;
-}
-
-std::string message_of(const std::string& body) {
-  rapidjson::Document document;
-  json::read_document(body, document);
-  const Value& whole = document;
-  for (const Value* place : {&json::member(whole, "error"), &whole}) {
-    if (place->IsString() && place != &whole) return place->GetString();
-    for (const char* name : {"message", "reason", "detail"}) {
-      if (const Value& text = json::member(*place, name); text.IsString()) return text.GetString();
-    }
-  }
-  return body.substr(0, k_shown_bytes);
 }
 
 }  // namespace sightline::eval

@@ -17,6 +17,7 @@
 #include "eval/report.h"
 #include "eval/saved_evaluation.h"
 #include "ingest/picture_files.h"
+#include "ingest/progress.h"
 #include "ingest/report_file.h"
 
 namespace {
@@ -33,31 +34,23 @@ int refuse(ExitCode code, const std::string& message) {
   return code;
 }
 
-/// A progress line: redrawn on a terminal, else printed every ten seconds.
-class ProgressLine {
+/// How many of some inputs are embedded.
+class EmbeddingProgress {
  public:
-  ProgressLine(bool quiet, std::string what, std::size_t total)
-      : quiet_(quiet), what_(std::move(what)), total_(total) {}
+  EmbeddingProgress(bool quiet, std::string what, std::size_t total)
+      : line_(stderr, quiet), what_(std::move(what)), total_(total) {}
   void show(std::size_t done) {
-    const auto now = Clock::now();
     const bool last = done == total_;
-    const auto pause = std::chrono::milliseconds(terminal_ ? 100 : 10'000);
-    if (quiet_ || finished_ || (!last && now - shown_ < pause)) return;
-    if (!terminal_ && last) return;
-    shown_ = now;
+    if (finished_ || (last && !line_.is_redrawn())) return;
     finished_ = last;
-    std::fprintf(stderr, "%s%s: %zu of %zu%s", terminal_ ? "\r\x1b[K" : "", what_.c_str(), done, total_,
-                 terminal_ && !last ? "" : "\n");
-    std::fflush(stderr);
+    line_.show([&] { return what_ + ": " + std::to_string(done) + " of " + std::to_string(total_); }, last);
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  const bool quiet_, terminal_ = isatty(fileno(stderr)) == 1;
+  ingest::ProgressLine line_;
   const std::string what_;
   const std::size_t total_;
   bool finished_ = false;
-  Clock::time_point shown_ = Clock::now();
 };
 
 struct Options {
@@ -115,7 +108,7 @@ class Embedding {
   Result<Vectors> some(EmbeddingClient::Kind kind, const char* what, std::size_t count,
                        const std::vector<std::size_t>& which, const EmbeddingClient::Load& load,
                        const std::function<std::string(std::size_t)>& name, std::vector<bool>& usable) {
-    ProgressLine line(options_.quiet, run_.description.name + ": " + what, which.size());
+    EmbeddingProgress line(options_.quiet, run_.description.name + ": " + what, which.size());
     auto outcome = client_.embed(
         run_.description.name, kind, count, which, load, [&](std::size_t done) { line.show(done); }, stop);
     if (!outcome.ok()) return outcome.error();
@@ -421,6 +414,7 @@ int run(int argc, char** argv) {
   const std::size_t failed = print_failures(evaluation);
   // One place that fails does not keep the report from the others.
   std::string unwritten;
+  std::cout.flush();  // a report may go to /dev/stdout
   const auto write = [&](ingest::ReportFile& file, const std::string& content) {
     if (const Status written = file.write(content); !written.ok())
       unwritten.append(unwritten.empty() ? "" : "; ").append(written.error().message);
@@ -445,6 +439,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   sightline::open_missing_standard_streams();
+  sightline::survive_broken_pipes();
   try {
     const int code = run(argc, argv);
     if (code == k_all_measured && !std::cout.flush())

@@ -1,14 +1,13 @@
 #include <algorithm>
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
 
+#include "base/json/writer.h"
 #include "eval/report.h"
 #include "eval/threshold_json.h"
 
 namespace sightline::eval {
 namespace {
 
-using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
+using Writer = json::PrettyWriter;
 
 void write_threshold_or_null(Writer& writer, const JudgedPairs& pairs, const std::optional<Threshold>& best) {
   best ? write_threshold(writer, pairs, *best) : static_cast<void>(writer.Null());

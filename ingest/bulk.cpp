@@ -6,6 +6,7 @@
 #include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
+#include "base/json/utf8.h"
 #include "ingest/cluster.h"
 #include "ingest/json_members.h"
 
@@ -137,8 +138,9 @@ Result<BulkAnswer> read_bulk_answer(const std::string& body, const std::vector<s
   json::read_document(body, document, k_document_json);
   const rapidjson::Value& items = json::member(document, "items");
   if (!items.IsArray() || items.Size() != ids.size()) {
-    return Error{ErrorCode::unavailable, "the answer to a bulk of " + std::to_string(ids.size()) +
-                                             " documents does not list them: " + body.substr(0, 200)};
+    return Error{ErrorCode::unavailable,
+                 "the answer to a bulk of " + std::to_string(ids.size()) +
+                     " documents does not list them: " + std::string(json::first_bytes(body, 200))};
   }
   BulkAnswer answer{{}, milliseconds_at(document, "took"), milliseconds_at(document, "ingest_took")};
   std::vector<BulkOutcome>& outcomes = answer.outcomes;

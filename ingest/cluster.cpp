@@ -7,6 +7,7 @@
 #include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
+#include "base/json/utf8.h"
 #include "base/number_text.h"
 #include "base/url_credentials.h"
 #include "ingest/json_members.h"
@@ -67,7 +68,7 @@ bool is_refusal(std::string_view error) {
 
 std::string causes(const rapidjson::Value& error) {
   std::string text;
-  for (const char* const key : {"message", "reason"}) {
+  for (const char* const key : {"detail", "reason", "message"}) {
     if (json::member(error, key).IsString()) text = json::text_at(error, key);
   }
   if (const rapidjson::Value& inner = json::member(error, "caused_by"); inner.IsObject()) {
@@ -84,16 +85,21 @@ bool may_pass(const Error& error) {
          error.code == ErrorCode::deadline_exceeded || error.code == ErrorCode::overloaded;
 }
 
+bool is_not_ready(const Error& error) {
+  return may_pass(error) && error.code != ErrorCode::unreachable;
+}
+
 std::string reason_of(const std::string& body) {
   rapidjson::Document document;
-  if (!json::read_document(body, document, k_document_json) && document.IsObject()) {
-    const rapidjson::Value& error = document.HasMember("error") ? document["error"] : document;
+  if (!json::read_document(body, document, k_document_json)) {
+    const rapidjson::Value& whole = document;
+    const rapidjson::Value& error = json::member(whole, "error");
     if (error.IsString()) return error.GetString();
-    if (error.IsObject()) {
-      if (std::string text = causes(error); !text.empty()) return text;
+    for (const rapidjson::Value* const place : {&error, &whole}) {
+      if (std::string text = causes(*place); !text.empty()) return text;
     }
   }
-  return body.substr(0, k_shown_body_bytes);
+  return std::string(json::first_bytes(body, k_shown_body_bytes));
 }
 
 namespace {
@@ -104,15 +110,16 @@ std::string_view value_in(const std::vector<JsonMember>& members, std::string_vi
   return found == members.end() ? std::string_view() : found->value;
 }
 
-/// Nothing if its `_source` cannot be read: what is not read would be lost when the document is written again.
-std::optional<StoredDocument> stored_document(const std::vector<JsonMember>& item) {
+/// Errors: unavailable (its `_source` cannot be read: what is not read would be lost when the document is written
+/// again).
+Result<StoredDocument> stored_document(const std::vector<JsonMember>& item) {
   StoredDocument stored;
   stored.found = value_in(item, "found") == "true";
   stored.sequence_number = number_from<std::uint64_t>(value_in(item, "_seq_no"));
   stored.primary_term = number_from<std::uint64_t>(value_in(item, "_primary_term"));
   const std::string_view source = value_in(item, "_source");
   const auto fields = source.empty() ? std::optional(std::vector<JsonMember>()) : members_of(source);
-  if (!fields) return std::nullopt;
+  if (!fields) return Error{ErrorCode::unavailable, "Elasticsearch's answer has a _source that cannot be read"};
   json::Builder members;
   for (const JsonMember& member : *fields) {
     if (member.name == "image_name") {
@@ -126,8 +133,8 @@ std::optional<StoredDocument> stored_document(const std::vector<JsonMember>& ite
 }
 
 /// Takes the answer to `_mget` apart without reading numbers: they keep their digits.
-Result<std::vector<StoredDocument>> documents_in(const std::string& body, const std::string& path,
-                                                 const std::vector<std::string>& ids) {
+Result<std::vector<Result<StoredDocument>>> documents_in(const std::string& body, const std::string& path,
+                                                         const std::vector<std::string>& ids) {
   const Error faulty = unexpected(path, "does not list the " + std::to_string(ids.size()) + " documents asked for");
   const auto answer = members_of(body);
   if (!answer) {
@@ -136,7 +143,7 @@ Result<std::vector<StoredDocument>> documents_in(const std::string& body, const 
     return Error{ErrorCode::unsupported,
                  "what the index holds under this _id cannot be read: " + json::message(fault, k_document_json)};
   }
-  std::vector<StoredDocument> documents;
+  std::vector<Result<StoredDocument>> documents;
   for (const std::string_view item : elements_of(value_in(*answer, "docs"))) {
     const auto members = members_of(item);
     if (!members || documents.size() == ids.size()) return faulty;
@@ -144,11 +151,10 @@ Result<std::vector<StoredDocument>> documents_in(const std::string& body, const 
     if (const std::string_view error = value_in(*members, "error"); !error.empty()) {
       Error found = unexpected(path, "holds an error: " + reason_of(std::string(error)));
       if (is_refusal(error)) found.code = ErrorCode::invalid_argument;
-      return found;
+      documents.emplace_back(std::move(found));
+      continue;
     }
-    auto stored = stored_document(*members);
-    if (!stored) return faulty;
-    documents.push_back(*std::move(stored));
+    documents.push_back(stored_document(*members));
   }
   if (documents.size() != ids.size()) return faulty;
   return documents;
@@ -239,7 +245,9 @@ Result<ClusterSettings> ClusterSettings::read(const std::filesystem::path& env_f
 
 Result<std::unique_ptr<Cluster>> Cluster::connect(const ClusterSettings& settings) {
   std::unique_ptr<Cluster> cluster(new Cluster(settings));
-  auto [url, user, password] = split_credentials(settings.url);  // so that no message shows them
+  auto split = split_server_url(settings.url, "the URL of the cluster (--elasticsearch, ELASTICSEARCH_URL)");
+  if (!split.ok()) return split.error();
+  auto [url, user, password] = *std::move(split);
   cluster->settings_.url = std::move(url);
   if (settings.api_key.empty() && settings.user.empty()) {
     cluster->settings_.user = std::move(user);
@@ -329,9 +337,9 @@ Result<std::string> Cluster::index_written_to(const std::string& alias) {
                                                 ", and none is the one to write to (is_write_index); name one of them"};
 }
 
-Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& index,
-                                                            const std::vector<std::string>& ids,
-                                                            const std::vector<std::string>& left_out) {
+Result<std::vector<Result<StoredDocument>>> Cluster::read_documents(const std::string& index,
+                                                                    const std::vector<std::string>& ids,
+                                                                    const std::vector<std::string>& left_out) {
   std::string fields;
   for (const std::string& field : left_out) {
     if (!fields.empty()) fields += ',';

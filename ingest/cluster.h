@@ -32,6 +32,8 @@ struct ClusterSettings {
 
 /// Whether the same request may succeed later: there was no answer, or the cluster or a proxy before it was not ready.
 bool may_pass(const Error& error);
+/// The same, but something listens at the address.
+bool is_not_ready(const Error& error);
 
 /// Speaks Elasticsearch's REST API. Errors of all members: not_found (403, 404: it is not there, or the credentials
 /// lack the privilege); too_large (413); those of `may_pass`; invalid_argument (any other refusal). Thread safety: all
@@ -51,11 +53,13 @@ class Cluster {
   };
   Result<IndexState> index_state(const std::string& index);
 
-  /// What the index holds under `ids`, seen in real time (also what no refresh has shown yet), without the
-  /// fields `left_out`. Vectors are there, although Elasticsearch leaves them out of what searches show.
-  /// Errors: too_large, unsupported (a document is nested too deeply to be read): ask for fewer.
-  Result<std::vector<StoredDocument>> read_documents(const std::string& index, const std::vector<std::string>& ids,
-                                                     const std::vector<std::string>& left_out);
+  /// What the index holds under each of `ids`, seen in real time (also what no refresh has shown yet), without the
+  /// fields `left_out`. Vectors are there, although Elasticsearch leaves them out of what searches show. A document that
+  /// is not read, as its shard fails, has an error of its own.
+  /// Errors of all: too_large, unsupported (a document is nested too deeply to be read): ask for fewer.
+  Result<std::vector<Result<StoredDocument>>> read_documents(const std::string& index,
+                                                             const std::vector<std::string>& ids,
+                                                             const std::vector<std::string>& left_out);
 
   /// What a pipeline does to fields, also through the pipelines that it calls.
   struct PipelineFields {
@@ -109,8 +113,9 @@ class Cluster {
   std::unique_ptr<http::Client> client_;
 };
 
-/// The readable part of an Elasticsearch error body: the innermost cause first, then what is around it; else
-/// the body's beginning.
+/// The readable part of an error body of Elasticsearch, of Sightline or of another server with OpenAI's API: a text
+/// `error`, else `message`, `reason` or `detail` of the object `error` or of the whole, the innermost cause first, then
+/// what is around it; else the body's beginning.
 std::string reason_of(const std::string& body);
 
 }  // namespace sightline::ingest

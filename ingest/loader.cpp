@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 
+#include "base/hex_digit.h"
 #include "base/json/builder.h"
 #include "base/number_text.h"
 #include "base/picture_url.h"
@@ -53,12 +54,11 @@ Failure failure_of_copy(const std::string& name, const std::string& first) {
   return {name, 0, 0, "it has the same bytes as " + first + ", which failed"};
 }
 
-/// 64 hexadecimal digits, in lower case, as the 32 bytes that they are.
+/// 64 hexadecimal digits as the 32 bytes that they are.
 std::array<char, 32> bytes_of_hex(const std::string& digits) {
-  const auto value = [](char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; };
   std::array<char, 32> bytes{};
   for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<char>(value(digits[2 * i]) * 16 + value(digits[2 * i + 1]));
+    bytes[i] = static_cast<char>(hex_digit(digits[2 * i]) * 16 + hex_digit(digits[2 * i + 1]));
   return bytes;
 }
 
@@ -97,6 +97,11 @@ std::vector<std::string> Loader::ids_of(const Batch& batch) {
   return ids;
 }
 
+Loader::~Loader() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return in_flight_ == 0; });
+}
+
 Tally Loader::load(const LoadPlan& plan, Progress& progress, const std::atomic<bool>& stop) {
   plan_ = &plan;
   progress_ = &progress;
@@ -107,6 +112,7 @@ Tally Loader::load(const LoadPlan& plan, Progress& progress, const std::atomic<b
   tally_ = {};
   tally_.total = plan.size();
   times_ = {};
+  fault_ = {};
 
   read_items();
   flush();
@@ -114,6 +120,7 @@ Tally Loader::load(const LoadPlan& plan, Progress& progress, const std::atomic<b
 
   std::unique_lock lock(mutex_);
   wait_until(lock, [&] { return in_flight_ == 0; });
+  if (fault_) std::rethrow_exception(fault_);
   progress_->show(tally_, /*last=*/true);
   return tally_;
 }
@@ -286,10 +293,12 @@ void Loader::look_up_and_add(Batch window) {
     return;
   }
   for (std::size_t i = 0; i < window.size(); ++i) {
-    if (stored.ok()) {
-      add_or_skip(std::move(window[i]), std::move((*stored)[i]));
-    } else {
+    if (!stored.ok()) {
       not_looked_up(std::move(window[i]), stored.error());
+    } else if (auto& document = (*stored)[i]; document.ok()) {
+      add_or_skip(std::move(window[i]), *std::move(document));
+    } else {
+      not_looked_up(std::move(window[i]), document.error());
     }
   }
 }
@@ -412,16 +421,35 @@ void Loader::send(Batch batch) {
     ++pending.attempts;
     pending.is_sent = true;
   }
+  auto shared = std::make_shared<Batch>(std::move(batch));  // std::function wants something that can be copied
   {
     std::unique_lock lock(mutex_);
     wait_until(lock, [&] { return in_flight_ < options_.max_in_flight; });
     ++in_flight_;
   }
-  auto shared = std::make_shared<Batch>(std::move(batch));  // std::function wants something that can be copied
-  cluster_.send_bulk(options_.index, options_.pipeline, std::move(body),
-                     [this, shared, sent = Clock::now()](const Result<http::Response>& answer) {
-                       on_answer(std::move(*shared), sent, answer);
-                     });
+  try {
+    cluster_.send_bulk(options_.index, options_.pipeline, std::move(body),
+                       [this, shared, sent = Clock::now()](const Result<http::Response>& answer) {
+                         std::exception_ptr fault;
+                         try {
+                           on_answer(std::move(*shared), sent, answer);
+                         } catch (...) {
+                           fault = std::current_exception();
+                         }
+                         land(fault);
+                       });
+  } catch (...) {
+    land({});
+    throw;
+  }
+}
+
+/// A bulk is no longer under way.
+void Loader::land(const std::exception_ptr& fault) {
+  const std::lock_guard lock(mutex_);
+  if (fault) fault_ = fault;
+  --in_flight_;
+  changed_.notify_all();
 }
 
 void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::Response>& answer) {
@@ -441,8 +469,6 @@ void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::R
       put_back(Clock::now(), std::move(*half));
     }
     times_.add_bulk(elapsed, {}, {});
-    --in_flight_;
-    changed_.notify_all();
     return;
   } else if (answer->status != 200) {
     whole = {kind_of_whole_bulk(answer->status), answer->status, reason_of(answer->body)};
@@ -463,9 +489,7 @@ void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::R
     batch[i].is_stale = is_lost && !options_.replace;
     settle(std::move(batch[i]), outcomes.empty() ? whole : outcomes[i], least_wait);
   }
-  --in_flight_;
   progress_->show(tally_);
-  changed_.notify_all();
 }
 
 void Loader::settle(Pending pending, const BulkOutcome& outcome, std::chrono::seconds least_wait) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -80,6 +81,8 @@ class Loader {
   /// another name, pictures with a turn. Both must outlive the loader.
   Loader(Cluster& cluster, const Options& options, FindingSink& found)
       : cluster_(cluster), options_(options), found_(found), bulk_size_(options.max_bulk_documents) {}
+  /// Waits for bulks that are under way because `load` ended with an exception.
+  ~Loader();
 
   /// Runs to the end, or until `stop` becomes true: then what is in flight is waited for and nothing more is
   /// sent.
@@ -128,6 +131,7 @@ class Loader {
   void add(Pending pending);
   void flush();
   void send(Batch batch);
+  void land(const std::exception_ptr& fault);
   void on_answer(Batch batch, Clock::time_point sent, const Result<http::Response>& answer);
   /// `least_wait`: before it is sent again, if it is.
   void settle(Pending pending, const BulkOutcome& outcome, std::chrono::seconds least_wait = {});
@@ -162,6 +166,7 @@ class Loader {
   std::mutex mutex_;
   std::condition_variable changed_;
   int in_flight_ = 0;
+  std::exception_ptr fault_;  // of an answer that could not be handled
   BulkSize bulk_size_;
   std::multimap<Clock::time_point, Batch> retries_;
   std::size_t retry_bytes_ = 0;                                           // of these

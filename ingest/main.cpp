@@ -582,11 +582,10 @@ Status inspect_pipelines(const Cluster::IndexState& index, const Surroundings& s
   return decide_hashes(ready, drops_pictures, command);
 }
 
-/// A cluster that answers is asked again while it is not ready; an address at which nothing listens is reported at once.
+/// A cluster that is not ready is asked again; an address at which nothing listens is reported at once.
 Result<Cluster::IndexState> find_index(Cluster& cluster, const Command& command) {
   return patiently(
-      command, [&] { return cluster.index_state(command.load.index); },
-      [](const Error& error) { return error.code == ErrorCode::unavailable; });
+      command, [&] { return cluster.index_state(command.load.index); }, is_not_ready);
 }
 
 int run(int argc, char** argv) {
@@ -630,6 +629,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   sightline::open_missing_standard_streams();
+  sightline::survive_broken_pipes();
   try {
     const int code = run(argc, argv);
     if (code == k_all_indexed && !std::cout.flush())

@@ -51,21 +51,26 @@ std::string progress_line(const Tally& tally, std::chrono::duration<double> elap
   return "indexing: " + counts_text(tally, elapsed);
 }
 
-Progress::Progress(std::FILE* stream, bool quiet)
+ProgressLine::ProgressLine(std::FILE* stream, bool quiet)
     : stream_(stream), quiet_(quiet), terminal_(isatty(fileno(stream)) == 1) {}
 
-void Progress::show(const Tally& tally, bool last) {
+void ProgressLine::show(const std::function<std::string()>& text, bool last) {
   if (quiet_) return;
   const auto now = Clock::now();
   const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10'000);
-  if (!last && now - std::max(shown_, start_) < pause) return;
+  if (!last && now - shown_ < pause) return;
   shown_ = now;
-  if (terminal_) {
-    std::fprintf(stream_, "\r\x1b[K%s%s", progress_bar(tally, now - start_).c_str(), last ? "\n" : "");
-  } else {
-    std::fprintf(stream_, "%s\n", progress_line(tally, now - start_).c_str());
-  }
+  std::fprintf(stream_, "%s%s%s", terminal_ ? "\r\x1b[K" : "", text().c_str(), terminal_ && !last ? "" : "\n");
   std::fflush(stream_);
+}
+
+void Progress::show(const Tally& tally, bool last) {
+  line_.show(
+      [&] {
+        const auto elapsed = Clock::now() - start_;
+        return line_.is_redrawn() ? progress_bar(tally, elapsed) : progress_line(tally, elapsed);
+      },
+      last);
 }
 
 }  // namespace sightline::ingest

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <string>
 
 namespace sightline::ingest {
@@ -29,18 +30,31 @@ std::string progress_bar(const Tally& tally, std::chrono::duration<double> elaps
 /// The same as a line of a log.
 std::string progress_line(const Tally& tally, std::chrono::duration<double> elapsed);
 
-/// Shows progress on a stream: a bar that is redrawn on a terminal, else a line every ten seconds and none in
-/// between.
-class Progress {
+/// A line on a stream that says how far something is: redrawn on a terminal, else printed every ten seconds.
+class ProgressLine {
  public:
-  Progress(std::FILE* stream, bool quiet);
-  void show(const Tally& tally, bool last = false);
+  ProgressLine(std::FILE* stream, bool quiet);
+  bool is_redrawn() const { return terminal_; }
+  /// Shows what `text` makes, unless a line was shown a moment ago, or `quiet`. The `last` one is always shown.
+  void show(const std::function<std::string()>& text, bool last = false);
 
  private:
   using Clock = std::chrono::steady_clock;
   std::FILE* stream_;
   bool quiet_, terminal_;
-  Clock::time_point start_ = Clock::now(), shown_{};
+  Clock::time_point shown_ = Clock::now();
+};
+
+/// The progress of a load: a bar on a terminal, else lines.
+class Progress {
+ public:
+  Progress(std::FILE* stream, bool quiet) : line_(stream, quiet) {}
+  void show(const Tally& tally, bool last = false);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  ProgressLine line_;
+  Clock::time_point start_ = Clock::now();
 };
 
 }  // namespace sightline::ingest

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
+#include <initializer_list>
+#include <optional>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +20,15 @@ bool begins_with(const std::filesystem::path& file, std::string_view beginning) 
 
 bool is_same(const struct stat& one, const struct stat& other) {
   return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/// Standard output or error, if that goes to this file.
+std::optional<int> stream_into(const struct stat& file) {
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat status {};
+    if (::fstat(stream, &status) == 0 && is_same(status, file)) return stream;
+  }
+  return {};
 }
 
 }  // namespace
@@ -40,6 +51,13 @@ Result<ReportFile> ReportFile::open(const std::filesystem::path& file, std::stri
     }, named{};
     if (::fstat(opened.descriptor_, &held) != 0) return refused(std::strerror(errno));
     opened.is_regular_ = S_ISREG(held.st_mode);
+    if (const auto stream = opened.is_regular_ ? stream_into(held) : std::nullopt) {
+      // At the place where the stream is, which moves with it: neither writes over the other.
+      const int shared = ::fcntl(*stream, F_DUPFD_CLOEXEC, 0);
+      if (shared < 0) return refused(std::strerror(errno));
+      ::close(std::exchange(opened.descriptor_, shared));
+      opened.is_regular_ = false;
+    }
     if (!opened.is_regular_) return opened;  // /dev/null, a terminal: for many at once
     if (::flock(opened.descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
       return refused("another program is writing it; give another file");

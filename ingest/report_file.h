@@ -15,8 +15,9 @@ namespace sightline::ingest {
 /// Only one program at a time has a regular file open so: it is locked (flock).
 class ReportFile {
  public:
-  /// A new file, an empty one, an earlier report, which begins with `beginning`, or no regular file (/dev/stdout, a
-  /// pipe with a reader). `option` names it in messages. Errors: invalid_argument (it cannot be written, holds
+  /// A new file, an empty one, an earlier report, which begins with `beginning`, or no regular file (/dev/null, a pipe
+  /// with a reader). A file that standard output or error goes to (/dev/stdout) is written through that stream, which
+  /// the caller flushes before, and keeps what it holds. `option` names it in messages. Errors: invalid_argument (it cannot be written, holds
   /// something else, or another program is writing it).
   static Result<ReportFile> open(const std::filesystem::path& file, std::string_view beginning,
                                  const std::string& option);

@@ -9,7 +9,8 @@
 #
 #   --once                stop at the end; exit 0 only if everything worked
 #   --elasticsearch URL   the same on your own cluster instead of the embedded store, through the gateway if the cluster
-#                         cannot call a model itself; credentials as in .env.example. Everything the demo created there is deleted at the end
+#                         cannot call a model itself; credentials from the environment: ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and
+#                         ELASTICSEARCH_PASSWORD; ELASTICSEARCH_CA_FILE. Everything the demo created there is deleted at the end
 #   --cohere              a third column beside CLIP and jina-clip: Cohere, with your COHERE_API_KEY (environment or .env). The
 #                         pictures and queries of the demo are sent to Cohere, one call per picture
 #   --cohere-stand-in     the same with a program that imitates Cohere's API. It is not Cohere: its vectors come
@@ -17,6 +18,7 @@
 #   --model NAME=FOLDER   NAME is clip or jina-clip: your own Hugging Face folder instead of that bundled demo model
 #   --pictures FOLDER     your own pictures instead of the demo set
 #   --port, --elasticsearch-port   default 8080 and 9200; with --once free ports
+# The settings SIGHTLINE_... in the environment are not used: they are those of another server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 program=demo
@@ -45,9 +47,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-address=$cluster
-take_credentials address
-[ "$address" = "$cluster" ] || { echo "demo: --elasticsearch has a user or a password in it, which process lists show: set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD" >&2; exit 2; }
+[[ $cluster != *@* ]] || { echo "demo: --elasticsearch has a user or a password in it, which process lists show: set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD" >&2; exit 2; }
 case $with_cohere in
   stand-in) export COHERE_API_KEY=key-of-the-stand-in ;;
   cohere)
@@ -100,7 +100,7 @@ else
   # Settings of a real cluster in this shell must not be used for the demo's store.
   unset ELASTICSEARCH_API_KEY ELASTICSEARCH_USER ELASTICSEARCH_PASSWORD ELASTICSEARCH_CA_FILE ES_LOCAL_URL ES_LOCAL_API_KEY
 fi
-unset SIGHTLINE_API_KEY SIGHTLINE_CHECK_URL
+unset "${!SIGHTLINE_@}"  # of another server: they would change this one, and who reaches it
 options=(--model "clip=$clip" --model "jina-clip=$jina_clip" "${behind[@]}" --port "$port" --elasticsearch-port "$elasticsearch_port")
 if [ "$with_cohere" = stand-in ]; then
   build/release/bin/cohere-stand-in --model "$clip" --port 0 >"$folder/cohere" 2>"$folder/cohere-log" &

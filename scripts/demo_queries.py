@@ -145,6 +145,15 @@ def check_texts(columns, queries, verbose):
     return held
 
 
+def pictures_in(folder):
+    """The files that sightline-ingest loads from a folder: none that is hidden or in a hidden folder; links to files, not to folders."""
+    files = []
+    for inside, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [pathlib.Path(inside, name) for name in names if not name.startswith(".")]
+    return sorted(file for file in files if file.suffix.lower() in PICTURE_NAMES and file.is_file())
+
+
 def document_id(file):
     """The _id that sightline-ingest uses for a file: the same content under two names is one document."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -181,6 +190,8 @@ def main():
     parser.add_argument("--must-not-exist", action="store_true", help="only check that these indices, their pipelines and endpoints do not exist")
     parser.add_argument("--verbose", action="store_true", help="print the hits of every query, not only of those with wrong ones")
     options = parser.parse_args()
+    if "@" in options.elasticsearch:
+        parser.error("--elasticsearch has a user or a password in it, which process lists show: set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD")
     models = options.models.split(",")
     for model in models:
         if model not in COLUMNS:
@@ -193,7 +204,7 @@ def main():
         return 0
     if not options.pictures:
         parser.error("--pictures is required")
-    files = sorted(path for path in options.pictures.rglob("*") if path.suffix.lower() in PICTURE_NAMES)
+    files = pictures_in(options.pictures)
 
     held, distinct = True, len({document_id(file) for file in files})
     for index in columns:

@@ -97,6 +97,7 @@ fi
 : "${folder:=checkpoints/$name}"
 hub=${HF_ENDPOINT:-https://huggingface.co}; hub=${hub%/}
 take_credentials hub
+[[ $hub != *@* ]] || fail "HF_ENDPOINT is not http(s)://HOST, or has an @ after its first /: write / in a password as %2F"
 address() { printf '%s/%s/resolve/%s/%s' "$hub" "$repository" "${commit:-${revision//\//%2F}}" "$1"; }
 commit=
 required_files() {  # sets must

@@ -4,7 +4,8 @@
 #
 #   scripts/load_demo.sh [--if-new | --remove] [--env-file FILE]
 #
-#   --if-new       do nothing, and exit with 0, if the server serves no demo model, requires a key, or has one of the indices already.
+#   --if-new       do nothing, and exit with 0, if no server answers, if it serves no demo model or requires a key, if ELASTICSEARCH_URL is
+#                  not the embedded store of a Sightline, or if that has one of the indices already.
 #                  A load that was interrupted is continued: its index has only demo pictures, or none yet
 #   --remove       remove the endpoints, the pipelines and the indices again, with all of their documents
 #   --env-file F   settings file (default: .env in the current folder)
@@ -37,6 +38,7 @@ declare -A index_of=([clip]=clip-images [jina-clip]=jina-images)
 served=()
 for model in clip jina-clip; do
   code=0; ask sightline_config GET "$sightline_here/v1/models/$model" || code=$?
+  if [ "$code" != 0 ] && [ -n "$if_new" ]; then say "no answer from Sightline at $sightline_here ($trouble): nothing is loaded"; exit 0; fi
   [ "$code" = 0 ] || fail "$(no_answer Sightline "$sightline_here" "$check_variable" SIGHTLINE_CA_FILE "$code")"
   case $status in
     200) is_object || fail "what answers at $sightline_here is not Sightline: set $check_variable ($where) to its address"
@@ -50,6 +52,13 @@ done
 if [ ${#served[@]} = 0 ]; then
   [ -z "$if_new" ] || { say "no demo model is served at $sightline_here: nothing to load"; exit 0; }
   fail "no demo model is served at $sightline_here under the names clip and jina-clip: start it with --model clip=$shared/demo/models/demo-clip --model jina-clip=$shared/demo/models/demo-jina-clip"
+fi
+if [ -n "$if_new" ]; then  # the drawings belong in no cluster where nobody asked for them
+  code=0; ask elasticsearch_config GET "$elasticsearch/_license" || code=$?
+  if [ "$code" != 0 ]; then say "no answer from an embedded store at $elasticsearch ($trouble): nothing is loaded"; exit 0; fi
+  if ! jq -e '.license.issuer == "sightline"' <<<"$answer" >/dev/null 2>&1; then
+    say "what answers at $elasticsearch is not the embedded store of a Sightline: nothing is loaded"; exit 0
+  fi
 fi
 register() { # MODELS [OPTIONS]
   "$shared/scripts/register_endpoints.sh" --models "${1// /,}" "${settings[@]}" "${@:2}"

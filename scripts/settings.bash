@@ -11,7 +11,8 @@ trim() { # VARIABLE
 }
 
 # Exports the settings of a file, as base/env_file.h reads it. The environment takes precedence over the file. start-local writes
-# http://localhost:${ES_LOCAL_PORT}, which gets its port; nothing else in a value is interpreted.
+# http://localhost:${ES_LOCAL_PORT}: each ${ES_LOCAL_PORT} in a value becomes that setting, wherever the file has it, and stays if
+# neither the file nor the environment has it. Nothing else in a value is interpreted.
 read_settings() { # FILE
   local line name value port number=0
   local -A values=()

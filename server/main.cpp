@@ -38,6 +38,7 @@
 #include "server/security/address_guard.h"
 #include "server/security/key_file.h"
 #include "server/service_manager.h"
+#include "server/serving/observer.h"
 #include "server/stop_signal.h"
 #include "server/unhandled_exception.h"
 #include "server/web/pictures/picture_service.h"
@@ -278,6 +279,21 @@ http::Workshop elasticsearch_workshop(const ServerOptions& options) {
   return workshop;
 }
 
+/// The code of the HTTP server's own errors.
+std::string http_code(int status) {
+  return "http_" + std::to_string(status);
+}
+
+using ErrorResponse = std::function<http::Response(int status, const std::string& message)>;
+
+/// Counts the server's own errors: those of requests that it refuses before their route handles them.
+ErrorResponse counting(ErrorResponse made, api::Metrics& metrics) {
+  return [made = std::move(made), &metrics](int status, const std::string& message) {
+    serving::unharmed([&] { metrics.request_refused(http_code(status)); });
+    return made(status, message);
+  };
+}
+
 http::Server::Options http_options(const ServerOptions& options, std::shared_ptr<http::TlsServer> tls) {
   http::Server::Options http;
   static_cast<http::ClientLimits&>(http) = options.clients;
@@ -297,7 +313,7 @@ http::Server::Options http_options(const ServerOptions& options, std::shared_ptr
     http.apart = elasticsearch_workshop(options);
   }
   http.error_response = [](int status, const std::string& message) {
-    return api::error_response(api::ErrorShape::openai, status, "http_" + std::to_string(status), message);
+    return api::error_response(api::ErrorShape::openai, status, http_code(status), message);
   };
   return http;
 }
@@ -552,6 +568,9 @@ Status Program::start() {
   // The port opens before the models are loaded: /health/live answers, and /health/ready says what it waits
   // for.
   auto options = http_options(options_, tls_);
+  for (auto* const error_response : {&options.error_response, &options.apart.error_response}) {
+    if (*error_response) *error_response = counting(std::move(*error_response), metrics_);
+  }
   options.check_head = [this](const http::Request& head) { return api_->check_head(head); };
   options.access_log = [this](const http::AccessRecord& record) { api_->answered(record); };
   options.requests = requests_;

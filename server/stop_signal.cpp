@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 #include <thread>
 
+#include "base/standard_streams.h"
 #include "server/logging.h"
 
 namespace sightline {
@@ -52,7 +53,7 @@ bool await_stop(const sigset_t& set, std::chrono::milliseconds time) {
 }  // namespace
 
 StopSignal::StopSignal() {
-  signal(SIGPIPE, SIG_IGN);  // a client that leaves is no reason to end
+  survive_broken_pipes();  // also those of clients that leave
   const sigset_t set = signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::thread([set, state = state_] {

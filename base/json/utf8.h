@@ -24,6 +24,9 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 std::uint16_t lone_surrogate(std::string_view text);
 constexpr std::size_t k_surrogate_bytes = 3;
 
+/// The first `most` bytes of `text`, less the beginning of a character that they would cut. All of a shorter text.
+std::string_view first_bytes(std::string_view text, std::size_t most);
+
 /// Appends `text`. Each byte that is not UTF-8, and each half of a surrogate pair, becomes U+FFFD.
 void append_valid_utf8(std::string& out, std::string_view text);
 

@@ -1,6 +1,7 @@
 #include "base/json/writer.h"
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 
 #include "base/json/document.h"
@@ -63,17 +64,25 @@ std::string json_string(std::string_view text) {
   return out;
 }
 
-bool Writer::String(const char* text, rapidjson::SizeType size, bool) {
-  const auto raw = [this](std::string_view part) { part.copy(os_->Push(part.size()), part.size()); };
+template <class Base>
+bool Utf8Writer<Base>::String(const char* text, rapidjson::SizeType size, bool) {
+  const auto raw = [this](std::string_view part) { part.copy(this->os_->Push(part.size()), part.size()); };
   const std::string_view view(text, size);
-  Prefix(rapidjson::kStringType);
+  if constexpr (std::same_as<Utf8Writer, PrettyWriter>) {
+    this->PrettyPrefix(rapidjson::kStringType);
+  } else {
+    this->Prefix(rapidjson::kStringType);
+  }
   if (plain_end(view, 0) == size) {
     raw("\""), raw(view), raw("\"");
   } else {
     raw(json_string(view));
   }
-  return EndValue(true);
+  return this->EndValue(true);
 }
+
+template class Utf8Writer<rapidjson::Writer<rapidjson::StringBuffer>>;
+template class Utf8Writer<rapidjson::PrettyWriter<rapidjson::StringBuffer>>;
 
 bool AsWrittenWriter::String(const char* text, rapidjson::SizeType size, bool copy) {
   const auto number = written_number(std::string_view(text, size));

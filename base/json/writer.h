@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rapidjson/document.h>
+#include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <string>
@@ -14,11 +15,10 @@ namespace sightline::json {
 void append_json_string(std::string& out, std::string_view text);
 std::string json_string(std::string_view text);
 
-/// RapidJSON's writer, but bytes that are not UTF-8 are replaced:
-/// see `append_json_string`.
-class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
+/// One of RapidJSON's writers, but bytes that are not UTF-8 are replaced: see `append_json_string`.
+template <class Base>
+class Utf8Writer : public Base {
  public:
-  using Base = rapidjson::Writer<rapidjson::StringBuffer>;
   using Base::Base;
 
   bool String(const char* text, rapidjson::SizeType size, bool copy = false);
@@ -31,12 +31,18 @@ class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
   bool Key(const char* text) { return String(text); }
 };
 
+using Writer = Utf8Writer<rapidjson::Writer<rapidjson::StringBuffer>>;
+/// With a line per value, indented.
+using PrettyWriter = Utf8Writer<rapidjson::PrettyWriter<rapidjson::StringBuffer>>;
+extern template class Utf8Writer<rapidjson::Writer<rapidjson::StringBuffer>>;
+extern template class Utf8Writer<rapidjson::PrettyWriter<rapidjson::StringBuffer>>;
+
 /// Writes documents that were read with Numbers::as_written: a number that is stored as text is written unchanged. Only
 /// for such documents: other strings may begin with any byte.
 class AsWrittenWriter : public Writer {
  public:
-  using Writer::String;
-  using Writer::Writer;
+  using Utf8Writer::String;
+  using Utf8Writer::Utf8Writer;
 
   bool String(const char* text, rapidjson::SizeType size, bool copy = false);
 };

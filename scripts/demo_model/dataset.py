@@ -43,6 +43,8 @@ def prepare(folder, first_seed, count, edge, processes=2):
     done = folder / f"complete-{first_seed}-{count}-{edge}"
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
+        for other in folder.glob("complete-*"):
+            other.unlink()  # what it is about is drawn over
         numpy.lib.format.open_memmap(folder / "pixels.npy", "w+", numpy.uint8, (count, edge, edge, 3))
         numpy.lib.format.open_memmap(folder / "codes.npy", "w+", numpy.int8, (count, len(world.ATTRIBUTES)))
         bounds = [count * part // processes for part in range(processes + 1)]

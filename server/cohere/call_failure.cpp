@@ -5,6 +5,7 @@
 
 #include "base/json/document.h"
 #include "base/json/members.h"
+#include "base/json/utf8.h"
 #include "base/secret_mask.h"
 #include "server/http/retry_policy.h"
 
@@ -27,9 +28,7 @@ std::optional<std::string> json_message(std::string_view body) {
 /// A whole number of characters, without what would break a log line.
 std::string readable(std::string text) {
   if (text.size() > k_longest_message) {
-    std::size_t end = k_longest_message;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    text.resize(end);
+    text.resize(json::first_bytes(text, k_longest_message).size());
     text += "...";
   }
   for (char& c : text) {

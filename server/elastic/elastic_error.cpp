@@ -60,14 +60,11 @@ http::Response ElasticError::response() const {
 }
 
 std::string shortened(std::string_view text) {
-  std::size_t end = text.size();
-  if (end > k_longest_text_bytes) {
-    end = k_longest_text_bytes - k_note_bytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  }
+  const bool is_long = text.size() > k_longest_text_bytes;
+  const std::string_view begin = is_long ? json::first_bytes(text, k_longest_text_bytes - k_note_bytes) : text;
   std::string shown;
-  json::append_valid_utf8(shown, text.substr(0, end));
-  return end == text.size() ? shown : shown + "... (" + std::to_string(text.size() - end) + " bytes more)";
+  json::append_valid_utf8(shown, begin);
+  return is_long ? shown + "... (" + std::to_string(text.size() - begin.size()) + " bytes more)" : shown;
 }
 
 ElasticError illegal_argument(std::string reason) {

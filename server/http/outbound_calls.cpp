@@ -219,8 +219,8 @@ CallPtr OutboundCalls::Core::next_ready(TimePoint now, TimePoint& wake_at) {
     auto& lane = line.lanes[line.lanes[0].empty() ? 1 : 0];
     CallPtr call = lane.front();
     const bool paced = call->attempts_ == 0 || options_.paces_retries;
-    int& in_flight = in_flight_[call->origin_];
-    if (in_flight >= client_.max_connections_per_host()) {
+    const auto out = in_flight_.find(call->origin_);
+    if (out != in_flight_.end() && out->second >= client_.max_connections_per_host()) {
       ++at;
     } else if (const TimePoint free = lookup_turn(*call, now); free > now) {
       wake_at = std::min(wake_at, free);
@@ -230,6 +230,7 @@ CallPtr OutboundCalls::Core::next_ready(TimePoint now, TimePoint& wake_at) {
       ++at;
     } else {
       last_served_ = key;
+      int& in_flight = in_flight_[call->origin_];  // before the call leaves its line: it may throw
       lane.pop_front();
       if (paced) line.spend(now, call->terms_.inputs);
       ++in_flight;

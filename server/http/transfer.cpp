@@ -10,6 +10,7 @@
 #include "base/number_text.h"
 #include "base/split.h"
 #include "base/trimmed.h"
+#include "base/url_credentials.h"
 #include "server/http/tls_records.h"
 
 namespace sightline::http {
@@ -114,8 +115,8 @@ Transfer::~Transfer() {
 
 Status Transfer::check() const {
   if (origin_.empty()) {
-    return Error{ErrorCode::invalid_argument,
-                 "'" + request_.url.substr(0, 200) + "' is not a URL of the form http://host:port/path or https://..."};
+    return Error{ErrorCode::invalid_argument, "'" + without_credentials(request_.url).substr(0, 200) +
+                                                  "' is not a URL of the form http://host:port/path or https://..."};
   }
   for (const auto& [name, value] : request_.headers.all()) {
     if (name.empty() || name.find_first_of(":; \t") != name.npos || breaks_line(name) || breaks_line(value)) {

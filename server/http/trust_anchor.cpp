@@ -8,17 +8,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "base/hex_digit.h"
 #include "base/readable_file.h"
 
 namespace sightline::http {
 namespace {
-
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 bool is_anchor(const TrustAnchor& anchor, const X509* certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -75,7 +69,7 @@ Result<TrustAnchor> TrustAnchor::parse(std::string_view fingerprint) {
   for (std::size_t i = 0; i < fingerprint.size(); ++i) {
     // Colons stand between bytes: after every second digit.
     if (fingerprint[i] == ':' && digits % 2 == 0 && digits > 0 && i + 1 < fingerprint.size()) continue;
-    const int value = digit(fingerprint[i]);
+    const int value = hex_digit(fingerprint[i]);
     if (value < 0 || digits == 2 * anchor.sha256_.size()) {
       digits = 0;
       break;

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/base64.h"
+#include "base/hex_digit.h"
 #include "base/trimmed.h"
 #include "server/security/key_file.h"
 
@@ -32,19 +33,12 @@ std::uint8_t* bytes_of(std::string& text) {
   return reinterpret_cast<std::uint8_t*>(text.data());
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 /// The 32 bytes that a line stands for.
 std::optional<std::string> key_bytes(std::string_view line) {
   std::string bytes;
   if (line.size() == 2 * k_key_bytes) {
     for (std::size_t i = 0; i < line.size(); i += 2) {
-      const int high = hex_value(line[i]), low = hex_value(line[i + 1]);
+      const int high = hex_digit(line[i]), low = hex_digit(line[i + 1]);
       if (high < 0 || low < 0) return {};
       bytes += static_cast<char>(high * 16 + low);
     }

@@ -41,6 +41,20 @@ TEST_CASE("a byte order mark, a last line without a line feed and start-local's 
   CHECK(values->at("KEY") == "abc==");
 }
 
+TEST_CASE("the port is filled in everywhere, wherever the file has it, and stays open without one") {
+  const TemporaryFile file(
+      "A=${ES_LOCAL_PORT}-'${ES_LOCAL_PORT}'\nES_LOCAL_PORT=1\nES_LOCAL_PORT=9201\nB=\"${ES_LOCAL_PORT}${OTHER}\"");
+  auto values = read_env_file(file.path);
+  REQUIRE(values.ok());
+  CHECK(values->at("A") == "9201-'9201'");
+  CHECK(values->at("B") == "9201${OTHER}");
+  setenv("ES_LOCAL_PORT", "7", 1);
+  CHECK(read_env_file(file.path)->at("B") == "7${OTHER}");
+  unsetenv("ES_LOCAL_PORT");
+  const TemporaryFile without("A=x${ES_LOCAL_PORT}");
+  CHECK(read_env_file(without.path)->at("A") == "x${ES_LOCAL_PORT}");
+}
+
 TEST_CASE("a line that is no setting is refused with its number") {
   const TemporaryFile file("A=1\nnonsense\n");
   CHECK(read_env_file(file.path).error().message.find("line 2") != std::string::npos);

@@ -1,5 +1,6 @@
 #include "base/standard_streams.h"
 
+#include <cerrno>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <initializer_list>
@@ -32,4 +33,19 @@ TEST_CASE("no file gets the number of a standard stream that was closed") {
   CHECK(next_descriptor({0}) == usual);
   CHECK(next_descriptor({1, 2}) == usual);
   CHECK(next_descriptor({0, 1, 2}) == usual);
+}
+
+TEST_CASE("a write into a pipe that nobody reads fails and does not end the process") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int ends[2];
+    if (::pipe(ends) != 0) ::_exit(2);
+    ::close(ends[0]);
+    survive_broken_pipes();
+    ::_exit(::write(ends[1], "x", 1) == -1 && errno == EPIPE ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }

@@ -17,6 +17,9 @@ TEST_CASE("user and password are taken out of a URL, decoded") {
            Case{"http://elastic@es", "http://es", "elastic", ""},
            Case{"http://:secret@es", "http://es", "", "secret"},
            Case{"elastic:hunter2@es:9200", "es:9200", "elastic", "hunter2"},
+           Case{"http://elastic:a#b?c@es:9200", "http://es:9200", "elastic", "a#b?c"},
+           Case{"http://elastic:#@b@es/x?y=z@", "http://es/x?y=z@", "elastic", "#@b"},
+           Case{"http://es/?a@b", "http://es/?a@b", "", ""},
            Case{"", "", "", ""},
        }) {
     CAPTURE(one.url);
@@ -25,4 +28,24 @@ TEST_CASE("user and password are taken out of a URL, decoded") {
     CHECK(split.user == one.user);
     CHECK(split.password == one.password);
   }
+}
+
+TEST_CASE("the address of a server that may show a password is refused without showing it") {
+  for (const char* url : {"http://elastic:hun/ter2@es", "http://elastic:h@un#ter2@es", "elastic/hunter2@es"}) {
+    CAPTURE(url);
+    const auto split = split_server_url(url, "ELASTICSEARCH_URL");
+    REQUIRE_FALSE(split.ok());
+    CHECK(split.error().message ==
+          "ELASTICSEARCH_URL has an @ after the host: write / in a password as %2F, and @ in a path as %40");
+  }
+  const auto split = split_server_url("http://elastic:a#b@es", "ELASTICSEARCH_URL");
+  REQUIRE(split.ok());
+  CHECK(split->url == "http://es");
+  CHECK(split->password == "a#b");
+}
+
+TEST_CASE("a URL for a message has nothing before its last at sign") {
+  CHECK(without_credentials("http://es:9200/x") == "http://es:9200/x");
+  CHECK(without_credentials("http://me:a@b/c#d@es:9200/x") == "http://es:9200/x");
+  CHECK(without_credentials("me:pass@es") == "es");
 }

@@ -61,6 +61,34 @@ def test_no_command_of_a_container_has_a_password_in_its_command_line():
         assert not re.search(r"\$\$?\{?\w*(PASSWORD|KEY)", rest), (name, rest)
 
 
+def test_passwords_with_quotes_reach_curl_as_they_are(tmp_path):
+    password = 'a"b\\c$d\'e'
+    (tmp_path / "curl").write_text('#!/bin/bash\nwhile [ $# -gt 0 ]; do [ "$1" != --config ] || cat "$2" >"$CONFIG"; shift; done\n')
+    (tmp_path / "curl").chmod(0o755)
+    services = COMPOSE["services"]
+    commands = [["sh", "-c", services["elasticsearch"]["healthcheck"]["test"][1]], ["bash", "-euc", services["kibana-user"]["command"][0]]]
+    for number, command in enumerate(commands):
+        config = tmp_path / f"config-{number}"
+        done = run([*command[:-1], command[-1].replace("$$", "$")], {
+            "PATH": f"{tmp_path}:{os.environ['PATH']}", "CONFIG": str(config), "ELASTIC_PASSWORD": password, "KIBANA_PASSWORD": password})
+        assert done.returncode == 0, done.stderr
+        value = re.fullmatch(r'user = "elastic:(.*)"\n', config.read_text())[1]
+        assert re.sub(r"\\(.)", r"\1", value) == password and not re.search(r'(?<!\\)(\\\\)*"', value)
+
+
+def test_passwords_are_written_to_a_file_that_only_their_owner_reads():
+    head = (ROOT / "deploy/compose.yaml").read_text().split("\nname:")[0]
+    assert "umask 077" in head.split(">.env")[0]
+
+
+def test_haproxy_sends_no_write_to_elasticsearch_again():
+    text = re.sub(r"#.*", "", (ROOT / "deploy/haproxy.cfg").read_text())
+    sections = dict(re.findall(r"^(\w+(?: \w+)?)\n((?:[ \t].*\n|\n)*)", text, re.M))
+    assert "retry-on conn-failure empty-response" in sections["defaults"]
+    assert "http-request disable-l7-retry if { path_beg /elasticsearch }" in sections["backend sightline"]
+    assert "retry-on conn-failure\n" in sections["backend gateways"]
+
+
 def test_each_command_of_the_documentation_is_installed():
     scripts = {path.stem for path in (ROOT / "scripts").glob("*.sh")}
     for file in ("docs/deployment.md", "deploy/compose.yaml", "packaging/sightline.env.in", *(f"deploy/kubernetes/{name}" for name in MANIFESTS)):

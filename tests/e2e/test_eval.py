@@ -186,6 +186,16 @@ def test_what_cannot_be_printed_or_written_is_a_failure(server, small):
     assert done.returncode == 2 and "the report /dev/full cannot be written (--json): No space left on device" in done.stderr, done.stderr
 
 
+def test_a_report_into_the_file_that_is_printed_to_follows_the_table(server, small, tmp_path):
+    table = evaluate(server, small / "table.csv").stdout
+    command = [BIN / "sightline-eval", small / "table.csv", "--model", "clip", "--env-file", "/dev/null", "--quiet", "--json", "/dev/stdout"]
+    done = run(["bash", "-c", f'exec "$@" >{tmp_path / "printed"}', "bash", *command], server.environment())
+    printed = (tmp_path / "printed").read_text()
+    assert done.returncode == 0 and printed.startswith(table) and json.loads(printed[len(table):])["pictures"] == 60, done.stderr
+    cut = run(["bash", "-c", '"$@" | true; exit ${PIPESTATUS[0]}', "bash", *command[:-2]], server.environment())
+    assert cut.returncode == 1 and "cannot write to standard output" in cut.stderr
+
+
 def test_thresholds_part_right_from_wrong_pairs(server, small, tmp_path):
     sets = tmp_path / "sets.json"
     sets.write_text(json.dumps(SETS))

@@ -723,6 +723,28 @@ def test_what_cannot_be_printed_or_reported_is_a_failure(registered, demo_pictur
     assert done.returncode == 1 and "2 indexed" in done.stdout and "cannot write the whole report /dev/full (--report)" in done.stderr, done.stdout + done.stderr
 
 
+def test_a_reader_that_leaves_does_not_end_the_load(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, [f"{number}.jpg" for number in range(20)])
+    load = subprocess.Popen([BIN / "sightline-ingest", folder, "--index", "clip-images", "--env-file", "/dev/null", "--report", tmp_path / "report.csv"],
+                            env=registered.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert load.stdout.readline() == "20 pictures to clip-images\n"
+    load.stdout.close()
+    said = load.stderr.read()
+    assert load.wait(timeout=300) == 1 and "cannot write to standard output" in said, said
+    assert len(sources(registered)) == 20
+
+
+def test_a_report_into_the_file_that_is_printed_to_is_part_of_it(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg", "b.jpg"])
+    (folder / "bad.jpg").write_text("no picture")
+    command = [BIN / "sightline-ingest", folder, "--index", "clip-images", "--env-file", "/dev/null", "--quiet", "--report", "/dev/stdout"]
+    printed = tmp_path / "printed"
+    done = run(["bash", "-c", f'exec "$@" >{printed}', "bash", *command], registered.environment())
+    lines = printed.read_text().splitlines()
+    assert done.returncode == 1 and lines[:2] == ["3 pictures to clip-images", "file,status,attempts,reason,kind"], done.stderr + printed.read_text()
+    assert lines[2].startswith("bad.jpg,400,1,") and lines[3] == "2 indexed, 1 failed" and lines[-1] == "clip-images holds 2 documents"
+
+
 def test_paths_that_two_folders_share_are_refused_where_they_would_be_mixed(registered, demo_pictures, tmp_path):
     folder = folder_of(tmp_path, demo_pictures, ["one/a.jpg", "two/a.jpg"])
     refused = registered.ingest(folder / "one", folder / "two", "--index", "clip-images", "--image-url", "https://files.example/")

@@ -1,5 +1,6 @@
 """scripts/load_demo.sh, as it is installed, with a few of the demo pictures."""
 
+import re
 import shutil
 
 import pytest
@@ -96,3 +97,23 @@ def test_another_web_server_is_named_as_not_being_sightline(load_demo, page):
     with fake(lambda method, path: (200, page)) as at:
         done = run([load_demo, "--env-file", "/dev/null"], {"PATH": "/usr/bin:/bin", "SIGHTLINE_URL": f"http://{at}"})
     assert done.returncode == 1 and done.stderr == f"load_demo: what answers at http://{at} is not Sightline: set SIGHTLINE_URL (environment or /dev/null) to its address\n"
+
+
+def test_a_cluster_gets_no_drawings_that_nobody_asked_for(server, load_demo):
+    asked = []
+
+    def cluster(method, path):
+        asked.append((method, path))
+        return 200, {"license": {"status": "active", "type": "basic", "issuer": "elasticsearch"}}
+
+    with fake(cluster) as at:
+        done = run([load_demo, "--if-new", "--env-file", "/dev/null"], {**server.environment(), "ELASTICSEARCH_URL": f"http://{at}"})
+        assert done.returncode == 0 and done.stdout == f"what answers at http://{at} is not the embedded store of a Sightline: nothing is loaded\n", done.stderr
+    assert asked == [("GET", "/_license")]
+
+
+@pytest.mark.parametrize("variable", ["SIGHTLINE_URL", "ELASTICSEARCH_URL"])
+def test_where_nothing_listens_nothing_is_loaded_and_that_is_no_failure(server, load_demo, variable):
+    done = run([load_demo, "--if-new", "--env-file", "/dev/null"], {**server.environment(), variable: "http://127.0.0.1:1"})
+    assert done.returncode == 0 and re.fullmatch(r"no answer from .* at http://127.0.0.1:1 \(.*\): nothing is loaded\n", done.stdout), done.stdout + done.stderr
+    assert run([load_demo, "--env-file", "/dev/null"], {**server.environment(), variable: "http://127.0.0.1:1"}).returncode == 1

@@ -145,3 +145,39 @@ def test_prometheus_accepts_the_rules_and_the_queries_of_the_board(tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
     done = run([promtool, "check", "config", ROOT / "deploy/prometheus/scrape.yml"], {"PATH": "/usr/bin"})
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def selected(expression, name, **labels):
+    """Whether one of the expression's selectors for that metric takes a series with these labels."""
+    def fits(selector):
+        for label, operator, value in re.findall(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"', selector):
+            has = labels.get(label, "")
+            equal = re.fullmatch(value, has) is not None if "~" in operator else has == value
+            if equal == operator.startswith("!"):
+                return False
+        return True
+    return any(fits(selector) for selector in re.findall(rf"\b{name}\{{([^}}]*)\}}", expression))
+
+
+def test_health_checks_and_scrapes_are_no_part_of_the_share_of_errors():
+    board = next(panel["targets"][0]["expr"].replace("$job", ".*").replace("$instance", ".*") for panel in PANELS
+                 if panel["description"].startswith("Share of answers with a status of 500"))
+    record = next(rule["expr"] for rule in RULES if rule.get("record") == "sightline:http_errors:ratio5m")
+    for expression in (board, record):
+        for part, status in zip(expression.split("/ sum"), ("503", "200"), strict=True):
+            for route, counts in {"/health/ready": False, "/health/live": False, "/metrics": False, "/v1/embeddings": True, "/elasticsearch": True}.items():
+                assert selected(part, "sightline_http_requests_total", job="sightline", route=route, status=status) == counts, (part, route)
+
+
+def test_only_a_lack_of_room_is_reported_as_one(tmp_path):
+    expression = next(rule["expr"] for rule in RULES if rule.get("alert") == "SightlineRefusesForLoad")
+    assert "sightline_http_requests_total" not in expression
+    for code, counts in {"overloaded": True, "http_429": True, "rate_limited": False, "too_many_wrong_keys": False, "http_413": False}.items():
+        assert selected(expression, "sightline_requests_refused_total", job="sightline", code=code) == counts, code
+    server = InferenceServer(tmp_path / "log", ["--max-body-bytes", "1kB"])
+    try:
+        assert embed(server.url, input="x" * 2000)[0] == 413
+        with urllib.request.urlopen(server.url + "/metrics", timeout=30) as answer:
+            assert 'sightline_requests_refused_total{code="http_413"} 1' in answer.read().decode()
+    finally:
+        server.stop()

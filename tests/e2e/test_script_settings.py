@@ -3,11 +3,12 @@
 import base64
 import os
 import re
+import shutil
 import urllib.parse
 
 import pytest
 
-from conftest import ROOT, run
+from conftest import BIN, DEMO, ROOT, run
 from fake_server import fake
 
 NOTHING = {"PATH": os.environ["PATH"]}
@@ -40,15 +41,20 @@ def cluster():
     ("my.setting=1\nELASTICSEARCH_URL ES_LOCAL_URL=x\nES_LOCAL_URL=http://AT\nES_LOCAL_API_KEY=k\n", "k"),
     ("ES_LOCAL_PORT=PORT\nES_LOCAL_URL=http://127.0.0.1:${ES_LOCAL_PORT}\nES_LOCAL_API_KEY=k\nES_LOCAL_JAVA_OPTS=\"-Xms1g -Xmx1g\"\n", "k"),
     ("ES_LOCAL_URL=http://127.0.0.1:${ES_LOCAL_PORT}\nES_LOCAL_PORT=PORT\nES_LOCAL_API_KEY=k", "k"),
+    ("ES_LOCAL_API_KEY=k${ES_LOCAL_PORT}${ES_LOCAL_PORT}${OTHER}\nES_LOCAL_PORT=1\nES_LOCAL_PORT=2\nES_LOCAL_URL=http://AT\n", "k22${OTHER}"),
+    ("ES_LOCAL_API_KEY=k${ES_LOCAL_PORT}\nES_LOCAL_URL=http://AT\n", "k${ES_LOCAL_PORT}"),
     ("status=7\nreadonly=1\nUID=5\nIFS=/\nwhere=here\nELASTICSEARCH_URL=http://AT\nELASTICSEARCH_API_KEY=k\n", "k"),
     ("http_proxy=http://127.0.0.1:1\nLD_PRELOAD=/no/such.so\nPATH=/nowhere\nELASTICSEARCH_URL=http://AT\nELASTICSEARCH_API_KEY=k\n", "k"),
 ])
 def test_a_settings_file_is_read_as_the_loader_reads_it(cluster, tmp_path, text, key):
     at, seen = cluster
+    (tmp_path / "picture.jpg").touch()
     (tmp_path / ".env").write_text(text.replace("AT", at).replace("PORT\n", at.split(":")[1] + "\n"), newline="")
     done = search(folder=tmp_path)
     assert f"no index clip-images at http://127.0.0.1:{at.split(':')[1]}:" in done.stderr and "no such.so" not in done.stderr, done.stderr
     assert seen == [f"ApiKey {key}"]
+    loaded = run(["env", "-C", tmp_path, BIN / "sightline-ingest", tmp_path, "--index", "clip-images"], NOTHING)
+    assert "no index clip-images" in loaded.stderr and seen == 2 * [f"ApiKey {key}"], loaded.stderr
 
 
 @pytest.mark.parametrize("line", ["x[$(touch${IFS}ran)]=1", "x=$(touch ran)", "ELASTICSEARCH_API_KEY=$(touch ran)", "ELASTICSEARCH_API_KEY=`touch ran`",
@@ -101,8 +107,13 @@ def test_a_password_in_the_url_arrives_whole_and_is_shown_nowhere(cluster, passw
         done = search("--env-file", "/dev/null", ELASTICSEARCH_URL=f"http://me:{written}@{at}")
         assert f"no index clip-images at http://{at}:" in done.stderr
         assert seen.pop() == "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
+        loaded = run([BIN / "sightline-ingest", DEMO / "pictures", "--index", "clip-images", "--env-file", "/dev/null"], {**NOTHING, "ELASTICSEARCH_URL": f"http://me:{written}@{at}"})
+        assert "no index clip-images" in loaded.stderr and seen.pop() == "Basic " + base64.b64encode(f"me:{password}".encode()).decode(), loaded.stderr
     unreachable = search("--env-file", "/dev/null", ELASTICSEARCH_URL=f"http://me:{raw}@127.0.0.1:1").stderr
     assert "nothing listens at http://127.0.0.1:1:" in unreachable
+    for command in ([BIN / "sightline-ingest", DEMO / "pictures", "--index", "clip-images"], [BIN / "sightline-eval", DEMO / "attributes.csv", "--model", "clip"]):
+        done = run([*command, "--env-file", "/dev/null"], {**NOTHING, "ELASTICSEARCH_URL": f"http://me:{raw}@127.0.0.1:1", "SIGHTLINE_URL": f"http://me:{raw}@127.0.0.1:1"})
+        assert done.returncode == 3 and "127.0.0.1:1" in done.stderr and "me:" not in done.stdout + done.stderr and password not in done.stderr, done.stderr
 
 
 def test_curls_own_settings_file_is_not_read(cluster, tmp_path):
@@ -132,6 +143,30 @@ def test_a_url_that_would_show_a_password_is_refused_without_showing_it(scripts,
         done = search("--env-file", "/dev/null", script=script, **{variable: value})
         assert done.returncode == 1 and f"{variable} " in done.stderr and says in done.stderr, done.stderr
         assert "hun" not in done.stderr + done.stdout and "ter2" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("url", ["http://me:hun/ter2@127.0.0.1:1", "me:hun/ter2@127.0.0.1:1"])
+def test_programs_refuse_a_url_that_may_show_a_password(url):
+    for command, code in (
+            ([BIN / "sightline-ingest", DEMO / "pictures", "--index", "clip-images", "--env-file", "/dev/null", "--elasticsearch", url], 2),
+            ([BIN / "sightline-eval", DEMO / "attributes.csv", "--model", "clip", "--env-file", "/dev/null", "--server", url], 2),
+            (["python3", ROOT / "scripts/demo_queries.py", "--elasticsearch", url, "--pictures", DEMO / "pictures"], 2),
+            (["env", f"HF_ENDPOINT={url}", ROOT / "scripts/download_model.sh", "--dry-run", "clip-b32"], 1)):
+        done = run(command, NOTHING)
+        assert done.returncode == code and "ter2" not in done.stdout + done.stderr and "hun" not in done.stdout + done.stderr, done.stdout + done.stderr
+        assert "%2F" in done.stderr or "ELASTICSEARCH_USER" in done.stderr
+
+
+def test_the_demos_server_gets_no_settings_of_another_server(tmp_path):
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    (tmp_path / "demo/pictures").mkdir(parents=True)
+    programs = {"scripts/install_dependencies.sh": "", "bin/cmake": "", "build/release/bin/sightline-server": "env | grep '^SIGHTLINE_'; echo started; exit 1"}
+    for name, text in programs.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/bash\nexec >&2\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    done = run([tmp_path / "scripts/demo.sh", "--once"], {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SIGHTLINE_HOST": "0.0.0.0", "SIGHTLINE_API_KEY_FILE": "keys"})
+    assert done.returncode == 1 and "the server did not start:\nstarted\n" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("option", [["--elasticsearch", "http://me:hunter2@127.0.0.1:1"], ["--model", "clip="]])

@@ -135,6 +135,11 @@ TEST_CASE("a user and a password in the URL are sent as such, and no message sho
   const auto failed = (*EmbeddingClient::connect(options))->describe("text-only");
   REQUIRE_FALSE(failed.ok());
   CHECK(failed.error().message.find("hunter2") == std::string::npos);
+  options.url = "http://me:hun/ter2@127.0.0.1:1";
+  const auto refused = EmbeddingClient::connect(options);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message.find("(--server, SIGHTLINE_URL) has an @ after the host") != std::string::npos);
+  CHECK(refused.error().message.find("hun") == std::string::npos);
 }
 
 TEST_CASE("a request ends where its bytes do") {

@@ -52,11 +52,3 @@ TEST_CASE("an answer that is not what was asked for is an error, never a vector"
   CHECK(says(message(R"({"data":[{"index":0,"embedding":"AAAA"}]})", 1), "not base64"));
   CHECK(says(message(R"({"data":[{"index":0,"embedding":"AADAfw=="}]})", 1), "not finite"));
 }
-
-TEST_CASE("an error's words are found in every shape that servers use") {
-  CHECK(message_of(R"({"error":{"message":"a","reason":"b"}})") == "a");
-  CHECK(message_of(R"({"error":{"reason":"b"}})") == "b");
-  CHECK(message_of(R"({"error":"c"})") == "c");
-  CHECK(message_of(R"({"message":"d"})") == "d");
-  CHECK(message_of("plain") == "plain");
-}

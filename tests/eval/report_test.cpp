@@ -3,6 +3,7 @@
 #include <fstream>
 #include <rapidjson/document.h>
 
+#include "base/json/utf8.h"
 #include "tests/eval/tables.h"
 
 using namespace sightline;
@@ -174,4 +175,15 @@ TEST_CASE("a report begins as no other file does") {
   for (const std::string_view other : {"{}", "{\"sets\": []}", "{\n \"name\": \"x\"\n}"})
     CHECK_FALSE(other.starts_with(k_json_beginning));
   CHECK_FALSE(std::string_view("<!doctype html>\n<html><title>mine</title>").starts_with(k_html_beginning));
+}
+
+TEST_CASE("the JSON is UTF-8, whatever names and answers are") {
+  const TemporaryFolder folder;
+  Evaluation made = evaluation(folder);
+  made.table = "caf\xE9.csv";
+  made.models.front().failures.push_back({"b.jpg", "cut: \xC3"});
+  const std::string text = json_text(made);
+  CHECK_FALSE(json::find_invalid_utf8(text));
+  CHECK(text.starts_with(k_json_beginning));
+  CHECK(text.find("\"caf\xEF\xBF\xBD.csv\"") != std::string::npos);
 }

@@ -166,6 +166,8 @@ TEST_CASE("what cannot be asked says why") {
     REQUIRE_MESSAGE(!result.ok(), bad);
     CHECK(result.error().code == ErrorCode::invalid_argument);
   }
+  const auto shown = client->send_and_wait(request_to("ftp://me:hun/t@er2@es/x")).error().message;
+  CHECK(shown.starts_with("'ftp://es/x' is not a URL"));
   const auto server = serve([](Request&&, Reply reply) { reply.send({}); });
   auto injected = request_to(url(server->port()));
   injected.headers.add("X-A", "1\r\nX-B: 2");

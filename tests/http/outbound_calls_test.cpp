@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <doctest/doctest.h>
+#include <malloc.h>
 #include <memory>
 #include <string>
 #include <utility>
@@ -146,4 +147,27 @@ TEST_CASE("a call that ends while it waits to be repeated is freed at once") {
   CHECK(kept.expired());
   bench.timer.advance(1h);
   CHECK(bench.client.out.empty());
+}
+
+TEST_CASE("calls that never went out leave nothing of their servers behind") {
+  Bench bench;
+  OutboundCalls::Terms terms;
+  terms.line = "line";
+  terms.pace = {.calls = 1, .span = 24h};
+  terms.url = "http://first/";
+  bench.calls.start(std::make_shared<PlainCall>(terms, false));
+  REQUIRE(bench.client.out.size() == 1);
+  const auto wait_in_vain = [&](int number) {
+    terms.url = "http://" + std::string(200, 'h') + std::to_string(number) + "/";
+    terms.deadline = bench.timer.now() + 1s;
+    const auto call = std::make_shared<PlainCall>(terms, false);
+    bench.calls.start(call);
+    bench.timer.advance(1s);
+    CHECK(call->ended->reason == OutboundCalls::End::Reason::late);
+  };
+  wait_in_vain(0);
+  constexpr int k_calls = 5000;
+  const std::size_t before = ::mallinfo2().uordblks;
+  for (int i = 1; i <= k_calls; ++i) wait_in_vain(i);
+  CHECK(::mallinfo2().uordblks < before + k_calls * 100);
 }

@@ -116,6 +116,11 @@ TEST_CASE("the reason of an error body is found in each of its shapes") {
   CHECK(reason_of(R"({"error":"no handler","status":405})") == "no handler");
   CHECK(reason_of("Bad Gateway") == "Bad Gateway");
   CHECK(reason_of(R"({"message":"slow down"})") == "slow down");
+  CHECK(reason_of(R"({"error":{"message":"a","reason":"b"}})") == "a");
+  CHECK(reason_of(R"({"error":{"code":1},"message":"c"})") == "c");
+  CHECK(reason_of(R"({"detail":"no such route"})") == "no such route");
+  CHECK(reason_of("x" + std::string(149, 'x') + "\xC3\xA4" + std::string(148, 'y') + "\xC3\xA4").size() == 300);
+  CHECK(reason_of(std::string(299, 'x') + "\xC3\xA4") == std::string(299, 'x'));
 }
 
 TEST_CASE("the innermost sentence comes first, whatever it is wrapped in") {

@@ -52,6 +52,18 @@ TEST_CASE("a user and a password in the URL are sent as such, and no message sho
   settings.url = "http://elastic:hunter%402@127.0.0.1:" + port + "/";
   CHECK((*Cluster::connect(settings))->index_state("x").ok());
   CHECK(sent == "Basic ZWxhc3RpYzpodW50ZXJAMg==");  // elastic:hunter@2
+  settings.url = "http://elastic:#h?@127.0.0.1:" + port;
+  CHECK((*Cluster::connect(settings))->index_state("x").ok());
+  CHECK(sent == "Basic ZWxhc3RpYzojaD8=");  // elastic:#h?
+  for (const char* url : {"http://elastic:hun/ter2@127.0.0.1", "elastic:hun/ter2@127.0.0.1"}) {
+    settings.url = url;
+    const auto refused = Cluster::connect(settings);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message.find("(--elasticsearch, ELASTICSEARCH_URL) has an @ after the host") !=
+          std::string::npos);
+    CHECK(refused.error().message.find("hun") == std::string::npos);
+  }
+  settings.url = "http://elastic:hunter%402@127.0.0.1:" + port + "/";
   settings.api_key = "key";
   CHECK((*Cluster::connect(settings))->index_state("x").ok());
   CHECK(sent == "ApiKey key");
@@ -127,4 +139,12 @@ TEST_CASE("a missing privilege is distinguished from a cluster that is not ready
   CHECK((*cluster)->mapping("x").error().code == ErrorCode::invalid_argument);
   (*server)->stop();
   CHECK(may_pass((*cluster)->mapping("x").error()));
+  CHECK_FALSE(is_not_ready((*cluster)->mapping("x").error()));
+}
+
+TEST_CASE("a cluster that gives no answer in time is not ready") {
+  CHECK(is_not_ready({ErrorCode::deadline_exceeded, "no answer within the request's time"}));
+  CHECK(is_not_ready({ErrorCode::unavailable, "503"}));
+  CHECK_FALSE(is_not_ready({ErrorCode::unreachable, "connection refused"}));
+  CHECK_FALSE(is_not_ready({ErrorCode::not_found, "403"}));
 }

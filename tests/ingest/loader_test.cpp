@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <future>
+#include <iterator>
+#include <new>
 #include <rapidjson/document.h>
 #include <sys/stat.h>
 #include <utility>
@@ -45,6 +49,7 @@ class ScriptedCluster {
   int status_of_loss = 504;
   std::string retry_after;   ///< of the answers to failures_of_all; empty: none
   std::string lookup_error;  ///< of each document of a look-up; empty: none
+  std::string broken_id;     ///< the only one with that error; empty: all
   std::string embeds;        ///< the vector field that the pipeline writes, of the picture
   std::vector<std::size_t> bulk_sizes;
 
@@ -135,7 +140,7 @@ class ScriptedCluster {
     for (const auto& id : body["ids"].GetArray()) {
       const auto found = stored.find(id.GetString());
       response.body += std::string(response.body.empty() ? "" : ",") + "{\"_id\":\"" + id.GetString() + "\",";
-      if (!lookup_error.empty()) {
+      if (!lookup_error.empty() && (broken_id.empty() || broken_id == id.GetString())) {
         response.body += "\"error\":" + lookup_error + "}";
         continue;
       }
@@ -780,6 +785,66 @@ TEST_CASE("a look-up that is refused for what it asks is not made again, and ano
   fixture.options.retry.max_attempts = 3;
   CHECK(fixture.load().failed == 1);
   CHECK(fixture.elasticsearch.lookups.size() == 3);
+}
+
+TEST_CASE("a document whose shard fails does not take those with it that are looked up beside it") {
+  Fixture fixture;
+  fixture.write(5);
+  fixture.load();
+  fixture.elasticsearch.broken_id = std::next(fixture.elasticsearch.stored.begin(), 2)->first;
+  fixture.elasticsearch.lookup_error = R"({"type":"no_shard_available_action_exception","reason":"moving"})";
+  fixture.options.retry.max_attempts = 2;
+  const Tally tally = fixture.load();
+  CHECK(tally.indexed == 4);
+  CHECK(tally.failed == 1);
+  REQUIRE(fixture.sink.failures.size() == 1);
+  CHECK(fixture.sink.failures[0].reason.ends_with("holds an error: moving"));
+}
+
+TEST_CASE("a load that an exception ends waits for the bulks that are under way") {
+  Fixture fixture;
+  fixture.write(1);
+  std::filesystem::create_symlink("nowhere", fixture.folder.path() / "999.jpg");
+  std::promise<void> failed;
+  fixture.elasticsearch.before_bulk = [&, ready = failed.get_future().share()] { ready.wait(); };
+  struct Failing final : FindingSink {
+    explicit Failing(std::promise<void>& promise) : happened(promise) {}
+    void add(const Failure&) override {
+      happened.set_value();
+      throw std::bad_alloc();
+    }
+    void add(const Note&) override {}
+    std::promise<void>& happened;
+  } sink(failed);
+  fixture.options.max_bulk_documents = 1;
+  fixture.options.replace = true;
+  const std::vector<PictureFile> files{picture_file(fixture.folder.path(), "100.jpg"),
+                                       picture_file(fixture.folder.path(), "999.jpg")};
+  const auto plan = plan_load(files, nullptr, {}, fixture.sink);
+  REQUIRE(plan.ok());
+  Progress progress(stderr, /*quiet=*/true);
+  {
+    Loader loader(*fixture.cluster, fixture.options, sink);
+    CHECK_THROWS_AS(loader.load(*plan, progress, fixture.stop), std::bad_alloc);
+  }
+  const std::lock_guard lock(fixture.elasticsearch.mutex);
+  CHECK(fixture.elasticsearch.stored.size() == 1);
+}
+
+TEST_CASE("an answer that cannot be handled ends the load and is not lost") {
+  Fixture fixture;
+  fixture.write(3);
+  fixture.elasticsearch.bad["101.jpg"] = "broken";
+  struct Failing final : FindingSink {
+    void add(const Failure&) override { throw std::bad_alloc(); }
+    void add(const Note&) override {}
+  } sink;
+  const auto found = find_pictures(fixture.folder.path());
+  const auto plan = plan_load(found->pictures, nullptr, {}, fixture.sink);
+  REQUIRE(plan.ok());
+  Progress progress(stderr, /*quiet=*/true);
+  Loader loader(*fixture.cluster, fixture.options, sink);
+  CHECK_THROWS_AS(loader.load(*plan, progress, fixture.stop), std::bad_alloc);
 }
 
 TEST_CASE("a bulk that did not arrive is not taken for written, although the index holds the same") {

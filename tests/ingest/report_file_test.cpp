@@ -125,3 +125,23 @@ TEST_CASE("a report that is cut short is an error") {
   REQUIRE_FALSE(cut.ok());
   CHECK(cut.error().message == "the report /dev/full cannot be written (--json): No space left on device");
 }
+
+TEST_CASE("a report to standard output that goes to a file follows what is printed, under every name of that file") {
+  const TemporaryFolder folder;
+  for (const bool by_name : {false, true}) {
+    const auto file = folder.write("printed", "");
+    const int before = ::dup(STDOUT_FILENO), printed = ::open(file.c_str(), O_WRONLY | O_TRUNC);
+    ::dup2(printed, STDOUT_FILENO);
+    ::close(printed);
+    bool written = ::write(STDOUT_FILENO, "one ", 4) == 4;
+    {
+      auto report = open(by_name ? file : "/dev/stdout");
+      written = written && report.ok() && report->write("two ").ok() && report->append("three ").ok();
+      written = written && ::write(STDOUT_FILENO, "four ", 5) == 5 && report->append("five").ok();
+    }
+    ::dup2(before, STDOUT_FILENO);
+    ::close(before);
+    CHECK(written);
+    CHECK(content_of(file) == "one two three four five");
+  }
+}

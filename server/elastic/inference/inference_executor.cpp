@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "base/json/utf8.h"
 #include "base/request_trace.h"
 #include "base/secret_mask.h"
 #include "server/elastic/caller.h"
@@ -85,10 +86,9 @@ constexpr std::size_t k_shown_bytes = 8000;  // of a longer one
 void mask(std::string& text, const SecretMask& secrets) {
   const std::size_t not_masked = text.size() - std::min(text.size(), k_masked_bytes);
   std::string masked = secrets.masked(text, k_masked_bytes);
-  std::size_t end = not_masked == 0 ? masked.size() : std::min(masked.size(), k_shown_bytes);
-  while (end > 0 && end < masked.size() && (static_cast<unsigned char>(masked[end]) & 0xC0) == 0x80) --end;
-  text = shortened(std::string_view(masked).substr(0, end));
-  if (not_masked > 0) text += "... (" + std::to_string(masked.size() - end + not_masked) + " bytes more)";
+  const std::string_view begin = not_masked == 0 ? masked : json::first_bytes(masked, k_shown_bytes);
+  text = shortened(begin);
+  if (not_masked > 0) text += "... (" + std::to_string(masked.size() - begin.size() + not_masked) + " bytes more)";
 }
 
 void mask(ElasticError& error, const SecretMask& secrets) {

@@ -80,5 +80,29 @@ TEST_CASE("no text that a program writes passes for a number") {
   CHECK(std::string(buffer.GetString()) == json_string(text));
 }
 
+TEST_CASE("an indented text is UTF-8 too, also its keys") {
+  rapidjson::StringBuffer buffer;
+  PrettyWriter writer(buffer);
+  writer.SetIndent(' ', 1);
+  writer.StartObject();
+  writer.Key(std::string("k\xE9"));
+  writer.String(std::string("caf\xE9 \"\xC3\xA9\"\n"));
+  writer.Key("plain");
+  writer.StartArray();
+  writer.String("a");
+  writer.EndArray();
+  writer.EndObject();
+  CHECK(std::string(buffer.GetString()) ==
+        "{\n \"k\xEF\xBF\xBD\": \"caf\xEF\xBF\xBD \\\"\xC3\xA9\\\"\\n\",\n \"plain\": [\n  \"a\"\n ]\n}");
+}
+
+TEST_CASE("the first bytes of a text end with a whole character") {
+  CHECK(first_bytes("abc", 3) == "abc");
+  CHECK(first_bytes("abc", 2) == "ab");
+  CHECK(first_bytes("a\xE2\x82\xAC", 4) == "a\xE2\x82\xAC");
+  for (const std::size_t most : {1u, 2u, 3u}) CHECK(first_bytes("a\xE2\x82\xAC", most) == "a");
+  CHECK(first_bytes("\xE2\x82\xAC", 1).empty());
+}
+
 }  // namespace
 }  // namespace sightline::json

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/ascii_lower.h"
+#include "base/url_credentials.h"
 #include "server/elastic/inference/placeholders.h"
 #include "server/elastic/inference/request_target.h"
 #include "server/elastic/rest/json_tape.h"
@@ -267,7 +268,7 @@ Answer<http::ClientRequest> CustomService::target(const Endpoint& endpoint) cons
   auto url = fill_placeholders(settings_.url, values, "url", limit);
   if (!url) return url.error();
   if (const auto fault = url_fault(*url))
-    return illegal_state("Failed to build URI, error: " + *fault + ": " + settings_.url);
+    return illegal_state("Failed to build URI, error: " + *fault + ": " + without_credentials(settings_.url));
   request.url = std::move(*url);
   std::string query;
   for (const auto& [name, value] : settings_.query_parameters) {

@@ -1,5 +1,6 @@
 #include "server/elastic/inference/services/openai.h"
 
+#include "base/url_credentials.h"
 #include "server/elastic/inference/request_target.h"
 #include "server/elastic/inference/services/vendor_service.h"
 #include "server/elastic/rest/json_tape.h"
@@ -118,7 +119,7 @@ class OpenAiService final : public VendorService {
                              : status == 429 ? rate_limit_lead(response)
                              : status == 422 ? "Received an input validation error response"
                              : status == 400 ? "Received a bad request status code"
-                             : status == 404 ? "Resource not found at [" + url() + "]"
+                             : status == 404 ? "Resource not found at [" + without_credentials(url()) + "]"
                                              : std::string(usual_lead(status));
     const bool retryable = status == 429 || status == 500 || status == 503;
     return {error_of_status(lead, status, message, endpoint), retryable, too_long};
