@@ -742,7 +742,7 @@ def test_a_report_into_the_file_that_is_printed_to_is_part_of_it(registered, dem
     done = run(["bash", "-c", f'exec "$@" >{printed}', "bash", *command], registered.environment())
     lines = printed.read_text().splitlines()
     assert done.returncode == 1 and lines[:2] == ["3 pictures to clip-images", "file,status,attempts,reason,kind"], done.stderr + printed.read_text()
-    assert lines[2].startswith("bad.jpg,400,1,") and lines[3] == "2 indexed, 1 failed" and lines[-1] == "clip-images holds 2 documents"
+    assert lines[2].startswith('"bad.jpg",400,1,') and lines[3] == "2 indexed, 1 failed" and lines[-1] == "clip-images holds 2 documents"
 
 
 def test_paths_that_two_folders_share_are_refused_where_they_would_be_mixed(registered, demo_pictures, tmp_path):
