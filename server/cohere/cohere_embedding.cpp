@@ -66,6 +66,11 @@ bool is_key(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
 }
 
+UpstreamFailure late() {
+  return {429, "the deadline passed before the picture was prepared: the server is busy, retry later",
+          std::chrono::seconds(1)};
+}
+
 UpstreamFailure too_many() {
   return {429, "too many inputs are waiting for Cohere: retry later", std::chrono::seconds(1)};
 }
@@ -157,7 +162,7 @@ class CohereEmbedding::Job final : public PictureWaiter, public std::enable_shar
     return load_->pixels <= options.max_pixels || refuse(too_many());
   }
 
-  void start(CohereClient& client, PictureCalls& pictures, serving::PreparationPool& pool,
+  void start(CohereClient& client, PictureCalls& pictures, serving::PreparationPool& pool, const Timer& timer,
              const models::ImageLimits& limits) {
     for (const auto& call : text_calls()) send_texts(client, call);
     std::vector<std::size_t> ready;
@@ -165,9 +170,10 @@ class CohereEmbedding::Job final : public PictureWaiter, public std::enable_shar
       if (!contents_[i].is_text && contents_[i].unready == 0) ready.push_back(i);
     }
     send_pictures(pictures, ready);
-    pool.post(
-        {request_.options.lane, std::move(to_fit_),
-         [self = shared_from_this(), &pictures, &limits](std::size_t i) { self->fit_and_send(pictures, i, limits); }});
+    pool.post({request_.options.lane, std::move(to_fit_),
+               [self = shared_from_this(), &pictures, &timer, &limits](std::size_t i) {
+                 self->fit_and_send(pictures, i, timer, limits);
+               }});
   }
 
   // ---- PictureWaiter; `items` are indices of contents, as everywhere below
@@ -254,12 +260,14 @@ class CohereEmbedding::Job final : public PictureWaiter, public std::enable_shar
     }
   }
 
-  void fit_and_send(PictureCalls& pictures, std::size_t index, const models::ImageLimits& limits) {
+  void fit_and_send(PictureCalls& pictures, std::size_t index, const Timer& timer, const models::ImageLimits& limits) {
     const auto after = std::upper_bound(contents_.begin(), contents_.end(), index,
                                         [](std::size_t at, const Content& content) { return at < content.first; });
     const auto content = static_cast<std::size_t>(after - contents_.begin()) - 1;
     try {
       if (over()) return;
+      if (cancellation_->requested()) return finish(client_left());
+      if (timer.now() >= request_.options.deadline) return finish(at_place(index, late()));
       auto picture = fitted(request_.inputs[index].bytes, limits);
       if (!picture) return finish(at_place(index, failure_of(picture.error())));
       {
@@ -361,6 +369,7 @@ Result<std::string> read_key_file(const std::filesystem::path& file) {
 CohereEmbedding::CohereEmbedding(Options options, std::unique_ptr<CohereClient> client, Timer& timer)
     : options_(std::move(options)),
       load_(std::make_shared<Load>()),
+      timer_(timer),
       client_(std::move(client)),
       pictures_(std::make_shared<PictureCalls>(*client_, timer, options_.gathering)),
       pool_(options_.preparation) {}
@@ -418,7 +427,7 @@ void CohereEmbedding::embed(serving::UpstreamRequest request, Callback done) {
   if (request.inputs.empty()) return done(Embeddings{});
   const auto job = std::make_shared<Job>(std::move(request), *std::move(key), std::move(done), load_);
   try {
-    if (job->admit(options_)) job->start(*client_, *pictures_, pool_, options_.pictures);
+    if (job->admit(options_)) job->start(*client_, *pictures_, pool_, timer_, options_.pictures);
   } catch (const std::bad_alloc&) {
     job->refuse(no_memory());
   }

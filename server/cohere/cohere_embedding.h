@@ -71,6 +71,7 @@ class CohereEmbedding final : public serving::Upstream {
 
   const Options options_;
   const std::shared_ptr<Load> load_;
+  const Timer& timer_;
   const std::unique_ptr<CohereClient> client_;
   const std::shared_ptr<PictureCalls> pictures_;
   serving::PreparationPool pool_;  // its jobs use the client

@@ -35,28 +35,27 @@ constexpr std::array<std::string_view, 42> k_index_commands{
     "_rollover", "_search",     "_search_shards", "_settings", "_shrink",          "_source",
     "_split",    "_terms_enum", "_termvectors",   "_update",   "_update_by_query", "_validate"};
 
-/// Refuses "/_doc/_mget" and "/_all,x/_search". For the router of the store, as for Elasticsearch's, the first part is
+/// Refuses "/_doc/_mget", "/_all,x/_search" and "/,/_search". For the router of the store, as for Elasticsearch's, the first part is
 /// an index there, for guards of keys, definitions and pipelines it is a command; no index begins with "_".
 Refusal misnamed_index(const std::vector<std::string>& parts) {
   if (parts.empty()) return {};
-  const auto refused = [](std::string_view name) {
-    return ElasticError{400, "invalid_index_name_exception",
-                        "Invalid index name [" + shortened(name) + "], must not start with '_'."};
+  const auto refused = [](std::string_view name, const char* why = "must not start with '_'.") {
+    return ElasticError{400, "invalid_index_name_exception", "Invalid index name [" + shortened(name) + "], " + why};
   };
   const std::string& first = parts.front();
+  if (names_no_index(first)) return refused(first, "must not be empty; use [*] or [_all] for all indices");
   if (first.find(',') != std::string::npos) {
     for (const std::string& name : split(first, ',')) {
       if (name.starts_with('_')) return refused(name);
     }
   }
-  const bool is_all = first.substr(0, first.find("::")) == "_all";
-  const bool is_index = parts.size() > 1 && first.starts_with('_') && !is_all &&
+  const bool is_index = parts.size() > 1 && first.starts_with('_') && !is_all(first) &&
                         std::find(k_index_commands.begin(), k_index_commands.end(), parts[1]) != k_index_commands.end();
   return is_index ? Refusal(refused(first)) : Refusal();
 }
 
 bool has_index(const std::vector<std::string>& parts) {
-  return !parts.empty() && (!parts[0].starts_with('_') || parts[0] == "_all");
+  return !parts.empty() && (!parts[0].starts_with('_') || is_all(parts[0]));
 }
 
 /// True if the request may change indices, their settings or their names, and so which pipelines writes go through.

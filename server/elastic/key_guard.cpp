@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/elastic_error.h"
 #include "server/http/client_network.h"
 
@@ -31,7 +32,7 @@ bool is_one_of(const std::array<std::string_view, N>& names, std::string_view na
 /// one. What follows it may be a name of the caller's choice.
 std::string_view command_of(const std::vector<std::string>& path) {
   for (const std::string& part : path) {
-    if (part.starts_with('_') && part != "_all") return part;
+    if (part.starts_with('_') && !is_all(part)) return part;
   }
   return {};
 }

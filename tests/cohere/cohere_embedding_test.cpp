@@ -188,6 +188,29 @@ TEST_CASE("a picture that Cohere does not take is sent as a JPEG") {
   CHECK(is_vector_of((*answer)[1], jpeg));
 }
 
+TEST_CASE("a picture is not decoded for a client that has left, nor after the deadline") {
+  Bench bench;
+  Input broken = grey_bmp(90);  // decoding it would fail
+  broken.bytes.resize(100);
+  auto request = asking({broken});
+  SUBCASE("the client disconnected") {
+    request.options.cancellation = std::make_shared<Cancellation>();
+    request.options.cancellation->cancel(CancelReason::client_left);
+    const auto answer = bench.embed(std::move(request));
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().status == 499);
+  }
+  SUBCASE("the deadline passed") {
+    request.options.deadline = bench.timer.now();
+    const auto answer = bench.embed(std::move(request));
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().status == 429);
+    CHECK(answer.error().message.starts_with("input 0: the deadline passed"));
+    CHECK(answer.error().retry_after);
+  }
+  CHECK(bench.cohere.requests().empty());
+}
+
 TEST_CASE(
     "a picture that cannot be decoded fails with its place, before "
     "anything is sent") {

@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, DEMO, ROOT, InferenceServer, Sightline, run
+from conftest import BIN, DEMO, ROOT, Cluster, InferenceServer, Sightline, run
 
 MAKE = [ROOT / "scripts/make_api_key.sh"]
 
@@ -138,6 +138,58 @@ def test_calls_of_endpoints_count_for_the_key_of_the_endpoint(tmp_path):
         assert refused(server.url, operator) >= 1
     finally:
         assert server.stop() == 0
+
+
+SPELLINGS = [  # of the index of endpoints, or of all indices with the hidden ones
+    "/,/_search?expand_wildcards=all", "/%2C/_search?expand_wildcards=all", "/,,/_count?expand_wildcards=all", "//_search?expand_wildcards=all",
+    "/*,-foo/_search?expand_wildcards=all", "/-x/_search?expand_wildcards=all", "/_all/_search?expand_wildcards=all",
+    "/_all::data/_search?expand_wildcards=all", "/%5Fall%3A%3Adata/_search?expand_wildcards=ALL", "/.*/_search", "/.SIGHTLINE/_search", "/%2Esightline/_search",
+    "/%3C.sightline%3E/_search", "/.sightline::data/_search", "/.sightline/_doc/endpoint:clip-search", "/.sightline/_source/endpoint:clip-search",
+    "/_search?index=&expand_wildcards=all", "/_search?index=.sightline", "/_search/template?expand_wildcards=all", "/_rank_eval?expand_wildcards=all",
+    "/_field_caps?fields=*&index=.sightline", "/.sightline/_terms_enum", "/_async_search?expand_wildcards=all", "/_cat/indices/.sightline?format=json&h=index,docs",
+    "/_resolve/index/.sightline?expand_wildcards=all",
+    "/_mget?source_content_type=application/json&source=" + urllib.parse.quote('{"docs":[{"_index":".sightline","_id":"endpoint:clip-search"}]}'),
+]
+BODIES = {  # sent with POST
+    "/_msearch?expand_wildcards=all": ['{"index":""}\n{}\n', '{"index":[]}\n{}\n', '{"index":[""]}\n{}\n', "{}\n{}\n"],
+    "/_msearch": ['{"index":"*","expand_wildcards":"all"}\n{}\n', '{"index":[],"expandWildcards":"all"}\n{}\n', '{"expand_wildcards":"all"}\n{}\n', '{"index":".s*"}\n{}\n'],
+    "/_mget": ['{"docs":[{"_index":".sightline","_id":"endpoint:clip-search"}]}'],
+    "/_query": ['{"query":"FROM .s* | LIMIT 10"}'],
+    "/_sql": ['{"query":"SELECT * FROM \\".s*\\""}'],
+    "/,/_pit?keep_alive=1m&expand_wildcards=all": [""],
+}
+
+
+@pytest.mark.parametrize("kind", ["embedded", "gateway"])
+def test_a_key_for_searches_does_not_read_endpoints(tmp_path, kind):
+    """However the index that stores them, and their secrets, is named."""
+    keys = tmp_path / "keys"
+    operator, searching = make_key(keys, "operator"), make_key(keys, "searching", "--scopes", "search")
+    cluster = Cluster(tmp_path / "cluster", tmp_path / "cluster.log") if kind == "gateway" else None
+    server = Sightline(tmp_path / "data", tmp_path / "log", cluster.url if cluster else None, ["--api-key-file", keys])
+    server.settings = {"ELASTICSEARCH_API_KEY": operator, "SIGHTLINE_API_KEY": operator}
+
+    def post(path, body):
+        request = urllib.request.Request(server.elasticsearch + path, data=body.encode(),
+                                         headers={"Authorization": f"ApiKey {searching}", "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    try:
+        registered = server.register("--models", "clip")
+        assert registered.returncode == 0, registered.stdout + registered.stderr
+        answers = {path: ask(server.elasticsearch + path, searching)[2] for path in SPELLINGS}
+        answers |= {path + body: post(path, body) for path, bodies in BODIES.items() for body in bodies}
+        for how, answer in answers.items():
+            assert '"kind":"endpoint"' not in answer and '"_id":"endpoint:' not in answer and operator not in answer, how
+        assert '"count":0' in ask(server.elasticsearch + "/*/_count?expand_wildcards=all", searching)[2]
+    finally:
+        assert server.stop() == 0
+        if cluster:
+            cluster.stop()
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "fast", "1e3", "2000000"])

@@ -52,6 +52,47 @@ TEST_CASE("the cluster may move a document, and numbers and texts come back as t
   CHECK(document.metadata().routing == "r");
 }
 
+TEST_CASE("what processors set below _ingest goes to the cluster and comes back") {
+  PipelineBench gateway;
+  CHECK(gateway.after(R"({"set":{"field":"_ingest.mine.a","value":"h{{t}}"}},)"
+                      R"({"x_set":{"field":"b","copy_from":"_ingest.mine"}},)"
+                      R"({"x_set":{"field":"_ingest.theirs","value":[1,"x"]}},)" +
+                          k_embed +
+                          R"(,{"set":{"field":"c","copy_from":"_ingest.theirs"}},)"
+                          R"({"x_set":{"field":"d","value":"{{_ingest.mine.a}}{{_ingest.theirs.1}}"}})",
+                      R"({"t":"hi"})") == R"({"t":"hi","b":{"a":"hhi"},)" + k_vector + R"(,"c":[1,"x"],"d":"hhix"})");
+  CHECK(gateway.after(R"({"set":{"field":"_ingest.mine","value":1}},{"x_remove":{"field":"_ingest.mine"}},)" + k_embed +
+                          R"(,{"set":{"field":"c","copy_from":"_ingest.mine"}})",
+                      R"({"t":"hi"})") ==
+        "illegal_argument_exception 400: field [mine] not present as part of path [_ingest.mine]");
+  gateway.put("p", R"({"set":{"field":"_ingest.mine","copy_from":"raw"}},)" + set("a") + "," + k_embed);
+  gateway.outcome("p", R"({"t":"hi","raw":{"k{{t}}":"{{t}}"}})");
+  const std::string sent = gateway.cluster.ingest_requests.back().body;
+  CHECK(sent.find(R"("field":"_ingest.mine")") != std::string::npos);
+  CHECK(sent.find(R"("value":{"k{{=<% %>=}}{{<%={{ }}=%>t}}":"{{=<% %>=}}{{<%={{ }}=%>t}}"})") != std::string::npos);
+}
+
+TEST_CASE("a document whose version a processor of the cluster sets fails instead of losing it") {
+  PipelineBench gateway;
+  CHECK(gateway.put("p", set("a") + "," + k_embed).status == 200);
+  std::string metadata;
+  gateway.cluster.on_request = [&](const http::Request& request) -> std::optional<http::Response> {
+    if (!request.path.ends_with("_simulate")) return {};
+    return json_response(R"({"docs":[{"doc":{"_index":"pics","_id":"7",)" + metadata +
+                         R"("_source":{"t":"hi"},"_ingest":{"timestamp":"x"}}}]})");
+  };
+  for (const char* none : {"", R"("_version":"-3",)", R"("_version":-3,"_version_type":null,)"}) {
+    metadata = none;
+    CHECK(gateway.outcome("p", R"({"t":"hi"})") == R"({"t":"hi",)" + k_vector + "}");
+  }
+  for (const char* name : {"_version", "_version_type", "_if_seq_no", "_if_primary_term", "_dynamic_templates"}) {
+    metadata = "\"" + std::string(name) + R"(":"7",)";
+    CHECK(gateway.outcome("p", R"({"t":"hi"})")
+              .starts_with("illegal_argument_exception 400: a processor of the cluster has set [" + std::string(name) +
+                           "]"));
+  }
+}
+
 // ---- failures
 
 TEST_CASE("a failing processor of the cluster fails the document in the cluster's words") {
@@ -213,6 +254,17 @@ TEST_CASE("a cluster that refuses, breaks off or talks nonsense fails the docume
   };
   answer = ElasticError{403, "security_exception", "not allowed"}.response();
   CHECK(gateway.outcome("p", R"({"t":"hi"})") == "security_exception 403: not allowed");
+  answer = json_response(R"({"error":{"type":"script_exception","reason":"compile error","lang":"painless",)"
+                         R"("caused_by":{"type":"illegal_argument_exception","reason":"no such field"}},"status":400})",
+                         400);
+  IngestDocument document({"pics", "7", {}}, *rest::parse_as_written(R"({"t":"hi"})"));
+  std::vector<IngestTask> tasks;
+  tasks.push_back({&document, "p"});
+  gateway.ingest.run({}, tasks);
+  REQUIRE(tasks[0].failure);
+  CHECK(tasks[0].failure->item_json() ==
+        R"({"type":"script_exception","reason":"compile error","lang":"painless",)"
+        R"("caused_by":{"type":"illegal_argument_exception","reason":"no such field"}})");
   for (const char* nonsense :
        {"", "{", "[]", R"({"docs":[]})", R"({"docs":[{}]})", R"({"docs":[{"doc":{"_source":[]}}]})",
         R"({"docs":["a"]})", R"({"docs":[{"doc":{"_index":"i"}}]})"}) {

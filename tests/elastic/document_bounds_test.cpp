@@ -86,11 +86,11 @@ TEST_CASE("a template computes the size of its result before it builds it") {
   const auto document = document_of(R"({"a":"\"\"\""})");
   const auto quoting = Template::compile("{{a}}");
   REQUIRE(quoting);
-  CHECK(quoting->render(document, true, 6) == R"(\"\"\")");
-  CHECK_FALSE(quoting->render(document, true, 5));
-  CHECK(quoting->render(document, false, 3) == R"(""")");
-  CHECK_FALSE(quoting->render(document, false, 2));
-  CHECK_FALSE(Template::compile("abc")->render(document, false, 2));
+  CHECK(quoting->render(document, Encoding::json, 6) == R"(\"\"\")");
+  CHECK_FALSE(quoting->render(document, Encoding::json, 5));
+  CHECK(quoting->render(document, Encoding::plain, 3) == R"(""")");
+  CHECK_FALSE(quoting->render(document, Encoding::plain, 2));
+  CHECK_FALSE(Template::compile("abc")->render(document, Encoding::plain, 2));
 }
 
 TEST_CASE("a vector is written only where the document has room for it") {

@@ -167,6 +167,19 @@ TEST_CASE("every answer carries the product header, and the definitions stay hid
   CHECK(bench.call(http::Method::get, "/.sightline/_search").status == 403);
   CHECK(bench.call(http::Method::get, "/_search").body.find("hush") == std::string::npos);
   CHECK(bench.json(http::Method::get, "/*/_search?expand_wildcards=all")["hits"]["hits"].Empty());
+  for (const char* target :
+       {"/,/_search?expand_wildcards=all", "/%2C/_search?expand_wildcards=all", "//_search?expand_wildcards=all",
+        "/_all/_search?expand_wildcards=all", "/_all::data/_search?expand_wildcards=all", "/.*/_search",
+        "/*,-foo/_search?expand_wildcards=all", "/-x/_search?expand_wildcards=all", "/%3C.sightline%3E/_search",
+        "/.SIGHTLINE/_search", "/,/_count?expand_wildcards=all", "/_search?index=&expand_wildcards=all"}) {
+    const auto answer = bench.call(http::Method::get, target);
+    CHECK_MESSAGE(answer.body.find("endpoint:clip") == std::string::npos, target);
+    CHECK_MESSAGE(answer.body.find("hush") == std::string::npos, target);
+  }
+  CHECK(bench.call(http::Method::post, "/,/_pit?expand_wildcards=all&keep_alive=1m").status == 400);
+  for (const char* header : {R"({"index":""})", R"({"index":[]})", R"({"index":","})"})
+    CHECK(bench.call(http::Method::post, "/_msearch?expand_wildcards=all", std::string(header) + "\n{}\n").status ==
+          403);
   CHECK(bench.call(http::Method::head, "/pics").status == 200);
   CHECK(bench.call(http::Method::get, "/_inference/clip?pretty").body.find("\n") != std::string::npos);
 }

@@ -540,6 +540,92 @@ TEST_CASE("the index of definitions cannot be reached by another spelling of its
   }
 }
 
+TEST_CASE("an index expression without a name means all indices, and is no way to the index of definitions") {
+  FrontBench bench;
+  bench.put("/_inference/text_embedding/clip", bench.endpoint_body());
+  const std::size_t before = bench.store.requests.size();
+  for (const char* target :
+       {"/,/_search?expand_wildcards=all", "/%2C/_search?expand_wildcards=all", "/,,/_pit?expand_wildcards=all",
+        "//_search?expand_wildcards=all", "//_search", "/::data/_search?expand_wildcards=all", "/,",
+        "/,::data/_count?expand_wildcards=hidden", "/,/_doc/1"}) {
+    CAPTURE(target);
+    for (const auto& refused : {bench.get(target), bench.post(target, "{}"), bench.put(target, "{}")}) {
+      CHECK(refused.status == 400);
+      CHECK(refused.body.find("invalid_index_name_exception") != std::string::npos);
+    }
+  }
+  CHECK(bench.store.requests.size() == before);
+  for (const char* header :
+       {R"({"index":""})", R"({"index":[]})", R"({"index":[""]})", R"({"index":","})", R"({"index":["",""]})",
+        R"({"index":null})", R"({"indices":[]})", R"({"index":"::data"})", R"({"index":["a","*"]})"}) {
+    CAPTURE(header);
+    CHECK(bench.post("/_msearch?expand_wildcards=all", std::string(header) + "\n{}\n").status == 403);
+    const std::string open(header, std::string(header).size() - 1);
+    for (const char* expand : {R"(,"expand_wildcards":"all"})", R"(,"expandWildcards":["open","HIDDEN"]})"})
+      CHECK(bench.post("/_msearch", open + expand + "\n{}\n").status == 403);
+    CHECK(bench.post("/_msearch", std::string(header) + "\n{}\n").status == 200);
+  }
+  CHECK(bench.post("/_msearch?expand_wildcards=all", "{\"index\":[\"pics\",\"\"]}\n{}\n").status == 200);
+  CHECK(bench.get("/_search?index=&expand_wildcards=all").status == 403);
+}
+
+TEST_CASE("a search of an _msearch that names no index is one of its path's, with its own hidden indices") {
+  FrontBench bench;
+  const std::string all = "{\"expand_wildcards\":\"all\"}\n{}\n";
+  for (const char* path :
+       {"/_msearch", "/*/_msearch", "/_all/_msearch", "/_msearch/template", "/_fleet/_fleet_msearch"})
+    CHECK(bench.post(path, all).status == 403);
+  for (const char* path : {"/pics/_msearch", "/logs-*/_msearch"}) CHECK(bench.post(path, all).status == 200);
+  CHECK(bench.post("/_msearch", "{\"expand_wildcards\":\"open\"}\n{}\n").status == 200);
+  CHECK(bench.post("/_msearch?expand_wildcards=all", all).status == 200);  // its path is narrowed
+  CHECK(bench.store.requests.back().path == "/*,-.sightline*/_msearch");
+}
+
+TEST_CASE("the index of definitions is not reached by a body in the parameter source") {
+  FrontBench bench;
+  bench.store.is_cluster = true;
+  const auto target = [](const std::string& path, const std::string& source, const std::string& type) {
+    return path + "source=" + http::percent_encode(source) + "&source_content_type=" + http::percent_encode(type);
+  };
+  const std::string get = R"({"docs":[{"_index":".sightline","_id":"endpoint:clip"}]})";
+  CHECK(bench.get(target("/_mget?", get, "application/json")).status == 403);
+  CHECK(bench.get(target("/_mget?", "docs: [{_index: .sightline}]", "application/yaml")).status == 403);
+  CHECK(bench.get(target("/_msearch?", "{\"index\":\".s*\"}\n{}\n", "application/x-ndjson")).status == 403);
+  CHECK(bench.get("/_mget?%73ource=" + http::percent_encode(get) + "&source_content_type=application/json").status ==
+        403);
+  CHECK(bench.get(target("/_mget?", R"({"docs":[{"_index":"pics","_id":"1"}]})", "application/json")).status == 200);
+}
+
+TEST_CASE("query languages, rank evaluation and the like do not reach the index of definitions by a wildcard") {
+  FrontBench bench;
+  bench.store.is_cluster = true;
+  for (const char* query : {"FROM .s*", "FROM pics,.sight*", "from \\\".*\\\"", "FROM .si*::data | LIMIT 1",
+                            "FROM east:.sightlin*", "FROM \\\"<.sight{now/d}>\\\"", "FROM .sightline"}) {
+    CAPTURE(query);
+    for (const char* path : {"/_query", "/_sql", "/_query/async"})
+      CHECK(bench.post(path, "{\"query\":\"" + std::string(query) + "\"}").status == 403);
+  }
+  CHECK(bench
+            .post("/_query",
+                  R"({"query":"FROM pics","filter":{"terms":{"u":{"index":".sightline","id":"endpoint:clip",)"
+                  R"("path":"config"}}}})")
+            .status == 403);
+  for (const char* query :
+       {"FROM pics | KEEP user.*", "FROM logs* | WHERE a <.5 AND b < 3 AND m RLIKE \\\".*error.*\\\"", "FROM .kibana*",
+        "SELECT t.* FROM pics t"}) {
+    CAPTURE(query);
+    CHECK(bench.post("/_query", "{\"query\":\"" + std::string(query) + "\"}").status == 200);
+  }
+  const std::string look_up = R"({"terms":{"u":{"index":".sightline","id":"endpoint:clip","path":"config"}}})";
+  for (const char* path :
+       {"/pics/_eql/search", "/pics/_rank_eval", "/pics/_field_caps", "/pics/_terms_enum", "/pics/_pit"})
+    CHECK(bench.post(path, "{\"filter\":" + look_up + "}").status == 403);
+  CHECK(bench.post("/_transform/_preview", R"({"source":{"index":".s*"}})").status == 403);
+  CHECK(bench.post("/_reindex", R"({"source":{"index":[".s*"]},"dest":{"index":"mine"}})").status == 403);
+  CHECK(bench.post("/.s*/_update_by_query", "{}").status != 403);
+  CHECK(bench.store.requests.back().path == "/.s*,-.sightline*/_update_by_query");
+}
+
 TEST_CASE("no index gets the name of the index of definitions as an alias") {
   FrontBench bench;
   for (const auto& response :
@@ -581,6 +667,14 @@ TEST_CASE("a body that only a cluster can read is refused if it may spell the in
     CHECK(status("/_aliases", body) == 403);
     CHECK(status("/pics/_search", body) == 403);
   }
+  for (const char* header :
+       {R"({/**/"index":"*","expand_wildcards":"all"})", R"({/**/"index":"*","expand\u0057ildcards":"all"})",
+        R"({/**/"index":"\u002es\u002a"})", R"({/**/"index":"<.sight{now/d}>"})"}) {
+    CAPTURE(header);
+    CHECK(status("/_msearch", std::string(header) + "\n{}\n") == 403);
+    CHECK(status("/_msearch", header, "application/smile") == 403);
+  }
+  CHECK(status("/_msearch", "{/**/\"index\":\"logs-*\"}\n{\"size\":1.5}\n") == 0);
   for (const char* yaml :
        {"docs: [{_index: \"\\x2esight\\U0000006cine\"}]", "docs: [{_index: \".sight\\\n  line\"}]"}) {
     CAPTURE(yaml);
@@ -651,6 +745,13 @@ TEST_CASE("wildcards that would take in the index of definitions are narrowed, a
   CHECK(seen("/_search?expand_wildcards=open&expand_wildcards=all") == "/*,-.sightline*/_search");
   CHECK(seen("/_search?expand_wildcards=hidden") == "/*,-.sightline*/_search");
   CHECK(seen("/*?expand_wildcards=all") == "/*,-.sightline*");
+  CHECK(seen("/*?expand_wildcards=ALL") == "/*,-.sightline*");
+  CHECK(seen("/_all::data/_search?expand_wildcards=all") == "/*%3A%3Adata,-.sightline*/_search");
+  CHECK(seen("/%5Fall%3A%3Adata/_stats?expand_wildcards=all") == "/*%3A%3Adata,-.sightline*/_stats");
+  CHECK(seen("/_search/template?expand_wildcards=all") == "/*,-.sightline*/_search/template");
+  CHECK(seen("/_rank_eval?expand_wildcards=all") == "/*,-.sightline*/_rank_eval");
+  CHECK(seen("/_field_caps?fields=*&expand_wildcards=all") == "/*,-.sightline*/_field_caps");
+  CHECK(seen("/_search/scroll?expand_wildcards=all") == "/_search/scroll");
   bench.put("/_settings?expand_wildcards=all", R"({"index.blocks.write":true})");
   CHECK(bench.store.requests.back().path == "/*,-.sightline*/_settings");
   CHECK(seen("/*/_search") == "/*/_search");

@@ -85,11 +85,11 @@ TEST_CASE("remove takes fields and list items, and keeps the order of the rest")
 
 TEST_CASE("templates put values of the document into text") {
   auto doc = document(R"({"name":"a \"b\"","n":3,"list":[1,"x"]})");
-  const auto rendered = [&](std::string_view text, bool escape = false) {
-    return *Template::compile(text)->render(*doc, escape, 1000);
+  const auto rendered = [&](std::string_view text, Encoding encoding = Encoding::plain) {
+    return *Template::compile(text)->render(*doc, encoding, 1000);
   };
   CHECK(rendered("{{name}}-{{ n }}-{{missing}}-{{_index}}/{{_id}}") == "a \"b\"-3--pics/7");
-  CHECK(rendered("{{name}}|{{{name}}}|{{&name}}", true) == "a \\\"b\\\"|a \"b\"|a \"b\"");
+  CHECK(rendered("{{name}}|{{{name}}}|{{&name}}", Encoding::json) == "a \\\"b\\\"|a \"b\"|a \"b\"");
   CHECK(rendered("{{list.1}} {{list}}") == "x [1, x]");
   CHECK(!Template::compile("{{#a}}x{{/a}}"));
   CHECK(!Template::compile("{{a"));
@@ -110,4 +110,15 @@ TEST_CASE("what another engine made of a document takes its place, and _ingest s
   CHECK((*document.get("_ingest.on_failure_message"))->GetString() ==
         std::string("a text that is longer than fits in place"));
   CHECK(!document.set("b.d", document.string_value("still writable")));
+  document.set("_ingest.mine", document.string_value("kept"));
+  document.replace({"other", {}, {}}, json("{}"));
+  CHECK(document.has("_ingest.mine"));
+  auto source = json("{}");
+  rapidjson::Value theirs(rapidjson::kObjectType);
+  theirs.AddMember("theirs", 1, source.GetAllocator()).AddMember("timestamp", 2, source.GetAllocator());
+  document.replace({"other", {}, {}}, std::move(source), std::move(theirs));
+  CHECK(!document.has("_ingest.mine"));
+  CHECK((*document.get("_ingest.theirs"))->GetInt() == 1);
+  CHECK((*document.get("_ingest.timestamp"))->GetString() == timestamp);
+  CHECK(document.has("_ingest.on_failure_message"));
 }

@@ -1,6 +1,8 @@
 // Where pipelines are kept, what stands for them in the cluster, and trying them out.
 #include <doctest/doctest.h>
+#include <utility>
 
+#include "base/cancellation.h"
 #include "pipeline_bench.h"
 
 using namespace sightline;
@@ -162,6 +164,106 @@ TEST_CASE("a pipeline that is refused leaves no guard behind, and one that the c
   CHECK(reason(gateway.put("plain", k_embed)).starts_with("the cluster has a pipeline [plain] itself"));
   CHECK(!gateway.stubs.remove({}, "plain"));
   CHECK(gateway.get("/_ingest/pipeline/plain").status == 200);
+}
+
+TEST_CASE("whatever ends the storing of a pipeline, no guard stays without one") {
+  PipelineBench gateway;
+  const std::string definition = "/.sightline/_create/pipeline%3Aown";
+  const auto end_at = [&](const std::string& path, std::function<http::Response()> answer) {
+    gateway.cluster.on_request = [path, answer](const http::Request& request) -> std::optional<http::Response> {
+      if (request.path == path && request.method == http::Method::put) return answer();
+      return {};
+    };
+  };
+  SUBCASE("the index cannot be created") {
+    gateway.cluster.on_request = [](const http::Request& request) -> std::optional<http::Response> {
+      if (request.path != "/.sightline" || request.method != http::Method::head) return {};
+      return ElasticError{503, "unavailable_shards_exception", "busy"}.response();
+    };
+    gateway.cluster.documents.instead = [](const http::Request& request) -> std::optional<http::Response> {
+      if (request.path != "/.sightline" || request.method != http::Method::put) return {};
+      return ElasticError{503, "unavailable_shards_exception", "busy"}.response();
+    };
+    CHECK(gateway.put("own", k_embed).status == 503);
+  }
+  SUBCASE("the definition is refused") {
+    end_at(definition, [] { return ElasticError{503, "unavailable_shards_exception", "busy"}.response(); });
+    CHECK(gateway.put("own", k_embed).status == 503);
+  }
+  SUBCASE("the client leaves") {
+    const auto client = std::make_shared<Cancellation>();
+    const CancellationScope scope(client);
+    end_at(definition, [client]() -> http::Response {
+      client->cancel(CancelReason::client_left);
+      check_cancelled();
+      return {};
+    });
+    CHECK_THROWS_AS(gateway.put("own", k_embed), WorkCancelled);
+  }
+  SUBCASE("the client leaves while the guard is made") {
+    const auto client = std::make_shared<Cancellation>();
+    const CancellationScope scope(client);
+    bool made = false;
+    gateway.cluster.on_request = [&](const http::Request& request) -> std::optional<http::Response> {
+      const bool is_it = request.path == "/_ingest/pipeline/own" && request.method == http::Method::put;
+      if (!is_it || std::exchange(made, true)) return {};
+      auto answer = gateway.cluster.handle(request);
+      client->cancel(CancelReason::client_left);
+      check_cancelled();
+      return answer;
+    };
+    CHECK_THROWS_AS(gateway.put("own", k_embed), WorkCancelled);
+    CHECK(made);
+  }
+  gateway.cluster.on_request = {};
+  gateway.cluster.documents.instead = {};
+  CHECK(!gateway.keeps("own"));
+  CHECK(stand_in(gateway, "own") == "none");
+  CHECK(gateway.put("own", k_embed).status == 200);
+  CHECK(stand_in(gateway, "own") == "remove");
+}
+
+TEST_CASE("a definition that was stored though its answer was lost keeps its guard") {
+  PipelineBench gateway;
+  gateway.cluster.on_request = [&](const http::Request& request) -> std::optional<http::Response> {
+    if (request.path != "/.sightline/_create/pipeline%3Aown") return {};
+    gateway.cluster.documents.handle(request);
+    return ElasticError{502, "connection_closed_exception", "lost"}.response();
+  };
+  CHECK(gateway.put("own", k_embed).status == 502);
+  gateway.cluster.on_request = {};
+  CHECK(gateway.keeps("own"));
+  CHECK(stand_in(gateway, "own") == "remove");
+}
+
+TEST_CASE("a pipeline with flexible fields is the cluster's, or refused if it needs the gateway") {
+  PipelineBench gateway;
+  const std::string flexible = R"(,"field_access_pattern":"flexible")";
+  CHECK(
+      reason(gateway.put("own", k_embed, flexible)).starts_with("pipeline [own] doesn't support value of [flexible]"));
+  CHECK(!gateway.keeps("own"));
+  CHECK(stand_in(gateway, "own") == "none");
+  CHECK(gateway.passed_on == 0);
+  const auto tried = gateway.call(
+      http::Method::post, "/_ingest/pipeline/_simulate",
+      "{\"pipeline\":{\"processors\":[" + k_embed + "]" + flexible + R"(},"docs":[{"_source":{"t":"hi"}}]})");
+  CHECK(tried.status == 400);
+  CHECK(gateway.put("own", k_embed, R"(,"field_access_pattern":"classic")").status == 200);
+  gateway.put("plain", set("a"), flexible);
+  CHECK(gateway.passed_on == 1);
+}
+
+TEST_CASE("a summary of pipelines has their names only") {
+  PipelineBench gateway;
+  gateway.put("own", k_embed);
+  CHECK(gateway.get("/_ingest/pipeline/own?summary=true").body == R"({"own":{}})");
+  CHECK(gateway.get("/_ingest/pipeline/own?summary=false").body.find("inference") != std::string::npos);
+  CHECK(gateway.get("/_ingest/pipeline/own?summary=x").status == 400);
+  FrontBench bench;
+  bench.set_up();
+  CHECK(bench.get("/_ingest/pipeline?summary").body == R"({"embed":{}})");
+  CHECK(bench.get("/_ingest/pipeline/e*?summary=true").body == R"({"embed":{}})");
+  CHECK(bench.get("/_ingest/pipeline/nope?summary=true").status == 404);
 }
 
 // ---- versions and parameters

@@ -99,6 +99,65 @@ TEST_CASE("set writes values and templates, and respects override and empty valu
   CHECK(after(R"([{"set":{"field":"q","value":"{{{s}}}"}}])", R"({"s":"a\"b"})") == R"({"s":"a\"b","q":"a\"b"})");
 }
 
+TEST_CASE("set renders the names in an object, and encodes by its media type") {
+  CHECK(after(R"([{"set":{"field":"a","value":{"{{k}}":{"x{{k}}":1},"b":["{{k}}"]}}}])", R"({"k":"key"})") ==
+        R"({"k":"key","a":{"key":{"xkey":1},"b":["key"]}})");
+  CHECK(after(R"([{"set":{"field":"a","value":{"x":1,"{{k}}":2,"y":3,"{{k}}{{none}}":4}}}])", R"({"k":"x"})") ==
+        R"({"k":"x","a":{"y":3,"x":4}})");
+  const auto encoded = [](const std::string& media_type) {
+    return after(
+        R"([{"set":{"field":"a","value":"q={{s}}","media_type":")" + media_type + R"("}},{"remove":{"field":"s"}}])",
+        R"({"s":"a \"b\"/ü~*"})");
+  };
+  CHECK(encoded("application/json") == R"({"a":"q=a \\\"b\\\"/ü~*"})");
+  CHECK(encoded("text/plain") == R"({"a":"q=a \"b\"/ü~*"})");
+  CHECK(encoded("application/x-www-form-urlencoded") == R"({"a":"q=a+%22b%22%2F%C3%BC%7E*"})");
+  CHECK(config_fault(R"({"processors":[{"set":{"field":"a","value":1,"media_type":"foo"}}]})") ==
+        "[media_type] property does not contain a supported media type [foo]");
+}
+
+TEST_CASE("set ignores an empty value that a template makes, and sets one that is written") {
+  CHECK(after(R"([{"set":{"field":"a","value":"","ignore_empty_value":true}}])", "{}") == R"({"a":""})");
+  CHECK(after(R"([{"set":{"field":"a","value":"{{none}}","ignore_empty_value":true}}])", R"({"a":1})") == R"({"a":1})");
+  CHECK(after(R"([{"set":{"field":"a","value":["{{none}}"],"ignore_empty_value":true}}])", "{}") == R"({"a":[""]})");
+}
+
+TEST_CASE("rename takes the field away before it sets the target, and puts it back if that fails") {
+  const auto renamed = [](const std::string& from, const std::string& to, std::string_view source,
+                          const std::string& more = "") {
+    return after(R"([{"rename":{"field":")" + from + R"(","target_field":")" + to + "\"" + more + "}}]", source);
+  };
+  CHECK(renamed("a", "a.b", R"({"a":1,"z":2})") == R"({"z":2,"a":{"b":1}})");
+  CHECK(renamed("host", "host.name", R"({"host":"h"})") == R"({"host":{"name":"h"}})");
+  CHECK(renamed("new.vector", "new", R"({"new":{"vector":[1.50],"t":1}})", R"(,"override":true)") ==
+        R"({"new":[1.50]})");
+  CHECK(renamed("a", "a", R"({"a":1,"b":2})", R"(,"override":true)") == R"({"a":1,"b":2})");
+  const std::string kept = R"("on_failure":[{"set":{"field":"why","value":"{{_ingest.on_failure_message}}"}}])";
+  CHECK(
+      renamed("b", "c.d", R"({"a":1,"b":{"x":2},"c":3,"e":4})", "," + kept) ==
+      R"({"a":1,"b":{"x":2},"c":3,"e":4,"why":"cannot set [d] with parent object of type [java.lang.Integer] as part of path [c.d]"})");
+  CHECK(renamed("l.1", "l.9", R"({"l":[1,2,3]})", R"(,"override":true,)" + kept) ==
+        R"({"l":[1,2,3],"why":"[9] is out of bounds for array with length [2] as part of path [l.9]"})");
+  CHECK(renamed("l.0", "m", R"({"l":[1,2,3]})") == R"({"l":[2,3],"m":1})");
+}
+
+TEST_CASE("a pipeline that looks up its fields flexibly is refused") {
+  const auto refusal = [](const std::string& pattern) {
+    return (*Pipeline::parse("p", json(R"({"processors":[],"field_access_pattern":)" + pattern + "}")))
+        ->refusal_of_access();
+  };
+  CHECK(!refusal("\"classic\""));
+  CHECK(!refusal("null"));
+  const auto refused = refusal("\"flexible\"");
+  REQUIRE(refused);
+  CHECK(refused->status == 400);
+  CHECK(refused->type == "parse_exception");
+  CHECK(refused->reason.starts_with(
+      "pipeline [p] doesn't support value of [flexible] for parameter [field_access_pattern]"));
+  CHECK(config_fault(R"({"processors":[],"field_access_pattern":1})") ==
+        "[field_access_pattern] property isn't a string, but of type [java.lang.Integer]");
+}
+
 TEST_CASE("remove, rename, fail and drop do what they say") {
   CHECK(after(R"([{"remove":{"field":["a","b.c"]}}])", R"({"a":1,"b":{"c":2,"d":3}})") == R"({"b":{"d":3}})");
   CHECK(after(R"([{"remove":{"field":"x"}}])", "{}") ==

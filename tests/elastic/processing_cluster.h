@@ -95,6 +95,17 @@ class ProcessingCluster : public Store {
     return *router_.try_handle(request);
   }
 
+  /// Processors that set what `_ingest` holds beside its time and pipeline, for the next run.
+  static std::string setters_of(const Value& ingest) {
+    std::string setters;
+    for (const auto& member : ingest.GetObject()) {
+      const std::string name = member.name.GetString();
+      if (name != "timestamp" && name != "pipeline")
+        setters += R"({"set":{"field":"_ingest.)" + name + R"(","value":)" + text_of(member.value) + "}},";
+    }
+    return setters;
+  }
+
   /// One processor after another, as the verbose answer shows them, so that conditions see what came before.
   http::Response simulate(const http::Request& request) {
     Document body = parse(with_known_types(request.body));
@@ -103,7 +114,7 @@ class ProcessingCluster : public Store {
     const Document sent = parse(request.body);
     std::string document = text_of(body["docs"][0]);
     if (auto fault = fault_of(processors, document)) return *fault;
-    std::string steps, outcome = R"({"doc":)" + document + "}";
+    std::string steps, ingest_before, outcome = R"({"doc":)" + document + "}";
     for (rapidjson::SizeType i = 0; i < processors.Size(); ++i) {
       Value& processor = processors[i];
       const std::string type = sent["pipeline"]["processors"][i].MemberBegin()->name.GetString();
@@ -114,7 +125,7 @@ class ProcessingCluster : public Store {
         if (!holds) continue;
       }
       const std::string tag = options.HasMember("tag") ? options["tag"].GetString() : "";
-      const auto answer = parse(run("[" + text_of(processor) + "]", document).body);
+      const auto answer = parse(run("[" + ingest_before + text_of(processor) + "]", document).body);
       const Value& result = answer["docs"][0];
       outcome = text_of(result);
       steps += (steps.empty() ? "" : ",");
@@ -128,6 +139,7 @@ class ProcessingCluster : public Store {
         break;
       }
       document = text_of(result["doc"]);
+      ingest_before = setters_of(result["doc"]["_ingest"]);
       steps += R"("status":"success","doc":)" + document + "}";
     }
     return json_response(verbose ? R"({"docs":[{"processor_results":[)" + steps + "]}]}"

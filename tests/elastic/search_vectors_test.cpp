@@ -348,6 +348,10 @@ TEST_CASE("failures of an _msearch are put between the store's own answers") {
   CHECK(response.body.find(R"(,{"hits":{"max_score":0.10000000000000000001}},{"error")") != std::string::npos);
   CHECK(response.body.ends_with(R"(,{"status":200}]})"));
 
+  request.query = "typed_keys;filter_path=took;%70retty&a=b";
+  CHECK(std::get<http::Response>(searches.multi_search(request)).status == 200);
+  CHECK(store.asked.back().query == "typed_keys&a=b");
+  request.query.clear();
   store.answer = R"({"took":9,"responses":[{}]})";
   CHECK(std::get<http::Response>(searches.multi_search(request)).status == 502);
   store.answer = "busy";

@@ -84,7 +84,8 @@ TEST_CASE("each vector that is not there is an error of its own") {
 
 TEST_CASE("the index of definitions gives nothing away") {
   ToldStore store;
-  for (const char* index : {".sightline", ".*", "pics,.sight*", "far:.sightline", "<.sightline{now/d}>"}) {
+  for (const char* index :
+       {".sightline", ".*", "pics,.sight*", "far:.sightline", "<.sightline{now/d}>", ".sightline::data"}) {
     const auto vectors = stored_vectors(store, {}, {{"endpoint:clip", index, "created"}});
     REQUIRE(!vectors[0].ok());
     CHECK(vectors[0].error().status == 400);

@@ -22,6 +22,12 @@ Refusal keep_from_definitions(http::Request& request, const std::vector<std::str
 /// 403 for requests that address the index of endpoints and pipelines.
 ElasticError restricted_index();
 
+/// True for `_all`, also with a selector behind it: "_all::data".
+bool is_all(std::string_view expression);
+/// True for an index expression without a name ("", ",", "::data"): stores read it as all indices.
+bool names_no_index(std::string_view expression);
+/// True if a search of that index expression may find the index of definitions, by its name or by a wildcard.
+bool touches_definitions(std::string_view expression);
 /// True if a write to that name goes to the index of definitions, or may: date math can spell any name.
 bool is_definition_index(std::string_view index);
 /// True if a text that cannot be read here may name the index of definitions: as it is, or in escapes.

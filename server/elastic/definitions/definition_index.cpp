@@ -1,6 +1,7 @@
 #include "server/elastic/definitions/definition_index.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <limits>
 #include <rapidjson/document.h>
@@ -56,6 +57,19 @@ std::optional<Definition> definition_in(const rapidjson::Value& hit) {
   return definition;
 }
 
+/// Statuses of the exceptions that processors throw, which simulation does not tell.
+int status_of_type(const std::string& type) {
+  constexpr std::array<std::string_view, 9> k_bad_requests{
+      "illegal_argument_exception", "parse_exception",          "script_exception",
+      "number_format_exception",    "mapper_parsing_exception", "document_parsing_exception",
+      "x_content_parse_exception",  "input_coercion_exception", "date_time_parse_exception"};
+  if (std::find(k_bad_requests.begin(), k_bad_requests.end(), type) != k_bad_requests.end()) return 400;
+  if (type == "resource_not_found_exception" || type == "index_not_found_exception") return 404;
+  if (type == "security_exception") return 403;
+  if (type == "es_rejected_execution_exception" || type == "circuit_breaking_exception") return 429;
+  return 500;
+}
+
 /// An answer that says that there is no such document, or no index for it yet; not just any 404.
 bool says_nothing_is_there(const http::Response& response) {
   if (response.status != 404) return false;
@@ -88,12 +102,32 @@ ElasticError unreadable(const std::string& what) {
 
 }  // namespace
 
+ElasticError read_error(const rapidjson::Value& value, int status) {
+  ElasticError error;
+  error.type = json::text_at(value, "type");
+  error.reason = json::text_at(value, "reason");
+  error.status = status != 0 ? status : status_of_type(error.type);
+  if (!value.IsObject()) return error;
+  error.line = static_cast<int>(number_in(value, "line", 0));
+  error.column = static_cast<int>(number_in(value, "col", 0));
+  for (const auto& field : value.GetObject()) {
+    const std::string name(field.name.GetString(), field.name.GetStringLength());
+    if (!json::is_text(field.value) || name == "type" || name == "reason") continue;
+    error.details.emplace_back(name, std::string(field.value.GetString(), field.value.GetStringLength()));
+  }
+  if (const auto& cause = json::member(value, "caused_by"); cause.IsObject())
+    error.causes.push_back(read_error(cause, error.status));
+  return error;
+}
+
 ElasticError error_in(const http::Response& response) {
-  ElasticError error{response.status, "exception", "the store answered with status " + std::to_string(response.status)};
+  const ElasticError unknown{response.status, "exception",
+                             "the store answered with status " + std::to_string(response.status)};
   rapidjson::Document body;
-  if (json::read_document(response.body, body)) return error;
-  if (const auto type = json::text_at(body, "error", "type"); !type.empty()) error.type = type;
-  if (const auto reason = json::text_at(body, "error", "reason"); !reason.empty()) error.reason = reason;
+  if (json::read_document(response.body, body)) return unknown;
+  ElasticError error = read_error(json::member(body, "error"), response.status);
+  if (error.type.empty()) error.type = unknown.type;
+  if (error.reason.empty()) error.reason = unknown.reason;
   return error;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <rapidjson/document.h>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,6 +81,9 @@ class DefinitionIndex {
 
   Store& store_;
 };
+
+/// An error as Elasticsearch writes it, its causes included. `status` 0: that which goes with its type.
+ElasticError read_error(const rapidjson::Value& error, int status);
 
 /// The error that a store's answer of status >= 400 holds.
 ElasticError error_in(const http::Response& response);

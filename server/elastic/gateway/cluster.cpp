@@ -100,6 +100,8 @@ std::optional<milliseconds> Cluster::wait_before_retry(const Error& error, http:
 }
 
 ElasticError Cluster::failure(const Error& error) {
+  if (error.code == ErrorCode::cancelled)
+    return {503, "node_closed_exception", "the server is stopping; retry the request later"};
   ElasticError failure{502, "connection_closed_exception",
                        "Elasticsearch at [" + options_.url +
                            "] did not answer completely, so the outcome of the request is unknown: " + error.message};

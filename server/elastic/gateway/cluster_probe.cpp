@@ -13,7 +13,7 @@
 namespace sightline::elastic {
 namespace {
 
-constexpr std::chrono::seconds k_settled_for{60}, k_unsettled_for{5};
+constexpr std::chrono::seconds k_settled_for{60}, k_unsettled_for{5}, k_remembered_for{86'400};
 
 /// The text at `outer`.`inner` of a JSON answer; empty if there is none.
 std::string text_at(const http::Response& response, const char* outer, const char* inner) {
@@ -54,16 +54,20 @@ bool is_pattern(std::string_view model_id) {
 
 ClusterProbe::Findings ClusterProbe::findings(const Caller& caller) {
   const auto asked = timer_.now();
-  bool settled = true;
-  Findings found = ask(caller, settled);
-  findings_.put(caller.key(), found, asked, settled ? k_settled_for : k_unsettled_for);
+  Outcome outcome = Outcome::settled;
+  const Findings found = ask(caller, outcome);
+  const auto before = outcome == Outcome::none ? settled_.get(caller.key()) : std::nullopt;
+  findings_.put(caller.key(), before.value_or(found), asked,
+                outcome == Outcome::settled ? k_settled_for : k_unsettled_for);
+  if (outcome == Outcome::settled) settled_.put(caller.key(), found, asked, k_remembered_for);
   return found;
 }
 
 bool ClusterProbe::available(const Caller& caller) {
   if (mode_ == GatewayMode::always) return false;
-  const auto kept = findings_.get(caller.key());
-  return kept ? kept->native : findings(caller).native;
+  if (const auto kept = findings_.get(caller.key())) return kept->native;
+  const Findings found = findings(caller);
+  return findings_.get(caller.key()).value_or(found).native;
 }
 
 Answer<bool> ClusterProbe::knows(const Caller& caller, const std::string& model_id) {
@@ -84,11 +88,11 @@ Answer<bool> ClusterProbe::exists(const Caller& caller, const std::string& path)
   return response.status == 200;
 }
 
-ClusterProbe::Findings ClusterProbe::ask(const Caller& caller, bool& settled) {
+ClusterProbe::Findings ClusterProbe::ask(const Caller& caller, Outcome& outcome) {
   Findings findings;
   const auto info = store_.handle(store_request(caller, http::Method::get, "/"));
   if (is_passing(info.status)) {
-    settled = false;
+    outcome = Outcome::none;
     findings.reason = error_in(info).reason;
     return findings;
   }
@@ -98,7 +102,7 @@ ClusterProbe::Findings ClusterProbe::ask(const Caller& caller, bool& settled) {
   const auto licence = store_.handle(store_request(caller, http::Method::get, "/_license"));
   if (licence.status == 200) findings.licence = text_at(licence, "license", "type");
   const std::string licence_status = text_at(licence, "license", "status");
-  if (is_passing(licence.status)) settled = false;
+  if (is_passing(licence.status)) outcome = serverless ? Outcome::unsettled : Outcome::none;
 
   const auto refuse = [&](std::string reason) {
     findings.reason = std::move(reason);
@@ -106,7 +110,7 @@ ClusterProbe::Findings ClusterProbe::ask(const Caller& caller, bool& settled) {
   };
   if (mode_ == GatewayMode::always) return refuse("the gateway was started to do all inference itself");
   if (info.status == 401 || info.status == 403) {
-    settled = false;
+    outcome = Outcome::unsettled;
     return refuse("the cluster refuses GET / to this caller: " + error_in(info).reason);
   }
   if (!serverless) {
@@ -123,7 +127,7 @@ ClusterProbe::Findings ClusterProbe::ask(const Caller& caller, bool& settled) {
   }
   const auto endpoints = store_.handle(store_request(caller, http::Method::get, "/_inference/_all"));
   if (endpoints.status != 200) {
-    settled = settled && !is_passing(endpoints.status);
+    if (is_passing(endpoints.status)) outcome = Outcome::none;
     return refuse("the cluster refuses its inference API to this caller: " + error_in(endpoints).reason);
   }
   findings.native = true;

@@ -1,11 +1,11 @@
 #include "server/elastic/pipelines/cluster_processors.h"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/json/document.h"
+#include "base/json/writer.h"
 #include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/pipelines/foreign_processor.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -27,27 +27,30 @@ std::string text_in(const Value& object, const char* name) {
   return value && json::is_text(*value) ? std::string(value->GetString(), value->GetStringLength()) : "";
 }
 
-/// Statuses of the exceptions that processors throw, which simulation does not tell.
-int status_of_type(const std::string& type) {
-  constexpr std::array<std::string_view, 9> k_bad_requests{
-      "illegal_argument_exception", "parse_exception",          "script_exception",
-      "number_format_exception",    "mapper_parsing_exception", "document_parsing_exception",
-      "x_content_parse_exception",  "input_coercion_exception", "date_time_parse_exception"};
-  if (std::find(k_bad_requests.begin(), k_bad_requests.end(), type) != k_bad_requests.end()) return 400;
-  if (type == "resource_not_found_exception" || type == "index_not_found_exception") return 404;
-  if (type == "security_exception") return 403;
-  if (type == "es_rejected_execution_exception" || type == "circuit_breaking_exception") return 429;
-  return 500;
-}
-
 IngestFailure unreadable(const std::string& what) {
   return {
       {502, "exception", "the cluster's answer to " + std::string(k_path) + " cannot be read: " + what}, {}, {}, {}};
 }
 
-/// Makes `document`, which went as `sent`, what `shown` (`{"_index":...,"_source":{...}}`) says. `holder`
-/// owns `shown`.
+/// What a processor of the cluster has set that cannot be part of the write, which leaves from here.
+Refusal foreign_metadata(const Value& shown) {
+  for (const char* name : {"_version", "_version_type", "_if_seq_no", "_if_primary_term", "_dynamic_templates"}) {
+    const auto* value = member(shown, name);
+    if (!value || value->IsNull()) continue;
+    const bool is_default = std::string_view(name) == "_version" &&
+                            (json::is_text(*value) ? text_in(shown, name) : json::text_as_written(*value)) == "-3";
+    if (is_default) continue;
+    return illegal_argument("a processor of the cluster has set [" + std::string(name) +
+                            "], which the gateway does not send with the document; remove it, or use a pipeline "
+                            "without an [inference] processor of the gateway");
+  }
+  return {};
+}
+
+/// Makes `document`, which went as `sent`, what `shown` (`{"_index":...,"_source":{...},"_ingest":{...}}`) says.
+/// `holder` owns `shown`.
 Refusal take_over(IngestDocument& document, const SentDocument& sent, rapidjson::Document& holder, Value& shown) {
+  if (Refusal refusal = foreign_metadata(shown)) return refusal;
   if (Refusal refusal = sent.restore(shown["_source"], holder.GetAllocator())) return refusal;
   auto metadata = document.metadata();
   metadata.index = text_in(shown, "_index");
@@ -56,10 +59,11 @@ Refusal take_over(IngestDocument& document, const SentDocument& sent, rapidjson:
   metadata.routing.reset();
   if (const auto* routing = member(shown, "_routing"); routing && json::is_text(*routing))
     metadata.routing = {routing->GetString(), routing->GetStringLength()};
-  Value source;
+  Value source, ingest;
   source.Swap(shown["_source"]);
+  if (const auto own = shown.FindMember("_ingest"); own != shown.MemberEnd()) ingest.Swap(own->value);
   static_cast<Value&>(holder) = std::move(source);
-  document.replace(metadata, std::move(holder));
+  document.replace(metadata, std::move(holder), std::move(ingest));
   return {};
 }
 
@@ -77,22 +81,6 @@ Value* only_result(rapidjson::Document& body) {
 
 }  // namespace
 
-ElasticError read_error(const Value& value, int status) {
-  ElasticError error;
-  error.type = text_in(value, "type");
-  error.reason = text_in(value, "reason");
-  error.status = status != 0 ? status : status_of_type(error.type);
-  if (!value.IsObject()) return error;
-  for (const auto& field : value.GetObject()) {
-    const std::string name(field.name.GetString(), field.name.GetStringLength());
-    if (!json::is_text(field.value) || name == "type" || name == "reason") continue;
-    error.details.emplace_back(name, std::string(field.value.GetString(), field.value.GetStringLength()));
-  }
-  if (const auto* cause = member(value, "caused_by"); cause && cause->IsObject())
-    error.causes.push_back(read_error(*cause, error.status));
-  return error;
-}
-
 http::Response ClusterProcessors::simulate(const Caller& caller, const std::string& processors,
                                            const std::string& document, const char* query) {
   return store_.handle(store_request(caller, http::Method::post, k_path, query,
@@ -101,8 +89,9 @@ http::Response ClusterProcessors::simulate(const Caller& caller, const std::stri
 
 std::optional<IngestFailure> ClusterProcessors::run(const Caller& caller, const std::string& processors,
                                                     IngestDocument& document, bool trace) {
-  const SentDocument sent(document, processors);
-  const auto response = simulate(caller, processors, sent.json());
+  const std::string all = with_ingest_metadata(processors, document);
+  const SentDocument sent(document, all);
+  const auto response = simulate(caller, all, sent.json());
   if (response.status != 200) return IngestFailure{error_in(response), {}, {}, {}};
   auto body = rest::parse_as_written(response.body);
   if (!body) return unreadable(body.error().reason);
@@ -114,7 +103,7 @@ std::optional<IngestFailure> ClusterProcessors::run(const Caller& caller, const 
   }
   if (const auto* error = member(*result, "error")) {
     IngestFailure failure{sent.explained(read_error(*error, 0)), {}, {}, {}};
-    return trace ? trace_failure(caller, processors, document, sent, std::move(failure)) : std::move(failure);
+    return trace ? trace_failure(caller, all, document, sent, std::move(failure)) : std::move(failure);
   }
   const auto* shown = member(*result, "doc");
   if (!shown || !shows_document(*shown)) return unreadable("it holds no document");

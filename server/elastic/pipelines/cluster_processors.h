@@ -23,9 +23,10 @@ struct IngestFailure {
 /// A cluster's own processors, run through `POST /_ingest/pipeline/_simulate` on one document at a time, as
 /// the caller: it writes nothing, and every Elasticsearch has it.
 ///
-/// What is not as in a pipeline that the cluster runs as a whole: its processors see `_ingest.pipeline` as
+/// What processors have set below `_ingest` goes there with the document, and comes back. What is not as in a pipeline
+/// that the cluster runs as a whole: its processors see `_ingest.pipeline` as
 /// "_simulate_pipeline", and a timestamp a moment later, unless they name them in a template; a document
-/// without an id has "_id" as its id there. Numbers come back as the document wrote them, but see
+/// without an id has "_id" as its id there; one whose version or dynamic templates they set fails. Numbers come back as the document wrote them, but see
 /// SentDocument. Thread safety: all members may be called from any thread; they
 /// block.
 class ClusterProcessors {
@@ -40,7 +41,7 @@ class ClusterProcessors {
   /// A model that is deployed there needs no inference API.
   Answer<bool> know_model(const Caller& caller, const std::string& id) { return native_.knows(caller, id); }
 
-  /// Runs `processors` (a JSON list) on the document and takes over what has become of it. With `trace`, a
+  /// Runs `processors` (a JSON list, not empty) on the document and takes over what has become of it. With `trace`, a
   /// failure tells its processor, and leaves the document as that processor found it; without, as it was.
   std::optional<IngestFailure> run(const Caller& caller, const std::string& processors, IngestDocument& document,
                                    bool trace);
@@ -60,8 +61,5 @@ class ClusterProcessors {
   Store& store_;
   NativeInference& native_;
 };
-
-/// An error as Elasticsearch writes it, its causes included. `status` 0: that which goes with its type.
-ElasticError read_error(const rapidjson::Value& error, int status);
 
 }  // namespace sightline::elastic

@@ -39,7 +39,28 @@ std::string without_tags(const std::string& text) {
   return safe + text.substr(at);
 }
 
-std::string filled(std::string_view text, const IngestDocument& document, bool escape) {
+/// A value of a `set` processor in which all texts stand for themselves.
+void write_without_tags(Writer& writer, const Value& value) {
+  if (json::is_text(value)) {
+    writer.String(without_tags(std::string(view(value))));
+  } else if (value.IsArray()) {
+    writer.StartArray();
+    for (const auto& item : value.GetArray()) write_without_tags(writer, item);
+    writer.EndArray();
+  } else if (value.IsObject()) {
+    writer.StartObject();
+    for (const auto& member : value.GetObject()) {
+      const std::string name = without_tags(std::string(view(member.name)));
+      writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+      write_without_tags(writer, member.value);
+    }
+    writer.EndObject();
+  } else {
+    value.Accept(writer);
+  }
+}
+
+std::string filled(std::string_view text, const IngestDocument& document, Encoding encoding) {
   std::string result;
   std::size_t at = 0;
   while (const auto tag = next_tag(text, at)) {
@@ -48,7 +69,7 @@ std::string filled(std::string_view text, const IngestDocument& document, bool e
     if (value) {
       result += text.substr(at, tag->begin - at);
       const std::string shown((*value)->IsString() ? view(**value) : "");
-      result += without_tags(escape && !tag->raw ? escaped_for_json(shown) : shown);
+      result += without_tags(encoded(shown, tag->raw ? Encoding::plain : encoding));
     } else {
       result += text.substr(at, tag->end - at);
     }
@@ -57,12 +78,12 @@ std::string filled(std::string_view text, const IngestDocument& document, bool e
   return result + std::string(text.substr(at));
 }
 
-void write_filled(Writer& writer, const Value& value, const IngestDocument& document, bool escape) {
+void write_filled(Writer& writer, const Value& value, const IngestDocument& document, Encoding encoding) {
   if (json::is_text(value)) {
-    writer.String(filled(view(value), document, escape));
+    writer.String(filled(view(value), document, encoding));
   } else if (value.IsArray()) {
     writer.StartArray();
-    for (const auto& item : value.GetArray()) write_filled(writer, item, document, escape);
+    for (const auto& item : value.GetArray()) write_filled(writer, item, document, encoding);
     writer.EndArray();
   } else if (value.IsObject()) {
     writer.StartObject();
@@ -71,7 +92,7 @@ void write_filled(Writer& writer, const Value& value, const IngestDocument& docu
       if (view(member.name) == "on_failure") {
         member.value.Accept(writer);
       } else {
-        write_filled(writer, member.value, document, escape);
+        write_filled(writer, member.value, document, encoding);
       }
     }
     writer.EndObject();
@@ -80,10 +101,10 @@ void write_filled(Writer& writer, const Value& value, const IngestDocument& docu
   }
 }
 
-bool escapes_values(const Value& options) {
+Encoding encoding_for(const Value& options) {
   const auto media_type = options.FindMember("media_type");
-  return media_type == options.MemberEnd() || !media_type->value.IsString() ||
-         view(media_type->value) == "application/json";
+  if (media_type == options.MemberEnd() || !media_type->value.IsString()) return Encoding::json;
+  return encoding_of(view(media_type->value)).value_or(Encoding::plain);  // the cluster refuses others
 }
 
 bool is_seen_to_here(std::string_view option) {
@@ -144,7 +165,7 @@ std::string foreign_json(const Processor& processor, const IngestDocument& docum
   writer.Key(processor.type.c_str());
   const Value& options = *processor.options;
   if (!options.IsObject()) {
-    write_filled(writer, options, document, true);
+    write_filled(writer, options, document, Encoding::json);
   } else {
     writer.StartObject();
     for (const auto& member : options.GetObject()) {
@@ -154,13 +175,32 @@ std::string foreign_json(const Processor& processor, const IngestDocument& docum
       if (name == "on_failure") {
         member.value.Accept(writer);
       } else {
-        write_filled(writer, member.value, document, escapes_values(options));
+        write_filled(writer, member.value, document, encoding_for(options));
       }
     }
     writer.EndObject();
   }
   writer.EndObject();
   return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string with_ingest_metadata(const std::string& processors, const IngestDocument& document) {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartArray();
+  for (const auto& member : document.ingest_metadata().GetObject()) {
+    const auto name = view(member.name);
+    if (is_of_run(name)) continue;
+    writer.StartObject(), writer.Key("set"), writer.StartObject();
+    writer.Key("field"), writer.String(without_tags("_ingest." + std::string(name)));
+    writer.Key("value"), write_without_tags(writer, member.value);
+    writer.EndObject(), writer.EndObject();
+  }
+  writer.EndArray();
+  std::string all(buffer.GetString(), buffer.GetSize());
+  if (all == "[]") return processors;
+  all.back() = ',';
+  return all.append(processors, 1);
 }
 
 std::string cluster_parts(const std::vector<Processor>& processors, const std::vector<Processor>& on_failure) {

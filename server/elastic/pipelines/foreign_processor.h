@@ -14,6 +14,10 @@ namespace sightline::elastic {
 /// `ignore_failure` and `on_failure` are left out, because they are seen to here.
 std::string foreign_json(const Processor& processor, const IngestDocument& document, bool step_only);
 
+/// `processors` (a JSON list, not empty) after `set` processors that make of `_ingest` there what processors have made
+/// of it here.
+std::string with_ingest_metadata(const std::string& processors, const IngestDocument& document);
+
 /// All that goes to the cluster of a pipeline with these lists, as one list for it to check.
 std::string cluster_parts(const std::vector<Processor>& processors, const std::vector<Processor>& on_failure);
 

@@ -138,6 +138,10 @@ ElasticError not_present(std::string_view name, std::string_view path) {
 
 }  // namespace
 
+bool is_of_run(std::string_view ingest_member) {
+  return ingest_member == "timestamp" || ingest_member == "pipeline" || ingest_member.starts_with("on_failure_");
+}
+
 ElasticError too_many_steps(std::size_t most) {
   return illegal_argument("the document took more than [" + std::to_string(most) +
                           "] steps through pipelines, which [--elasticsearch-max-pipeline-steps] allows, where each [" +
@@ -313,12 +317,20 @@ void IngestDocument::put_metadata(const Metadata& metadata) {
   metadata_.AddMember("_version", -3, allocator());
 }
 
-void IngestDocument::replace(const Metadata& metadata, rapidjson::Document source) {
-  Value kept(ingest_, source.GetAllocator());
+void IngestDocument::replace(const Metadata& metadata, rapidjson::Document source, Value ingest) {
+  auto& allocator = source.GetAllocator();
+  Value kept(rapidjson::kObjectType);
+  const auto keep = [&](const Value& members, bool of_run) {
+    for (const auto& [name, value] : members.GetObject()) {
+      if (is_of_run(view(name)) == of_run) kept.AddMember(Value(name, allocator), Value(value, allocator), allocator);
+    }
+  };
+  keep(ingest_, true);
+  keep(ingest.IsObject() ? ingest : ingest_, false);
   source_ = std::move(source);  // and with it the memory of all three
   ingest_ = std::move(kept);
   put_metadata(metadata);
-  holds_ = tidied_ = allocator().Size();
+  holds_ = tidied_ = source_.GetAllocator().Size();
 }
 
 Answer<const Value*> IngestDocument::get(std::string_view path) const {
@@ -342,6 +354,10 @@ bool IngestDocument::has(std::string_view path) const {
 }
 
 Refusal IngestDocument::set(std::string_view path, Value value) {
+  return put(path, value);
+}
+
+Refusal IngestDocument::put(std::string_view path, Value& value) {
   count_bytes(path.size());
   if (Refusal refusal = refuse_if_out_of_steps()) return refusal;
   auto parsed = parse_path(path);
@@ -408,9 +424,9 @@ Refusal IngestDocument::append(std::string_view path, Value value) {
   return set(path, std::move(list));
 }
 
-Refusal IngestDocument::remove(std::string_view path) {
+Answer<IngestDocument::Place> IngestDocument::place_of(std::string_view path) {
   count_bytes(path.size());
-  if (Refusal refusal = refuse_if_out_of_steps()) return refusal;
+  if (Refusal refusal = refuse_if_out_of_steps()) return *std::move(refusal);
   auto parsed = parse_path(path);
   if (!parsed) return parsed.error();
   Value* at = parsed->root == FieldPath::Root::source     ? &static_cast<Value&>(source_)
@@ -428,16 +444,61 @@ Refusal IngestDocument::remove(std::string_view path) {
   if (at->IsObject()) {
     const auto found = find(*at, leaf);
     if (found == at->MemberEnd()) return not_present(leaf, path);
-    count_members(static_cast<std::size_t>(at->MemberEnd() - found));
-    at->EraseMember(found);  // keeps the order of the others
-    return {};
+    return Place{at, static_cast<rapidjson::SizeType>(found - at->MemberBegin())};
   }
   if (!at->IsArray()) return cannot("remove", "from", leaf, *at, path);
   const auto index = list_index(leaf, *at, path);
   if (!index) return index.error();
-  count_members(at->Size() - *index);
-  at->Erase(at->Begin() + *index);
+  return Place{at, *index};
+}
+
+/// Keeps the order of the others.
+void IngestDocument::erase(const Place& place) {
+  Value& parent = *place.parent;
+  count_members((parent.IsObject() ? parent.MemberCount() : parent.Size()) - place.index);
+  if (parent.IsObject())
+    parent.EraseMember(parent.MemberBegin() + place.index);
+  else
+    parent.Erase(parent.Begin() + place.index);
+}
+
+/// Undoes `erase`.
+void IngestDocument::insert(const Place& place, Value name, Value value) {
+  Value& parent = *place.parent;
+  if (parent.IsObject()) {
+    parent.AddMember(name, value, allocator());
+    for (auto at = parent.MemberEnd() - 1; at != parent.MemberBegin() + place.index; --at) {
+      at->name.Swap((at - 1)->name);
+      at->value.Swap((at - 1)->value);
+    }
+  } else {
+    parent.PushBack(value, allocator());
+    for (auto* at = parent.End() - 1; at != parent.Begin() + place.index; --at) at->Swap(*(at - 1));
+  }
+}
+
+Refusal IngestDocument::remove(std::string_view path) {
+  const auto place = place_of(path);
+  if (!place) return place.error();
+  erase(*place);
   return {};
+}
+
+Refusal IngestDocument::move(std::string_view from, std::string_view to) {
+  const auto place = place_of(from);
+  if (!place) return place.error();
+  Value name, value;
+  if (place->parent->IsObject()) {
+    const auto member = place->parent->MemberBegin() + place->index;
+    name = std::move(member->name);
+    value = std::move(member->value);
+  } else {
+    value = std::move((*place->parent)[place->index]);
+  }
+  erase(*place);
+  Refusal refusal = put(to, value);
+  if (refusal) insert(*place, std::move(name), std::move(value));  // `put` has changed nothing
+  return refusal;
 }
 
 void IngestDocument::append_source(std::string& json) const {

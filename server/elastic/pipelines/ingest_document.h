@@ -59,6 +59,9 @@ class IngestDocument {
   /// item.
   Refusal append(std::string_view path, Value value);
   Refusal remove(std::string_view path);
+  /// Removes the value at `from` and puts it at `to`, which may lie inside or above where it was. Errors: those of both;
+  /// the document is then as it was.
+  Refusal move(std::string_view from, std::string_view to);
 
   // ---- time; a pipeline counts its steps, and the document what makes one longer than others
 
@@ -103,8 +106,9 @@ class IngestDocument {
   /// As a pipeline may have changed it.
   Metadata metadata() const;
 
-  /// Puts in place of source and metadata what another engine has made of them; `_ingest` stays.
-  void replace(const Metadata& metadata, rapidjson::Document source);
+  /// Puts in place of source and metadata what another engine has made of them. Of `_ingest` stays what this one says
+  /// of its run (`is_of_run`); `ingest`, in the allocator of `source`, has the other members. Null: all stay.
+  void replace(const Metadata& metadata, rapidjson::Document source, Value ingest = {});
 
   /// A `drop` processor has taken the document out.
   bool dropped = false;
@@ -112,6 +116,16 @@ class IngestDocument {
   bool terminated = false;
 
  private:
+  /// A member or an item of `parent`.
+  struct Place {
+    Value* parent;
+    rapidjson::SizeType index;
+  };
+  Answer<Place> place_of(std::string_view path);
+  void erase(const Place& place);
+  void insert(const Place& place, Value name, Value value);
+  /// As `set`; the value is moved if there is no error.
+  Refusal put(std::string_view path, Value& value);
   Answer<Value*> step(Value& parent, std::string_view name, std::string_view path) const;
   Value::MemberIterator find(Value& object, std::string_view name) const;
   Refusal refuse_if_out_of_steps() const;
@@ -131,6 +145,10 @@ class IngestDocument {
   std::uint64_t max_work_ = std::numeric_limits<std::uint64_t>::max();
   std::size_t max_steps_ = 0;  // for the error
 };
+
+/// True for the members of `_ingest` that tell of a run: its time, its pipeline and its failure. Those that processors
+/// set are not among them.
+bool is_of_run(std::string_view ingest_member);
 
 /// 400: a document ran through more than `most` steps of pipelines.
 ElasticError too_many_steps(std::size_t most);

@@ -47,7 +47,8 @@ Answer<std::shared_ptr<const Pipeline>> Pipeline::parse(std::string id, rapidjso
   pipeline->config = std::move(config);
   PropertyReader reader(pipeline->config);
   reader.optional_string("description");
-  for (const char* name : {"_meta", "deprecated", "field_access_pattern"}) reader.take(name);
+  for (const char* name : {"_meta", "deprecated"}) reader.take(name);
+  pipeline->access_pattern = reader.optional_string("field_access_pattern").value_or("");
   if (const auto* version = reader.take("version"); version && !is_integer(*version))
     reader.refuse("version", "property cannot be converted to an int");
   if (!reader.take("processors")) reader.refuse("processors", "required property is missing");
@@ -88,6 +89,12 @@ Refusal Pipeline::refusal_without_cluster() const {
     }
   });
   return refusal;
+}
+
+Refusal Pipeline::refusal_of_access() const {
+  if (access_pattern.empty() || access_pattern == "classic") return {};
+  return property_error({}, "pipeline [" + id + "] doesn't support value of [" + shortened(access_pattern) +
+                                "] for parameter [field_access_pattern]; Sightline looks up fields as [classic]");
 }
 
 Refusal Pipeline::refusal_of_size() const {

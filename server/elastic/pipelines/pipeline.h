@@ -28,6 +28,7 @@ struct Pipeline {
   bool guarded = false;  ///< the cluster has a stand-in that knows documents which ran through it: PipelineStubs
   std::vector<Processor> processors;
   std::vector<Processor> on_failure;
+  std::string access_pattern;  ///< `field_access_pattern`; empty: none, which is "classic"
   rapidjson::Document config;  ///< what the processors' values point into
 
   /// Reads `{"description","processors":[...],"on_failure":[...],"version","_meta"}`, as PropertyReader.
@@ -38,6 +39,8 @@ struct Pipeline {
 
   /// Why it cannot run where there is no cluster: the first processor that is none of ours.
   Refusal refusal_without_cluster() const;
+  /// 400 for one whose fields are looked up in another way than the classic one.
+  Refusal refusal_of_access() const;
   /// 400 for one with more than `k_most_processors`, or whose `on_failure` lists lie deeper in each other
   /// than `k_deepest_rescue`.
   Refusal refusal_of_size() const;

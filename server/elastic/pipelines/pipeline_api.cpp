@@ -75,10 +75,10 @@ void append_member(std::string& json, std::string_view name, std::string_view va
   json += value;
 }
 
-std::string list_json(const std::vector<Definition>& definitions) {
-  std::string json = "{";
-  for (const auto& definition : definitions) append_member(json, definition.name, shown(definition));
-  return json + "}";
+/// Closes the list `json` after these, of which a summary has the names only.
+std::string with_definitions(std::string json, const std::vector<Definition>& definitions, bool summary) {
+  for (const auto& definition : definitions) append_member(json, definition.name, summary ? "{}" : shown(definition));
+  return std::move(json) + "}";
 }
 
 /// `if_version`: the version that a pipeline must have to be replaced.
@@ -187,6 +187,7 @@ Answer<bool> PipelineApi::is_kept_here(const Caller& caller, const Pipeline& pip
 
 std::optional<http::Response> PipelineApi::refusal_of(const Caller& caller, const Pipeline& pipeline) {
   if (const Refusal refusal = pipeline.refusal_of_size()) return refusal->response();
+  if (const Refusal refusal = pipeline.refusal_of_access()) return refusal->response();
   if (!has_cluster()) {
     const Refusal refusal = pipeline.refusal_without_cluster();
     return refusal ? std::optional(refusal->response()) : std::nullopt;
@@ -218,6 +219,36 @@ std::optional<http::Response> PipelineApi::refusal_of(const Caller& caller, cons
 
 // ---- PUT, GET, DELETE
 
+/// A change of one pipeline that is kept here. Whatever ends it, the caches are emptied, and a new guard goes if it has
+/// no pipeline: where it is not known whether the cluster has stored it, the cluster is asked.
+class PipelineApi::Change {
+ public:
+  Change(PipelineApi& api, const Caller& caller, const std::string& id, bool may_make_guard)
+      : api_(api), caller_(caller), id_(id), has_made_guard_(may_make_guard) {}
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+  ~Change() {
+    api_.pipelines_.forget();
+    if (has_made_guard_) remove_guard();
+  }
+  void has_made_guard(bool made) { has_made_guard_ = made; }
+
+ private:
+  void remove_guard() noexcept {
+    try {
+      const CancellationScope scope(nullptr);  // also where the client has left
+      const auto kept = api_.pipelines_.index().get(caller_, Kind::pipeline, id_);
+      if (kept && !*kept) api_.stubs_.remove(caller_, id_);
+    } catch (...) {  // it stays: documents fail, and none gets in without its vectors
+    }
+  }
+
+  PipelineApi& api_;
+  const Caller& caller_;
+  const std::string& id_;
+  bool has_made_guard_;  // or may have
+};
+
 std::optional<http::Response> PipelineApi::put(const http::Request& request, const std::string& id) {
   const Caller caller = caller_of(request);
   const Refusal unknown = rest::unknown_parameters(request, k_put_parameters);
@@ -240,23 +271,20 @@ std::optional<http::Response> PipelineApi::put(const http::Request& request, con
   if (const Refusal refusal = DefinitionIndex::refuse_content(Kind::pipeline, id, {"{}", {}, false}))
     return refusal->response();
   // The guard first: there is no moment at which documents could get in past it.
-  const auto guarded = has_cluster() ? stubs_.put_guard(caller, id) : Answer<bool>(false);
-  if (!guarded) return guarded.error().response();
-  bool is_new = false;
+  using Guard = PipelineStubs::Guard;
+  Change change(*this, caller, id, has_cluster());
+  const auto guard = has_cluster() ? stubs_.put_guard(caller, id) : Answer<Guard>(Guard::none);
+  if (!guard) return guard.error().response();
+  change.has_made_guard(*guard == Guard::made);
   const auto make = [&](const Definition* old) -> Answer<DefinitionIndex::Content> {
-    is_new = old == nullptr;
     const auto versioned = *if_version ? with_next_version(id, config, **if_version, old) : config;
     if (!versioned) return versioned.error();
-    return DefinitionIndex::Content{*versioned, {}, *guarded};
+    return DefinitionIndex::Content{*versioned, {}, *guard != Guard::none};
   };
-  const Refusal refusal = pipelines_.index().change(caller, Kind::pipeline, id, make);
-  pipelines_.forget();
-  if (refusal) {
-    if (*guarded && is_new) stubs_.remove(caller, id);
-    return refusal->response();
-  }
+  if (const Refusal refusal = pipelines_.index().change(caller, Kind::pipeline, id, make)) return refusal->response();
+  change.has_made_guard(false);  // it has its pipeline
   auto response = json_response(k_acknowledged);
-  if (has_cluster() && !*guarded) response.headers.add("Warning", k_no_guard);
+  if (has_cluster() && *guard == Guard::none) response.headers.add("Warning", k_no_guard);
   return response;
 }
 
@@ -301,17 +329,17 @@ std::optional<http::Response> PipelineApi::get(const http::Request& request, con
   if (!definitions) return definitions.error().response();
   if (has_cluster() && definitions->empty()) return {};
   if (const Refusal unknown = rest::unknown_parameters(request, k_get_parameters)) return unknown->response();
-  if (has_cluster() && !names_one(ids)) return merged_list(request, *definitions);
-  const bool not_found = definitions->empty() && names_one(ids);
-  return json_response(list_json(*definitions), not_found ? 404 : 200);
-}
-
-std::optional<http::Response> PipelineApi::merged_list(const http::Request& request,
-                                                       const std::vector<Definition>& own) {
   const auto summary = rest::query_flag(request, "summary", false);
   if (!summary) return summary.error().response();
+  if (has_cluster() && !names_one(ids)) return merged_list(request, *definitions, *summary);
+  const bool not_found = definitions->empty() && names_one(ids);
+  return json_response(with_definitions("{", *definitions, *summary), not_found ? 404 : 200);
+}
+
+std::optional<http::Response> PipelineApi::merged_list(const http::Request& request, const std::vector<Definition>& own,
+                                                       bool summary) {
   auto response =
-      store_.handle(store_request(caller_of(request), Method::get, request.path, *summary ? "summary=true" : ""));
+      store_.handle(store_request(caller_of(request), Method::get, request.path, summary ? "summary=true" : ""));
   if (response.status == 404) response.body = "{}";
   if (response.status >= 400 && response.status != 404) return response;
   const auto theirs = rest::JsonTape::parse(response.body);
@@ -323,8 +351,7 @@ std::optional<http::Response> PipelineApi::merged_list(const http::Request& requ
   for (std::size_t key = 1; key < theirs->size(); key = (*theirs)[key + 1].next) {
     if (!own_names.contains((*theirs)[key].text)) append_member(json, (*theirs)[key].text, theirs->raw(key + 1));
   }
-  for (const auto& kept : own) append_member(json, kept.name, *summary ? "{}" : shown(kept));
-  return json_response(json + "}");
+  return json_response(with_definitions(std::move(json), own, summary));
 }
 
 Refusal PipelineApi::refuse_used(const Caller& caller, const std::vector<std::string>& names) {

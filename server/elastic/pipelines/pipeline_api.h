@@ -46,6 +46,7 @@ class PipelineApi {
  private:
   /// Nothing: the request is the cluster's.
   using Handled = std::optional<http::Response>;
+  class Change;
 
   Handled put(const http::Request& request, const std::string& id);
   Handled get(const http::Request& request, const std::string& ids);
@@ -62,7 +63,7 @@ class PipelineApi {
   /// Why a pipeline that is for this server to run cannot be run.
   Handled refusal_of(const Caller& caller, const Pipeline& pipeline);
   Handled put_through(const http::Request& request, const std::string& id);
-  Handled merged_list(const http::Request& request, const std::vector<DefinitionIndex::Definition>& own);
+  Handled merged_list(const http::Request& request, const std::vector<DefinitionIndex::Definition>& own, bool summary);
   Handled simulate_here(const Caller& caller, const rapidjson::Value& body,
                         const std::shared_ptr<const Pipeline>& pipeline);
   bool has_cluster() const { return store_.runs_pipelines(); }

@@ -50,16 +50,16 @@ http::Response PipelineStubs::put(const Caller& caller, const std::string& name,
   return store_.handle(store_request(caller, http::Method::put, path_of(name), {}, body));
 }
 
-Answer<bool> PipelineStubs::put_guard(const Caller& caller, const std::string& name) {
+Answer<PipelineStubs::Guard> PipelineStubs::put_guard(const Caller& caller, const std::string& name) {
   const auto there = look(caller, name);
   if (!there) return there.error();
   if (*there == InCluster::pipeline) return pipeline_of_both(name);
-  if (*there == InCluster::guard) return true;
+  if (*there == InCluster::guard) return Guard::found;
   seen_.forget();
   const auto response = put(caller, name, guard());
-  if (response.status == 400 || response.status == 403) return false;
+  if (response.status == 400 || response.status == 403) return Guard::none;
   if (response.status >= 300) return error_in(response);
-  return true;
+  return Guard::made;
 }
 
 Answer<PipelineStubs::InCluster> PipelineStubs::ensure(const Caller& caller, const std::string& name, bool guarded) {

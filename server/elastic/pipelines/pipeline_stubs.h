@@ -36,9 +36,13 @@ class PipelineStubs {
   /// What the cluster has of that name.
   Answer<InCluster> look(const Caller& caller, const std::string& name);
 
-  /// Puts a guard there; false if the caller may not, or the cluster cannot. Errors: the cluster has a
-  /// pipeline of that name, or does not answer.
-  Answer<bool> put_guard(const Caller& caller, const std::string& name);
+  enum class Guard {
+    none,   ///< the caller may not put one there, or the cluster cannot have one
+    found,  ///< it was there
+    made,   ///< it is new
+  };
+  /// Puts a guard there. Errors: the cluster has a pipeline of that name, or does not answer.
+  Answer<Guard> put_guard(const Caller& caller, const std::string& name);
   /// For a final pipeline: makes its stand-in, a guard if it is `guarded`, where nothing is; asked of the
   /// cluster once a second at most. What is there then.
   Answer<InCluster> ensure(const Caller& caller, const std::string& name, bool guarded);

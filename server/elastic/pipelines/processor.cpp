@@ -19,11 +19,24 @@ using Value = rapidjson::Value;
 
 // ---- set
 
-/// A value of a `set` processor: JSON whose texts may be templates.
+/// Of members of one name the last stays.
+void keep_last_of_each_name(Value& object) {
+  std::set<std::string, std::less<>> seen;
+  auto stays = object.MemberEnd();
+  for (auto member = object.MemberEnd(); member != object.MemberBegin();) {
+    --member;
+    if (!seen.emplace(member->name.GetString(), member->name.GetStringLength()).second) continue;
+    if (--stays == member) continue;
+    stays->name = member->name;  // moved, as the value
+    stays->value = member->value;
+  }
+  if (stays != object.MemberBegin()) object.EraseMember(object.MemberBegin(), stays);
+}
+
+/// A value of a `set` processor: JSON whose texts, those of names too, may be templates.
 class ValueSource {
  public:
-  ValueSource(const Value& value, bool json_escape, PropertyReader& reader)
-      : value_(&value), json_escape_(json_escape) {
+  ValueSource(const Value& value, Encoding encoding, PropertyReader& reader) : value_(&value), encoding_(encoding) {
     compile(value, reader);
   }
 
@@ -34,7 +47,8 @@ class ValueSource {
     return copy;
   }
 
-  bool is_template() const { return json::is_text(*value_); }
+  /// True if it is one text and a template: what that produces may be empty by chance.
+  bool is_template() const { return value_->IsString() && !templates_.empty(); }
 
  private:
   void compile(const Value& value, PropertyReader& reader) {
@@ -44,16 +58,21 @@ class ValueSource {
     } else if (value.IsArray()) {
       for (const auto& item : value.GetArray()) compile(item, reader);
     } else if (value.IsObject()) {
-      for (const auto& member : value.GetObject()) compile(member.value, reader);
+      for (const auto& member : value.GetObject()) {
+        compile(member.name, reader);
+        compile(member.value, reader);
+      }
     }
   }
+
+  bool is_template(const Value& text) const { return templates_.contains({text.GetString(), text.GetStringLength()}); }
 
   Refusal fill(Value& value, IngestDocument& document) const {
     if (value.IsString()) {
       const auto found = templates_.find(std::string(value.GetString(), value.GetStringLength()));
       if (found == templates_.end()) return {};
-      auto text = found->second.render(document, json_escape_, document.room());
-      if (!text) text = found->second.render(document, json_escape_, document.exact_room());
+      auto text = found->second.render(document, encoding_, document.room());
+      if (!text) text = found->second.render(document, encoding_, document.exact_room());
       if (!text) return document.take_room(document.room() + 1);  // which there is not
       auto filled = document.text_value(*text);
       if (!filled) return filled.error();
@@ -63,15 +82,19 @@ class ValueSource {
         if (Refusal refusal = fill(item, document)) return refusal;
       }
     } else if (value.IsObject()) {
+      bool has_new_names = false;
       for (auto& member : value.GetObject()) {
+        has_new_names = has_new_names || is_template(member.name);
+        if (Refusal refusal = fill(member.name, document)) return refusal;
         if (Refusal refusal = fill(member.value, document)) return refusal;
       }
+      if (has_new_names) keep_last_of_each_name(value);
     }
     return {};
   }
 
   const Value* value_;
-  bool json_escape_;
+  Encoding encoding_;
   std::map<std::string, Template> templates_;
 };
 
@@ -88,8 +111,11 @@ DocumentStep read_set(PropertyReader& reader) {
   const bool override_value = reader.boolean("override", true);
   const bool ignore_empty = reader.boolean("ignore_empty_value", false);
   const auto media_type = reader.optional_string("media_type").value_or("application/json");
+  const auto encoding = encoding_of(media_type);
+  if (!encoding)
+    reader.refuse("media_type", "property does not contain a supported media type [" + shortened(media_type) + "]");
   std::optional<ValueSource> source;
-  if (value) source.emplace(*value, media_type == "application/json", reader);
+  if (value) source.emplace(*value, encoding.value_or(Encoding::plain), reader);
   return [=](IngestDocument& document) -> Refusal {
     const auto path = field.name(document);
     if (!path) return path.error();
@@ -274,12 +300,7 @@ DocumentStep read_rename(PropertyReader& reader) {
     const auto value = document.get(*from);
     if (!value) return ignore_missing ? Refusal() : Refusal(illegal_argument("field [" + *from + "] doesn't exist"));
     if (!override_target && document.has(*to)) return illegal_argument("field [" + *to + "] already exists");
-    auto moved = document.copy_of(**value);
-    if (!moved) return moved.error();
-    // Set first, as Elasticsearch does: if the target cannot be set the document stays as it was.
-    if (*from == *to) return {};
-    if (Refusal refusal = document.set(*to, std::move(*moved))) return refusal;
-    return document.remove(*from);
+    return *from == *to ? Refusal() : document.move(*from, *to);
   };
 }
 

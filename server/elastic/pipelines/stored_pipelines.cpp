@@ -22,7 +22,11 @@ Answer<std::shared_ptr<const Pipeline>> StoredPipelines::get(const Caller& calle
     auto definition = index_.get(caller, DefinitionIndex::Kind::pipeline, id);
     if (!definition) return definition.error();
     if (!*definition) return std::shared_ptr<const Pipeline>();
-    return pipeline_of(**definition);
+    auto pipeline = pipeline_of(**definition);
+    if (!pipeline) return pipeline;
+    // An earlier version may have stored it.
+    if (Refusal refusal = (*pipeline)->refusal_of_access()) return *std::move(refusal);
+    return pipeline;
   });
 }
 

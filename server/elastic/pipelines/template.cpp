@@ -8,14 +8,15 @@
 
 namespace sightline::elastic {
 
-std::string escaped_for_json(const std::string& text) {
+namespace {
+
+std::string escaped_for_json(std::string_view whole) {
   std::string escaped;
   const auto append = [&escaped](std::string_view part) {
     const std::string json = json::json_string(part);
     escaped.append(json, 1, json.size() - 2);
   };
   // Half of a surrogate pair is a character like others.
-  const std::string_view whole = text;
   std::size_t done = 0;
   for (std::size_t at = whole.find('\xED'); at != std::string_view::npos; at = whole.find('\xED', at + 1)) {
     if (json::lone_surrogate(whole.substr(at)) == 0) continue;
@@ -25,6 +26,48 @@ std::string escaped_for_json(const std::string& text) {
   }
   append(whole.substr(done));
   return escaped;
+}
+
+/// As Java's URLEncoder leaves it.
+bool stays_in_form(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+         c == '*' || c == '_';
+}
+
+std::string encoded_for_form(std::string_view text) {
+  constexpr std::string_view k_digits = "0123456789ABCDEF";
+  std::string made;
+  for (const char c : text) {
+    if (stays_in_form(c) || c == ' ') {
+      made += c == ' ' ? '+' : c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      made += {'%', k_digits[byte >> 4], k_digits[byte & 15]};
+    }
+  }
+  return made;
+}
+
+std::size_t encoded_size(std::string_view text, Encoding encoding) {
+  if (encoding == Encoding::plain) return text.size();
+  if (encoding == Encoding::json) return json_size(text);
+  std::size_t bytes = 0;
+  for (const char c : text) bytes += stays_in_form(c) || c == ' ' ? 1 : 3;
+  return bytes;
+}
+
+}  // namespace
+
+std::optional<Encoding> encoding_of(std::string_view media_type) {
+  if (media_type == "application/json") return Encoding::json;
+  if (media_type == "text/plain") return Encoding::plain;
+  if (media_type == "application/x-www-form-urlencoded") return Encoding::form;
+  return {};
+}
+
+std::string encoded(std::string_view text, Encoding encoding) {
+  if (encoding == Encoding::json) return escaped_for_json(text);
+  return encoding == Encoding::form ? encoded_for_form(text) : std::string(text);
 }
 
 std::optional<TemplateTag> next_tag(std::string_view text, std::size_t from) {
@@ -70,7 +113,7 @@ std::optional<std::string> Template::plain_text() const {
   return text;
 }
 
-std::optional<std::string> Template::render(const IngestDocument& document, bool json_escape,
+std::optional<std::string> Template::render(const IngestDocument& document, Encoding encoding,
                                             std::size_t max_bytes) const {
   std::string text;
   document.count_members(parts_.size());
@@ -91,19 +134,19 @@ std::optional<std::string> Template::render(const IngestDocument& document, bool
       shown = made = java_text(**value);
     }
     document.count_bytes(shown.size());
-    const bool escapes = json_escape && !part.raw;
-    if (!fits(escapes ? json_size(shown) : shown.size())) return {};
-    if (escapes) {
-      text += escaped_for_json(std::string(shown));
-    } else {
+    const Encoding own = part.raw ? Encoding::plain : encoding;
+    if (!fits(encoded_size(shown, own))) return {};
+    if (own == Encoding::plain) {
       text += shown;
+    } else {
+      text += encoded(shown, own);
     }
   }
   return text;
 }
 
 Answer<std::string> Template::name(const IngestDocument& document) const {
-  if (auto text = render(document, false, k_longest_name)) return *std::move(text);
+  if (auto text = render(document, Encoding::plain, k_longest_name)) return *std::move(text);
   return illegal_argument("a path, name or message that a template produces from the document has more than [" +
                           std::to_string(k_longest_name) + "] bytes");
 }

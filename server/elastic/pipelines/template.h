@@ -11,6 +11,16 @@
 
 namespace sightline::elastic {
 
+/// How `{{path}}`, unlike `{{{path}}}`, puts a value into a text.
+enum class Encoding {
+  plain,  ///< as it is
+  json,   ///< as the inside of a JSON string
+  form,   ///< as in a URL's query: "a b/c" becomes "a+b%2Fc"
+};
+/// That of a processor's `media_type`; nothing if Elasticsearch has none for it.
+std::optional<Encoding> encoding_of(std::string_view media_type);
+std::string encoded(std::string_view text, Encoding encoding);
+
 /// The part of Mustache that pipelines live on: `{{path}}`, `{{{path}}}` and `{{&path}}` put a value of the
 /// document there; what is missing or null leaves nothing. Sections, comments and partials are refused.
 class Template {
@@ -20,9 +30,8 @@ class Template {
 
   /// The text if it is the same for every document.
   std::optional<std::string> plain_text() const;
-  /// With `json_escape` values of `{{path}}` (not of `{{{path}}}`) are escaped as inside a JSON string.
   /// Nothing if the text would have more than `max_bytes`; no more memory is taken then.
-  std::optional<std::string> render(const IngestDocument& document, bool json_escape, std::size_t max_bytes) const;
+  std::optional<std::string> render(const IngestDocument& document, Encoding encoding, std::size_t max_bytes) const;
   /// The same for a path, a name or a message, which have 64 KiB at most. Errors: it has more.
   Answer<std::string> name(const IngestDocument& document) const;
 
@@ -47,8 +56,5 @@ std::optional<TemplateTag> next_tag(std::string_view text, std::size_t from);
 
 /// Of paths, names and messages that are made of documents.
 constexpr std::size_t k_longest_name = 64u << 10;
-
-/// As the inside of a JSON string.
-std::string escaped_for_json(const std::string& text);
 
 }  // namespace sightline::elastic

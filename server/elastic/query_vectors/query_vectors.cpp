@@ -1,7 +1,6 @@
 #include "server/elastic/query_vectors/query_vectors.h"
 
 #include <algorithm>
-#include <array>
 #include <future>
 #include <iterator>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "server/elastic/query_vectors/search_template.h"
 #include "server/elastic/query_vectors/stored_vectors.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/request_changes.h"
 #include "server/elastic/rest/router.h"
 #include "server/http/network_wait.h"
 
@@ -38,39 +38,6 @@ ElasticError needs_native(std::string_view query) {
 ElasticError too_many_searches(std::size_t most) {
   return illegal_argument("an _msearch may hold [" + std::to_string(most) +
                           "] searches; send fewer, or raise --elasticsearch-max-searches");
-}
-
-void replace_body(http::Request& request, std::string body) {
-  request.body = std::move(body);
-  if (request.headers.get("Content-Length")) request.headers.set("Content-Length", std::to_string(request.body.size()));
-}
-
-/// `query` without the parameters of these names; the others as they were written.
-template <class Names>
-std::string without_parameters(std::string_view query, const Names& names) {
-  std::string kept;
-  while (!query.empty()) {
-    const auto parameter = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), parameter.size() + 1));
-    const auto name = http::percent_decode(parameter.substr(0, parameter.find('=')), true);
-    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    kept += (kept.empty() ? "" : "&") + std::string(parameter);
-  }
-  return kept;
-}
-
-/// A request without a body, whose parameter `source` is one: with it as its body. Nothing for others.
-std::optional<http::Request> source_as_body(const http::Request& request) {
-  if (!request.body.empty() || request.query.find("source") == std::string::npos) return {};
-  auto source = rest::query_parameter(request, "source");
-  const auto type = rest::query_parameter(request, "source_content_type");
-  if (!source || !type) return {};
-  static constexpr std::array<std::string_view, 2> k_names{"source", "source_content_type"};
-  http::Request changed = request;
-  changed.query = without_parameters(request.query, k_names);
-  changed.headers.set("Content-Type", *type);
-  replace_body(changed, std::move(*source));
-  return changed;
 }
 
 /// Calls in flight. It waits for them however it ends, since they read their texts out of the request.
@@ -236,7 +203,7 @@ void QueryVectors::resolve(const Caller& caller, std::vector<Search>& searches) 
 }
 
 Outcome QueryVectors::search(http::Request request) {
-  auto sourced = source_as_body(request);
+  auto sourced = rest::source_as_body(request);
   http::Request& searched = sourced ? *sourced : request;
   if (!may_need_inference(searched.body)) return request;
   std::vector<Search> searches{{searched.body}};
@@ -244,12 +211,12 @@ Outcome QueryVectors::search(http::Request request) {
   const Search& search = searches.front();
   if (search.failure) return search.failure->response();
   if (search.splices.empty()) return request;
-  replace_body(searched, spliced(searched.body, search.splices));
+  rest::replace_body(searched, spliced(searched.body, search.splices));
   return std::move(searched);
 }
 
 Outcome QueryVectors::multi_search(http::Request request) {
-  auto sourced = source_as_body(request);
+  auto sourced = rest::source_as_body(request);
   http::Request& searched = sourced ? *sourced : request;
   // Without its last line break the whole request is refused, by every store.
   if (!may_need_inference(searched.body) || !searched.body.ends_with('\n')) return request;
@@ -278,7 +245,7 @@ Outcome QueryVectors::search_template(http::Request request) {
   const auto has_part = [&](std::string_view name) {
     return std::find(parts.begin(), parts.end(), name) != parts.end();
   };
-  auto sourced = source_as_body(request);
+  auto sourced = rest::source_as_body(request);
   http::Request& searched = sourced ? *sourced : request;
   if (has_part("_render") || !may_need_inference(searched.body) || native_.available(caller_of(request)))
     return request;
@@ -328,18 +295,14 @@ Outcome QueryVectors::with_failures(http::Request request, const std::vector<Spl
                                     const std::vector<Refusal>& failures) {
   const auto failed = [](const Refusal& failure) { return failure.has_value(); };
   if (std::none_of(failures.begin(), failures.end(), failed)) {
-    replace_body(request, spliced(request.body, splices));
+    rest::replace_body(request, spliced(request.body, splices));
     return request;
   }
   if (std::all_of(failures.begin(), failures.end(), failed))
     return json_response(*merge_failures(R"({"took":0,"responses":[]})", failures));
-  replace_body(request, spliced(request.body, splices));
+  rest::replace_body(request, spliced(request.body, splices));
   // The answer must be one that can be read; what shapes it is done to the merged one.
-  static constexpr std::array<std::string_view, 5> k_shaping{"filter_path", "pretty", "human", "format", "error_trace"};
-  request.query = without_parameters(request.query, k_shaping);
-  request.headers.remove("Accept-Encoding");
-  if (const auto accept = request.headers.get("Accept"); accept && accept->find("json") == std::string::npos)
-    request.headers.set("Accept", "application/json");
+  rest::take_out_shaping(request);
   auto answer = store_.handle(request);
   if (answer.status >= 300) return answer;
   auto merged = merge_failures(answer.body, failures);

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/json/builder.h"
+#include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/definitions/definition_index.h"
-#include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -20,19 +20,6 @@ constexpr std::uint32_t k_most_dimensions = 4096;  // of a dense_vector
 
 ElasticError bad_answer() {
   return {502, "exception", "the store's answer to the search for stored vectors cannot be read"};
-}
-
-/// Nobody may search the index of definitions, nor a name that may become it there.
-bool may_be_searched(std::string_view expression) {
-  while (!expression.empty()) {
-    auto name = expression.substr(0, expression.find(','));
-    expression.remove_prefix(std::min(expression.size(), name.size() + 1));
-    if (const auto cluster = name.find(':'); cluster != std::string_view::npos) name.remove_prefix(cluster + 1);
-    if (name.starts_with('<') || name.starts_with(k_definition_index) ||
-        (name.starts_with('.') && rest::wildcard_match(name, k_definition_index)))
-      return false;
-  }
-  return true;
 }
 
 std::string search_for(const StoredVector& wanted) {
@@ -111,7 +98,7 @@ std::vector<Answer<std::string>> stored_vectors(Store& store, const Caller& call
   std::vector<std::size_t> asked;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     vectors.push_back(bad_answer());
-    if (!may_be_searched(wanted[i].index)) {
+    if (touches_definitions(wanted[i].index)) {
       vectors[i] = illegal_argument("[lookup] index [" + wanted[i].index + "] is not available for searches");
       continue;
     }

@@ -11,9 +11,9 @@
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/request_changes.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/writes/partial_update.h"
-#include "server/elastic/writes/write_request.h"
 #include "server/http/network_wait.h"
 
 namespace sightline::elastic {
@@ -129,10 +129,10 @@ BulkWrite::BulkWrite(Store& store, IngestService& ingest, WritePlanner& planner,
       planner_(planner),
       reader_(request.body, index),
       of_request_(rest::query_parameter(request, "pipeline")),
-      head_(head_for_pieces(request)) {
+      head_(rest::head_for_pieces(request)) {
   // Items that are not changed may still need the pipeline of the request, if it is the cluster's.
   const auto here = of_request_ ? planner.runs_here(*of_request_) : Answer<bool>(false);
-  if (!here || *here) head_.query = with_parameters(head_.query, {{"pipeline", {}}});
+  if (!here || *here) head_.query = rest::with_parameters(head_.query, {{"pipeline", {}}});
 }
 
 /// An embedded store works meanwhile, so that the worker's place is not free.

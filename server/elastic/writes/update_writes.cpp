@@ -9,9 +9,9 @@
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_merge.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/request_changes.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/writes/partial_update.h"
-#include "server/elastic/writes/write_request.h"
 #include "server/elastic/writes/writes.h"
 
 namespace sightline::elastic {
@@ -176,21 +176,21 @@ class PipelinedUpdate {
     if (write.failure) return write.failure->response();
     if (write.dropped) return dropped_answer(target_.index, target_.id);
     const auto after = write.document->metadata();
-    http::Request sent = head_for_pieces(request_);
+    http::Request sent = rest::head_for_pieces(request_);
     sent.method = http::Method::put;
     sent.path = "/" + http::percent_encode(after.index) + "/" + action + "/" +
                 http::percent_encode(after.id.value_or(*target_.id));
-    sent.query = with_parameters(sent.query, {{"pipeline", k_no_pipeline},
-                                              {"routing", after.routing},
-                                              {"if_seq_no", seq_no},
-                                              {"if_primary_term", term},
-                                              {"retry_on_conflict", {}},
-                                              {"doc_as_upsert", {}},
-                                              {"lang", {}},
-                                              {"_source", {}},
-                                              {"_source_includes", {}},
-                                              {"_source_excludes", {}},
-                                              {"_source_exclude_vectors", {}}});
+    sent.query = rest::with_parameters(sent.query, {{"pipeline", k_no_pipeline},
+                                                    {"routing", after.routing},
+                                                    {"if_seq_no", seq_no},
+                                                    {"if_primary_term", term},
+                                                    {"retry_on_conflict", {}},
+                                                    {"doc_as_upsert", {}},
+                                                    {"lang", {}},
+                                                    {"_source", {}},
+                                                    {"_source_includes", {}},
+                                                    {"_source_excludes", {}},
+                                                    {"_source_exclude_vectors", {}}});
     sent.body = write.source_json();
     write.document.reset();
     auto response = store_.handle(sent);

@@ -9,9 +9,9 @@
 #include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/request_changes.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/writes/bulk_write.h"
-#include "server/elastic/writes/write_request.h"
 
 namespace sightline::elastic {
 namespace {
@@ -127,8 +127,9 @@ Outcome Writes::document(http::Request request, const std::string& index, const 
     if (after.id) request.path += "/" + http::percent_encode(*after.id);
     request.method = after.id ? http::Method::put : http::Method::post;
   }
-  request.query = with_parameters(request.query, {{"pipeline", k_no_pipeline}});
-  if (after.routing != before.routing) request.query = with_parameters(request.query, {{"routing", after.routing}});
+  request.query = rest::with_parameters(request.query, {{"pipeline", k_no_pipeline}});
+  if (after.routing != before.routing)
+    request.query = rest::with_parameters(request.query, {{"routing", after.routing}});
   request.body = write.source_json();
   return request;
 }

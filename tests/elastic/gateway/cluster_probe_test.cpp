@@ -90,15 +90,45 @@ TEST_CASE("findings are kept for a minute, and those of a cluster that is down f
   Bench bench;
   for (int i = 0; i < 3; ++i) CHECK(bench.probe.available({}));
   CHECK(bench.cluster.asked["/"] == 1);
+  Bench down;
+  down.cluster.answers.clear();
+  down.cluster.status = 503;
+  CHECK(!down.probe.available({}));
+  CHECK(!down.probe.available({}));
+  CHECK(down.cluster.asked["/"] == 1);
+  down.timer.advance(std::chrono::seconds(6));
+  CHECK(!down.probe.available({}));
+  CHECK(down.cluster.asked["/"] == 2);
+}
+
+TEST_CASE("a cluster that does not answer for a moment counts as what it was") {
+  Bench bench;
+  REQUIRE(bench.probe.available({}));
+  const auto answers = bench.cluster.answers;
   bench.timer.advance(std::chrono::seconds(61));
-  bench.cluster.answers.clear();
+  for (const int status : {503, 429}) {
+    for (const char* path : {"/", "/_license", "/_inference/_all"}) {
+      CAPTURE(path);
+      bench.cluster.answers = answers;
+      bench.cluster.answers.erase(path);
+      bench.cluster.status = status;
+      const int before = bench.cluster.asked["/"];
+      CHECK(bench.probe.available({}));
+      CHECK(bench.probe.available({}));
+      CHECK(bench.cluster.asked["/"] == before + 1);
+      CHECK(!bench.probe.available(caller("another")));
+      bench.timer.advance(std::chrono::seconds(6));
+    }
+  }
+  CHECK(!bench.probe.findings({}).native);  // the page of the gateway shows what is now
+  bench.timer.advance(std::chrono::seconds(6));
+  bench.cluster.answers = answers;
+  bench.cluster.answers.erase("/_inference/_all");
+  bench.cluster.status = 404;
+  CHECK(!bench.probe.available({}));  // it has said so
+  bench.timer.advance(std::chrono::seconds(61));
   bench.cluster.status = 503;
   CHECK(!bench.probe.available({}));
-  CHECK(!bench.probe.available({}));
-  CHECK(bench.cluster.asked["/"] == 2);
-  bench.timer.advance(std::chrono::seconds(6));
-  CHECK(!bench.probe.available({}));
-  CHECK(bench.cluster.asked["/"] == 3);
 }
 
 TEST_CASE("what one caller may see is not shown to another") {

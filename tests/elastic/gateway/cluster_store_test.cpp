@@ -95,6 +95,23 @@ TEST_CASE("a write whose answer broke off is not repeated, a read is") {
   CHECK(arrived > 2);
 }
 
+TEST_CASE("a request that the end of the server ends is no failure of the cluster") {
+  http::Parked silent;
+  std::atomic<int> failures{0};
+  Warnings warnings;
+  Cluster::Options options;
+  options.warn = warnings.sink();
+  options.count = [&](GatewayEvent event) { failures += event == GatewayEvent::cluster_failed ? 1 : 0; };
+  Asking asking(silent.server->port(), options);
+  asking.store->shut_down();
+  const auto answer = asking.ask(http::Method::put, "{}");
+  CHECK(answer.status == 503);
+  CHECK(answer.body.find("node_closed_exception") != std::string::npos);
+  CHECK(answer.body.find("the server is stopping") != std::string::npos);
+  CHECK(failures == 0);
+  CHECK(warnings.count() == 0);
+}
+
 TEST_CASE("a cluster that is down becomes 503, one that is silent 504") {
   Asking down(dead_port());
   const auto refused = down.ask(http::Method::put, "{}");

@@ -148,6 +148,19 @@ TEST_CASE("the index of endpoints is closed to all, and wildcards skip it") {
     CHECK_MESSAGE(answer.status == 200, target);
     CHECK_MESSAGE(answer.body.find("endpoint:clip") == std::string::npos, target);
   }
+  for (const char* target :
+       {"/,/_search?expand_wildcards=all", "/%2C/_search?expand_wildcards=all", "//_search?expand_wildcards=all",
+        "/_all::data/_search?expand_wildcards=all", "/%5Fall%3A%3Adata/_search?expand_wildcards=all",
+        "/*,-foo/_search?expand_wildcards=all", "/-x/_search?expand_wildcards=all", "/%3C.sightline%3E/_search",
+        "/.SIGHTLINE/_search", "/_search?index=&expand_wildcards=all", "/_search/template?expand_wildcards=all"}) {
+    const auto answer = bench.get(target);
+    CHECK_MESSAGE(answer.body.find("endpoint:clip") == std::string::npos, target);
+  }
+  for (const char* header : {R"({"index":""})", R"({"index":[]})", R"({"index":[""]})"}) {
+    const auto answer = bench.ask(http::Method::post, "/_msearch?expand_wildcards=all", std::string(header) + "\n{}\n");
+    CHECK_MESSAGE(answer.status == 403, header);
+  }
+  CHECK(bench.ask(http::Method::post, "/,/_pit?expand_wildcards=all&keep_alive=1m").status == 400);
   CHECK(bench.json(bench.get("/*/_search?expand_wildcards=all"))["hits"]["total"]["value"].GetInt() == 1);
 }
 
