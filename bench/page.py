@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the speed of the page in Chromium: first paint, bytes, a gallery of 10,000 pictures, pictures after a search, a Cohere that hangs.
+"""Measures the speed of the page in Chromium: first paint, bytes, a gallery of 10,000 pictures, a map, pictures after a search, a Cohere that hangs.
 
     .venv-es9/bin/python bench/page.py [--pictures 10000] [--runs 9] [--searches 10]
 
@@ -10,6 +10,7 @@ embedded store, and fills it. Measures:
   latency and 10 Mbit/s, like a connection from home. Bytes are those of the compressed bodies, as they were sent.
 - scrolling: the wheel is turned through the gallery as fast as it goes, then the End key. A long task blocks the page for more than
   50 ms. Every picture is a different file (by a comment in the JPEG): no thumbnail is cached.
+- map: frames of a map of 5,000 points on Compare, while it is zoomed.
 - search: words typed into an open page; from the last byte of a column's embedding to all its pictures decoded; then with a Cohere
   that accepts requests and never answers.
 
@@ -32,7 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 from conftest import DEMO, StandIn  # noqa: E402
-from page_fixtures import DESKTOP, chromium, demo_site, wait_for_pictures  # noqa: E402
+from page_fixtures import DESKTOP, chromium, demo_site, map_frames, wait_for_pictures  # noqa: E402
 
 ENDPOINTS = {"clip": "clip-search", "jina-clip": "jina-clip-search", "cohere": "cohere-search"}
 DISTANT = {"offline": False, "latency": 40, "downloadThroughput": 1_250_000, "uploadThroughput": 1_250_000}
@@ -209,6 +210,18 @@ def measure_gallery(browser, site, count):
     context.close()
 
 
+# ---- the map
+
+
+def measure_map(browser, site, points=5000):
+    context = browser.new_context(viewport=DESKTOP)
+    page = context.new_page()
+    page.goto(site.view("status"))
+    frames = map_frames(page, points)["frames"]
+    say(f"map of {points:,} points: one frame", f"{statistics.median(frames):7.1f} ms   (of {len(frames)}: {min(frames):.1f} to {max(frames):.1f}; a 60th of a second is 16.7)")
+    context.close()
+
+
 # ---- searches
 
 
@@ -255,6 +268,7 @@ def main():
         with demo_site("embedded", folder) as site, chromium() as browser:
             measure_first_paint(browser, site.url, options.runs)
             measure_searches(browser, site, queries, folder)
+            measure_map(browser, site)
             measure_gallery(browser, site, options.pictures)
 
 

@@ -12,7 +12,10 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
+import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -61,6 +64,28 @@ def memory_of(process):
     return {line.split(":")[0]: int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith(("VmRSS", "VmHWM"))}
 
 
+def next_line(process, within=120):
+    """The next line that a program prints; empty if it ended, or printed none in that time and was ended for it."""
+    late = threading.Timer(within, process.kill)
+    late.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        late.cancel()
+
+
+def wait_for(words, log, within=20):
+    """The first line of a log with these words, once it is there: programs write their logs a moment later."""
+    deadline = time.monotonic() + within
+    while True:
+        text = log.read_text()
+        for line in text.splitlines():
+            if words in line:
+                return line
+        assert time.monotonic() < deadline, f"no line with {words!r}:\n{text[-3000:]}"
+        time.sleep(0.05)
+
+
 class Program:
     """A program of ours that announces where it listens, and ends on SIGTERM."""
 
@@ -70,7 +95,7 @@ class Program:
             self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=stderr, text=True)
 
     def announced(self, word):
-        line = self.process.stdout.readline()
+        line = next_line(self.process)
         if not line.startswith(word):
             self.stop()
             raise AssertionError(f"expected a line beginning with {word!r}, got {line!r}; log:\n{self.log.read_text()[-3000:]}")
@@ -112,6 +137,7 @@ class Sightline(Program):
                           "--elasticsearch-port", elasticsearch_port, *behind, *options], log)
         self.url = self.announced("ready ")
         self.elasticsearch = self.announced("elasticsearch ")
+        self.gateway_to = gateway_to
         self.settings = {}  # for the environment of the scripts and programs that talk to it: keys
 
     def es(self, method, path, body=None, **options):
@@ -147,6 +173,20 @@ class StandIn(Program):
 
 def run(command, environment, timeout=300, given=None):
     return subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True, timeout=timeout, input=given)
+
+
+@pytest.fixture()
+def reserve_port():
+    """reserve_port(): a port of loopback that the system gives to nothing else until the test ends. A server of ours can be started on it, and started again."""
+    with contextlib.ExitStack() as stack:
+
+        def reserve():
+            held = stack.enter_context(socket.socket())  # bound, but not listening: who has SO_REUSEADDR too, and names the port, may listen on it
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.bind(("127.0.0.1", 0))
+            return held.getsockname()[1]
+
+        yield reserve
 
 
 @pytest.fixture(scope="session", autouse=True)

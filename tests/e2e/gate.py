@@ -1,6 +1,6 @@
 """A gate: a TCP proxy on loopback that harms what passes through it.
 
-Faults are set for each direction: a delay, a trickle, a cut, a changed byte, silence. They begin with the connection, or, with `when`, at those bytes of
+Faults are set for each direction: a delay, a trickle, a cut, a changed byte, silence, a wait for an event. They begin with the connection, or, with `when`, at those bytes of
 each request that contains them; so the requests before it on a connection that is kept open pass unharmed.
 """
 
@@ -34,6 +34,7 @@ class Faults:
     change: callable = other_byte  # what it becomes
     after: bytes = None  # where positions begin to count
     silent: bool = False  # nothing passes
+    until: threading.Event = None  # nothing passes before it is set
 
 
 K_NONE = Faults()
@@ -68,6 +69,8 @@ class Direction:
         faults = self.faults
         if faults.silent:
             return True
+        if faults.until:
+            faults.until.wait()
         self.passage.closed.wait(faults.delay)
         before, counted = self.split(piece)
         self.send(before)

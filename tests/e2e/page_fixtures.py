@@ -216,6 +216,55 @@ def page(open_page):
     return open_page(color_scheme="light")
 
 
+# Draws a map of `count` points 60 times, and between any two frames a copy of a mark for each point.
+MAP_FRAMES = """async (count) => {
+  const { draw, paletteNow, sceneOf } = await import("/page/modules/compare/map/drawing.js");
+  const { boxOf, cameraOf } = await import("/page/modules/compare/map/camera.js");
+  const xs = new Float64Array(count), ys = new Float64Array(count);
+  for (let i = 0, seed = 1; i < count; i += 1) {
+    seed = (seed * 48271) % 2147483647; xs[i] = seed / 2147483647;
+    seed = (seed * 48271) % 2147483647; ys[i] = seed / 2147483647;
+  }
+  const points = { xs, ys, ids: Array.from(xs, (_, i) => String(i)), names: [] };
+  const groups = { of: Uint8Array.from(xs, (_, i) => i % 8), field: "f", values: [], legend: Array.from({ length: 8 }, (_, i) => ({ series: i, shape: i, title: String(i) })) };
+  const size = { width: 1280, height: 640 };
+  const contextOf = () => Object.assign(document.createElement("canvas"), size).getContext("2d", { alpha: false });
+  const [context, other] = [contextOf(), contextOf()];
+  let calls = 0;
+  const counting = new Proxy(context, {
+    get(target, name) {
+      const value = target[name];
+      return typeof value === "function" ? (...given) => { calls += 1; return value.apply(target, given); } : value;
+    },
+    set(target, name, value) { target[name] = value; return true; },
+  });
+  const scene = sceneOf(points, groups, paletteNow(), 1);
+  const camera = cameraOf(boxOf(points), size);
+  const stamp = new OffscreenCanvas(11, 11);
+  stamp.getContext("2d").fillRect(2, 2, 7, 7);
+  const shown = { pictures: true, ranks: new Map(), hovered: 0 };
+  draw(counting, scene, camera, size, shown, { get() {} });
+  const timed = (target, work) => {
+    const start = performance.now();
+    work();
+    target.getImageData(0, 0, 1, 1); // until it is drawn, not only ordered
+    return performance.now() - start;
+  };
+  const [frames, copies] = [[], []];
+  for (let i = 0; i < 60; i += 1) {
+    const zoomed = { ...camera, scale: camera.scale * (1 + i / 100) };
+    frames.push(timed(context, () => draw(context, scene, zoomed, size, { ...shown, hovered: i % count }, { get() {} })));
+    copies.push(timed(other, () => { for (let j = 0; j < count; j += 1) other.drawImage(stamp, Math.round(xs[j] * size.width), Math.round(ys[j] * size.height)); }));
+  }
+  return { calls, frames, copies };
+}"""
+
+
+def map_frames(page, count):
+    """Of a map of so many points on Compare: calls on its canvas in one frame; milliseconds of 60 frames, and of copying a mark to each point."""
+    return page.evaluate(MAP_FRAMES, count)
+
+
 @contextlib.contextmanager
 def temporary_index(page, site, name):
     """Deletes the index at the end of the block. The page is left first: what it still asks for would be answered 404."""

@@ -194,7 +194,7 @@ def test_an_answer_cut_anywhere_never_looks_whole(server, picture):
 
 @pytest.mark.parametrize("faults", [Faults(trickle=(97, 0.001)), Faults(trickle=(1500, 0.01), delay=0.01), Faults(delay=0.1)],
                          ids=["trickled", "in packets", "delayed"])
-def test_slow_connections_get_right_vectors_and_slow_down_no_other(server, picture, faults):
+def test_slow_connections_get_right_vectors_and_so_does_a_client_beside_them(server, picture, faults):
     request = embedding_request("a house", data_url(picture), "a pool")
     expected = vectors(exchange(server.url, request))
     with unharmed(server), Gate(server.url) as gate, concurrent.futures.ThreadPoolExecutor(8) as clients:

@@ -188,7 +188,7 @@ def test_refusals_keep_coheres_status_and_words_and_never_the_key(start, demo_pi
 def test_what_cohere_does_wrong_indexes_nothing_and_says_why(start, demo_pictures, tmp_path, fault, status, words):
     broken = start(lambda: StandIn(tmp_path / "broken.log", fault, "1", "--retry-after", "61"))
     server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=[
-        "--cohere", "--cohere-url", broken.url, "--cohere-timeout", "300ms", "--document-timeout", "3s"]))
+        "--cohere", "--cohere-url", broken.url, "--cohere-timeout", "300ms" if fault == "--silent" else "20s", "--document-timeout", "3s" if fault == "--silent" else "60s"]))
     answered, answer = post(server.url + "/v1/embeddings", {"model": MODEL, "input": data_uri(demo_pictures[0])}, CALLERS_KEY)
     assert answered == status and words in answer["error"]["message"], answer
     assert answer["error"]["message"].startswith("input 0: ")

@@ -2,7 +2,7 @@
 
 import base64
 
-from conftest import InferenceServer, ROOT, Sightline, call, run
+from conftest import InferenceServer, ROOT, Sightline, call, run, wait_for
 
 
 def served(server, model="clip"):
@@ -57,7 +57,7 @@ def test_another_precision_is_another_model(tmp_path, demo_pictures):
         now = served(second)
         assert now != before
         # At the start, before anybody asks for anything.
-        assert f"index [clip-images] was set up for model [clip] with fingerprint {before}, but the [clip] served now has {now}" in second.log.read_text()
+        wait_for(f"index [clip-images] was set up for model [clip] with fingerprint {before}, but the [clip] served now has {now}", second.log)
         refused = second.register()
         assert refused.returncode == 1
         for words in ("index clip-images holds 1 vectors of another model", before, now, "--accept-model", "--remove --with-data"):

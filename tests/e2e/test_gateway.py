@@ -13,6 +13,7 @@ import zlib
 import pytest
 
 from conftest import BIN, DEMO, Cluster, Sightline, call, memory_of
+from gate import K_NONE, Faults, Gate, eventually
 
 MEMORY_BYTES = 200 << 20  # above idle, for a bulk of 90 MB
 BULK_BYTES = 90 << 20
@@ -97,21 +98,26 @@ def test_ingestion_goes_on_through_the_other_gateway(cluster, tmp_path, demo_pic
     with gateway(cluster, tmp_path, "first") as first, gateway(cluster, tmp_path, "second") as second:
         # The endpoints name the second one's models, as they would name a load balancer's address.
         assert second.register("--models", "clip").returncode == 0
-        command = [BIN / "sightline-ingest", DEMO / "pictures", "--index", "clip-images", "--env-file", "/dev/null", "--quiet",
-                   "--bulk-documents", "8", "--attempts", "2", "--report", tmp_path / "failures.csv"]
-        loader = subprocess.Popen([str(part) for part in command], env=first.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        while count(cluster) < 16:
+        with Gate(first.elasticsearch) as gate:
+            gate.set(request=lambda number: K_NONE if number < 2 else Faults(silent=True), when=b"/_bulk")
+            command = [BIN / "sightline-ingest", DEMO / "pictures", "--index", "clip-images", "--env-file", "/dev/null", "--quiet", "--elasticsearch", gate.url,
+                       "--bulk-documents", "8", "--attempts", "2", "--report", tmp_path / "failures.csv"]
+            loader = subprocess.Popen([str(part) for part in command], env=first.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            gate.wait(lambda: gate.used > 2)
+            eventually(lambda: count(cluster) == 16)
             assert loader.poll() is None, loader.stdout.read()
-        first.kill()
-        loader.communicate(timeout=300)
+            first.kill()
+            loader.communicate(timeout=300)
         assert loader.returncode != 0  # what it could not load is told
+        assert count(cluster) == 16
         done = second.ingest(DEMO / "pictures", "--index", "clip-images", "--resume", "--report", tmp_path / "failures.csv")
         assert done.returncode == 0, done.stdout + done.stderr
         assert count(cluster) == len(demo_pictures)
 
 
-def test_a_cluster_that_dies_in_the_middle_of_a_bulk_loses_nothing(tmp_path, demo_pictures):
-    cluster = Cluster(tmp_path / "cluster", tmp_path / "cluster.log")
+def test_a_cluster_that_dies_in_the_middle_of_a_bulk_loses_nothing(tmp_path, demo_pictures, reserve_port):
+    port = reserve_port()
+    cluster = Cluster(tmp_path / "cluster", tmp_path / "cluster.log", port)
     try:
         with gateway(cluster, tmp_path) as server:
             assert server.register("--models", "clip").returncode == 0
@@ -152,7 +158,7 @@ def test_a_cluster_that_dies_in_the_middle_of_a_bulk_loses_nothing(tmp_path, dem
             assert float(counted['sightline_gateway_requests_total{way="passed_on"}']) >= 1
             assert float(counted['sightline_gateway_requests_total{way="answered_here"}']) >= 4  # endpoints, pipeline, bulks
 
-            cluster = Cluster(tmp_path / "cluster", tmp_path / "cluster.log", cluster.port)
+            cluster = Cluster(tmp_path / "cluster", tmp_path / "cluster.log", port)
             found = server.es("POST", "/clip-images/_mget?_source=false", {"ids": sorted(acknowledged)})[1]["docs"]
             assert all(document["found"] for document in found)
             for first in range(0, 400, 40):

@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from conftest import BIN, DEMO, Program, Sightline
+from conftest import BIN, DEMO, Program, Sightline, wait_for
 
 
 class Shelled(Program):
@@ -60,10 +60,7 @@ def test_pages_of_other_sites_are_refused_at_both_ports_in_the_shape_of_each(sig
 
 def test_the_elasticsearch_port_logs_each_request_without_its_query(sightline):
     ask(sightline.elasticsearch + "/_search?_source_includes=squirrel", {"X-Opaque-Id": "trace-7"})
-    deadline = time.monotonic() + 10
-    while "id=trace-7" not in sightline.log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    line = next(line for line in sightline.log.read_text().splitlines() if "id=trace-7" in line)
+    line = wait_for("id=trace-7", sightline.log)
     assert " info GET /_search 200 " in line
     assert "peer=127.0.0.1" in line
     assert "squirrel" not in sightline.log.read_text()

@@ -1,6 +1,7 @@
 """cmake --install: programs, scripts, man pages and completions work from where they are installed, wherever that is."""
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import pytest
 
 from conftest import BIN, ROOT, Program, call, run
+from test_verify_model import numbers_for, reference, right_logits  # noqa: F401: a fixture
 
 BUILD = BIN.parent
 PROGRAMS = ["sightline-server", "sightline-ingest", "sightline-eval"]
@@ -84,10 +86,20 @@ def test_the_demo_is_not_loaded_without_a_demo_model(installed, environment, tmp
         server.stop()
 
 
-def test_the_installed_server_is_the_one_that_verifies_a_model(installed, environment):
-    (installed / "share/sightline/no numbers.json").write_text('{"pictures": {}, "models": {}}')
-    done = run(["sightline-verify-model", installed / "share/sightline/demo/models/demo-clip", "--offline"], environment)
-    assert "no program" not in done.stderr
+def test_the_installed_server_is_the_one_that_verifies_a_model(installed, reference, tmp_path):
+    """A copy of the folder, in which a program that leaves a file stands before the server."""
+    copy = shutil.copytree(installed, tmp_path / "copy", symlinks=True, copy_function=os.link)
+    server = copy / "bin/sightline-server"
+    server.rename(copy / "bin/the server")
+    server.write_text(f'#!/bin/sh\n>"{tmp_path}/started"\nexec "{copy}/bin/the server" "$@"\n')
+    server.chmod(0o755)
+    numbers = tmp_path / "numbers.json"
+    numbers.write_text(json.dumps(numbers_for(reference, right_logits(reference))))
+    shared = copy / "share/sightline"
+    done = run([copy / "bin/sightline-verify-model", shared / "demo/models/demo-clip", "--numbers", numbers, "--pictures", shared / "demo/pictures", "--offline"],
+               {**NO_SETTINGS, "PATH": os.environ["PATH"]})
+    assert done.returncode == 0 and "PASS: 5 passed, 0 failed, 0 not run" in done.stdout, done.stdout + done.stderr
+    assert (tmp_path / "started").exists()
 
 
 def options_of(program):

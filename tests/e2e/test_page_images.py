@@ -711,13 +711,22 @@ def test_pause_go_on_and_cancel(page, shelf):
         delete(shelf, ids)
 
 
+def press_delete(page, with_picture=True):
+    """Once all is there that the page asks of the document: an answer 404 would be an error on the console."""
+    if with_picture:
+        wait_for_pictures(page, ".detail-picture")
+        expect(detail(page).locator(".bars[aria-busy=false]")).to_have_count(len(INDICES))
+    expect(detail(page).locator("[aria-busy=true]")).to_have_count(0)
+    detail(page).get_by_role("button", name="Delete").click()
+
+
 def test_delete_and_undo(page, shelf):
     hit = any_picture(shelf)
     before = {index: es(shelf, "GET", f"/{index}/_doc/{hit['_id']}?_source_exclude_vectors=false")["_source"] for index in INDICES}
     assert all(len(source["image_embedding"]) == 128 for source in before.values())
     open_gallery(page, shelf)
     tiles(page).first.click()
-    detail(page).get_by_role("button", name="Delete").click()
+    press_delete(page)
     question = detail(page).get_by_role("group", name="Delete", exact=True)
     expect(question.get_by_role("checkbox", name="jina-images")).to_be_checked()
     question.get_by_role("button", name="Delete").click()
@@ -739,7 +748,7 @@ def stored_text(site, index, id):
 
 
 def delete_open_picture(page):
-    detail(page).get_by_role("button", name="Delete").click()
+    press_delete(page, with_picture=False)
     detail(page).get_by_role("group", name="Delete", exact=True).get_by_role("button", name="Delete").click()
     expect(detail(page)).to_be_hidden()
 
@@ -795,7 +804,7 @@ def test_delete_from_one_index_and_keep_it(page, shelf):
     hit = any_picture(shelf)
     open_gallery(page, shelf)
     tiles(page).first.click()
-    detail(page).get_by_role("button", name="Delete").click()
+    press_delete(page)
     question = detail(page).get_by_role("group", name="Delete", exact=True)
     question.get_by_role("button", name="Keep it").click()
     expect(question).to_be_hidden()

@@ -47,11 +47,24 @@ def test_hits_are_shown_and_lead_to_others_like_them(linked_site, host, page):
     expect(column(page).locator(".picture-missing")).to_have_count(0)
     assert len(set(host.reached) & {f"/{name}" for name in host.pictures}) >= IN_SIGHT
     hit = column(page).locator(".hit").first
+    name = hit.locator(".hit-name").inner_text()
     hit.hover()
-    hit.get_by_text("More like this").click()
+    with page.expect_response("**/clip-images/_search*"):
+        hit.get_by_text("More like this").click()
     expect(page).to_have_url(re.compile("like=clip-images"))
     expect(column(page)).to_have_attribute("data-state", "done")
+    assert column(page).locator(".hit-name").all_inner_texts() == nearest_to(linked_site, name)[:4]
     wait_for_pictures(page, ".hit", IN_SIGHT)
+
+
+def nearest_to(site, name):
+    """The names of the other documents, by the cosine of their vectors and that one's."""
+    status, found = site.es("POST", "/clip-images/_search", {"size": COUNT, "_source": ["image_name"], "fields": ["image_embedding"]})
+    assert status == 200 and len(found["hits"]["hits"]) == COUNT, found
+    vectors = {hit["_source"]["image_name"]: hit["fields"]["image_embedding"] for hit in found["hits"]["hits"]}
+    vectors = {one: vector[0] if isinstance(vector[0], list) else vector for one, vector in vectors.items()}
+    wanted = vectors.pop(name)
+    return sorted(vectors, key=lambda one: -sum(a * b for a, b in zip(vectors[one], wanted, strict=True)))
 
 
 def test_a_link_that_leads_nowhere_shows_no_picture(linked_site, host, page, watch):

@@ -8,7 +8,6 @@ import http.server
 import json
 import struct
 import threading
-import time
 import urllib.parse
 import zlib
 
@@ -260,26 +259,23 @@ def test_a_gallery_leaves_queries_their_time(tmp_path, demo_pictures):
             put(server, "gallery", str(number), large + str(number).encode() if number % 10 == 0 else demo_pictures[number].read_bytes())
 
         def query(number):
-            begun = time.monotonic()
             body = json.dumps({"model": "clip", "input": f"a red house {number}", "input_type": "query"})
             host = urllib.parse.urlsplit(server.url).netloc
             connection = http.client.HTTPConnection(host, timeout=60)
             with contextlib.closing(connection):
                 connection.request("POST", "/v1/embeddings", body, {"Content-Type": "application/json"})
                 assert connection.getresponse().status == 200
-            return time.monotonic() - begun
 
-        alone = sorted(query(number) for number in range(50))
         with concurrent.futures.ThreadPoolExecutor(32) as pool:
             thumbnails = [pool.submit(fetch, server, f"/pictures/gallery/{number}?size=320") for number in range(300)]
-            beside = []
-            while not all(thumbnail.done() for thumbnail in thumbnails) or len(beside) < 50:
-                beside.append(query(1000 + len(beside)))
+            overtaken = []  # for each query: thumbnails that were answered while it waited
+            while (done := sum(thumbnail.done() for thumbnail in thumbnails)) < 300:
+                query(len(overtaken))
+                overtaken.append(sum(thumbnail.done() for thumbnail in thumbnails) - done)
             answers = [thumbnail.result() for thumbnail in thumbnails]
         assert [status for status, _, _ in answers] == [200] * 300
         assert all(max(size_of(body)) <= 320 for _, _, body in answers)
-        beside.sort()
-        p99 = beside[int(len(beside) * 0.99) - 1]
-        print(f"queries alone: median {alone[25] * 1000:.1f} ms, p99 {alone[-1] * 1000:.1f} ms; "
-              f"beside 300 thumbnails: {len(beside)}, median {beside[len(beside) // 2] * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
-        assert p99 < 2
+        print(f"{len(overtaken)} queries, thumbnails meanwhile: {sorted(overtaken)[-20:]}")
+        # 32 wait at any time: a query that waited for its turn among them would be behind as many.
+        overtaken.sort()
+        assert overtaken[len(overtaken) // 2] < 8 and overtaken[int(len(overtaken) * 0.99)] < 32

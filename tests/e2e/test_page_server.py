@@ -250,7 +250,7 @@ def test_keys_open_what_is_below_elasticsearch_by_a_field_of_their_own(kind, tmp
             assert json.loads(body)["error"]["type"] == "sightline_key_exception"
         answer, _ = ask(server.url, "PUT", "/elasticsearch/notes", "{}", {"Content-Type": "application/json", "Sightline-Key": KEY, "Authorization": "ApiKey Y2x1c3Rlcg=="})
         assert answer.status == 200
-        assert KEY not in server.log.read_text()
+    assert KEY not in server.log.read_text()
 
 
 def test_a_gateway_passes_on_credentials_but_no_key_and_no_browser_fields(tmp_path):

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import urllib.parse
 
@@ -26,14 +25,8 @@ def test_a_second_run_changes_nothing(registered):
     assert registered.es("GET", "/clip-images") == index
 
 
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [listener.getsockname()[1] for listener in listeners]
-
-
-def test_a_server_that_was_started_a_moment_ago_is_waited_for(tmp_path):
-    port, elasticsearch_port = free_ports(2)
+def test_a_server_that_was_started_a_moment_ago_is_waited_for(tmp_path, reserve_port):
+    port, elasticsearch_port = reserve_port(), reserve_port()
     starting = Program([BIN / "sightline-server", "--model", f"clip={DEMO / 'models/demo-clip'}", "--embedded-elasticsearch", "--data-dir", tmp_path / "data",
                         "--port", port, "--elasticsearch-port", elasticsearch_port], tmp_path / "log")
     try:

@@ -213,6 +213,6 @@ def test_with_keys_the_open_requests_need_the_scope_manage_and_name_keys(tmp_pat
         assert status == 200 and [(each["key"], each["stage"]) for each in body["requests"]] == [("reader", "endpoint")]
         slow_endpoint.go.set()
         sender.join(30)
-        assert "audit: key [operator] from 127.0.0.1: GET" not in server.log.read_text()
     finally:
         assert server.stop() == 0
+    assert "audit: key [operator] from 127.0.0.1: PUT" in server.log.read_text() and "audit: key [operator] from 127.0.0.1: GET" not in server.log.read_text()

@@ -177,11 +177,11 @@ def test_programs_have_help():
         assert shown.returncode == 0 and f"scripts/{script}" in shown.stdout
 
 
-def test_a_key_refused_by_sightline_is_distinguished_from_missing_credentials_of_the_cluster(tmp_path):
-    first = Sightline(tmp_path / "data", tmp_path / "first.log")
+def test_a_key_refused_by_sightline_is_distinguished_from_missing_credentials_of_the_cluster(tmp_path, reserve_port):
+    port = reserve_port()  # the one that the endpoints name
+    first = Sightline(tmp_path / "data", tmp_path / "first.log", port=port)
     try:
         assert first.register().returncode == 0
-        port = int(first.url.rsplit(":", 1)[1])
     finally:
         first.stop()
     (tmp_path / "keys").write_text("a-key-that-the-endpoints-lack\n")

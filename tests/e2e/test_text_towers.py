@@ -5,7 +5,7 @@ import json
 import subprocess
 
 import pytest
-from conftest import BIN, ROOT, Sightline, call, run
+from conftest import BIN, ROOT, Sightline, call, run, wait_for
 
 MODELS = ROOT / "tests/fixtures/models"
 CLIP, TEXTS = MODELS / "clip-quick-gelu-f32", MODELS / "multilingual-clip"
@@ -69,7 +69,7 @@ def test_models_lists_both_folders_as_one(paired):
     assert texts["parameters"] < pair["parameters"] < alone["parameters"] + texts["parameters"], "the CLIP's own text tower is not loaded"
     assert pair["weight_bytes"] == alone["weight_bytes"] + texts["weight_bytes"]
     assert len({pair["fingerprint"], alone["fingerprint"], texts["fingerprint"]}) == 3
-    assert f"from {CLIP}, texts from {TEXTS}" in paired.log.read_text()
+    wait_for(f"from {CLIP}, texts from {TEXTS}", paired.log)
 
 
 def test_queries_in_german_and_chinese_find_pictures(paired):

@@ -11,18 +11,18 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Lets in whoever says "Key: right". "Key: slow" is refused later.
+/// Lets in whoever says "Key: right". "Key: slow" is refused later, and "Key: late" not before a test has ended.
 std::optional<HeadAnswer> check(const Request& head) {
   const auto key = head.headers.get("Key").value_or("");
   if (key == "right") return {};
   HeadAnswer answer{{401, {}, "text/plain", "no key"}};
   if (key == "slow") answer.delay = 100ms;
+  if (key == "late") answer.delay = 1h;
   return answer;
 }
 
 std::unique_ptr<Server> guarded(Server::Options options = {}) {
   options.check_head = check;
-  options.header_timeout = 100ms;  // makes the loop look at its clocks often
   return serve([](Request&& request, Reply reply) { reply.send(text("got " + request.body)); }, options);
 }
 
@@ -68,6 +68,7 @@ TEST_CASE("thousands of requests sent ahead are each refused, in order") {
 TEST_CASE("a delayed answer holds up its own connection only, and gives way to newcomers") {
   Server::Options options;
   options.max_connections = 2;
+  options.header_timeout = 100ms;  // makes the loop look at its clocks often
   const auto server = guarded(options);
   RawClient slow(server->port());
   const auto began = std::chrono::steady_clock::now();
@@ -77,7 +78,7 @@ TEST_CASE("a delayed answer holds up its own connection only, and gives way to n
   CHECK(slow.receive().status == 401);
   CHECK(std::chrono::steady_clock::now() - began >= 100ms);
 
-  slow.send(get("/", "Key: slow\r\n"));
+  slow.send(get("/", "Key: late\r\n"));
   CHECK(other.ask(get("/", "Key: right\r\n")).status == 200);
   CHECK(RawClient(server->port()).ask(get("/", "Key: right\r\n")).status == 200);
   CHECK(slow.sees_end());

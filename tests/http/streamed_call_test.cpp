@@ -229,11 +229,11 @@ TEST_CASE("a paused call takes nothing more, is not late, and goes on where it s
   const auto client = client_with();
   auto request = request_to(url(peer.port()));
   request.timeout = 10s;
-  request.silence_timeout = 100ms;
+  request.silence_timeout = 2s;
   const auto seen = stream(*client, std::move(request), 1);
   REQUIRE(eventually([&] { return seen->paused.load(); }));
   const std::size_t at_pause = seen->bytes;
-  let_pass(*client, 400ms);
+  let_pass(*client, 3s);
   CHECK(seen->bytes == at_pause);
   CHECK(taken < k_total / 2);  // what the sockets hold, and no more
   seen->go_on(1u << 20);

@@ -5,6 +5,7 @@
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/pretty_json.h"
 #include "server/elastic/rest/rest_layer.h"
+#include "tests/base/processor_time.h"
 #include "tests/elastic/embedded/store_fixture.h"
 
 namespace sightline::elastic {
@@ -29,14 +30,6 @@ class FilledStore : public StoreFixture {
     post("/t/_refresh");
   }
 };
-
-/// How long `work` takes. The tests that use it let the machine be slow: what they fear takes a hundred times as long.
-template <class Work>
-double seconds_of(const Work& work) {
-  const auto started = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-}
 
 /// Writes documents in one bulk; `document(i)` is the i-th.
 template <class Document>
@@ -377,7 +370,7 @@ TEST_CASE("the values of a terms query are looked up together, and a repeated on
     CAPTURE(one.first);
     const std::string query =
         R"({"query":{"terms":{")" + one.first + R"(":[)" + repeated(one.second, 65'536, ",") + "]}}}";
-    CHECK(seconds_of([&] { CHECK(store.post("/i/_count", query).at("/count") == "30000"); }) < 1);
+    CHECK(processor_seconds_of([&] { CHECK(store.post("/i/_count", query).at("/count") == "30000"); }) < 1);
   }
 }
 
@@ -394,7 +387,7 @@ TEST_CASE("fields are read from a document in one pass") {
                              properties + "}}}")
               .status == 200);
   REQUIRE(store.put("/i/_doc/1?refresh=true", "{" + document + "}").status == 201);
-  const double seconds = seconds_of([&] {
+  const double seconds = processor_seconds_of([&] {
     const Reply reply = store.post("/i/_search", R"({"_source":false,"fields":["*"]})");
     CHECK(reply.at("/hits/hits/0/fields/f39999") == "[1]");
   });
@@ -411,12 +404,12 @@ TEST_CASE("the vectors that an index hides are not listed for each document") {
                              properties + "}}}")
               .status == 200);
   fill(store, "i", 2'000, [](int i) { return R"({"n":)" + std::to_string(i) + "}"; });
-  CHECK(seconds_of([&] {
+  CHECK(processor_seconds_of([&] {
           CHECK(store.post("/i/_search", R"({"size":2000})").at("/hits/hits/1999/_source/n") == "1999");
         }) < 1);
   std::string ids;
   for (int i = 0; i < 2'000; ++i) ids += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\"";
-  CHECK(seconds_of([&] {
+  CHECK(processor_seconds_of([&] {
           CHECK(store.post("/i/_mget", R"({"ids":[)" + ids + "]}").at("/docs/1999/_source/n") == "1999");
         }) < 1);
   // What is hidden follows the mapping.
@@ -435,7 +428,7 @@ TEST_CASE("patterns of a _source are compared with a path once, not once per doc
   const auto shown = [&](const std::string& filter) {
     Reply reply;
     const double seconds =
-        seconds_of([&] { reply = store.post("/i/_search", R"({"size":500,"_source":)" + filter + "}"); });
+        processor_seconds_of([&] { reply = store.post("/i/_search", R"({"size":500,"_source":)" + filter + "}"); });
     CHECK(seconds < 3);
     return reply;
   };
@@ -461,7 +454,7 @@ TEST_CASE("long patterns take no more time than what they are compared with") {
        {"f" + stars + "1", blanks + "p.x", "p.x" + blanks, words, words + "*", "*" + words}) {
     CAPTURE(pattern.substr(0, 9));
     CHECK(
-        seconds_of([&] {
+        processor_seconds_of([&] {
           CHECK(
               store.post("/i/_search", R"({"size":100,"_source":[")" + pattern + R"("],"fields":[")" + pattern + "\"]}")
                   .status == 200);
