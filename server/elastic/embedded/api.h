@@ -12,27 +12,24 @@
 
 namespace sightline::elastic {
 
-/// Adds routes whose handlers are plain functions of the store.
-class AddRoute {
- public:
+/// Adds routes whose handlers are plain functions of the store. Both must outlive the routes.
+struct AddRoute {
+  rest::Router& router;
+  StoreCore& store;
+
   template <class Parameters>
   using Handler = http::Response (*)(StoreCore&, const http::Request&, const rest::PathParameters&, const Parameters&);
-
-  /// Both must outlive the routes.
-  AddRoute(rest::Router& router, StoreCore& store) : router_(router), store_(store) {}
-  /// The same as Router::add.
+  /// The same as Router::add, for each of `patterns`.
   template <class Parameters>
-  void operator()(std::initializer_list<http::Method> methods, std::string_view pattern,
+  void operator()(std::initializer_list<http::Method> methods, std::initializer_list<std::string_view> patterns,
                   const rest::ParameterTable<Parameters>& table, Handler<Parameters> handler) const {
-    router_.add<Parameters>(
-        methods, pattern, table,
-        [&store = store_, handler](const http::Request& request, const rest::PathParameters& path,
-                                   const Parameters& parameters) { return handler(store, request, path, parameters); });
+    for (const std::string_view pattern : patterns) {
+      router.add<Parameters>(
+          methods, pattern, table,
+          [&core = store, handler](const http::Request& request, const rest::PathParameters& path,
+                                   const Parameters& parameters) { return handler(core, request, path, parameters); });
+    }
   }
-
- private:
-  rest::Router& router_;
-  StoreCore& store_;
 };
 
 /// Adds all routes of the store.

@@ -10,7 +10,6 @@
 #include "server/elastic/embedded/document_writer.h"
 #include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/rest/document_id.h"
-#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -211,8 +210,8 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
 
 void add_bulk_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
-  const AddRoute add(router, store);
-  for (const char* pattern : {"/_bulk", "/{index}/_bulk"}) add({post, put}, pattern, k_bulk_parameters, bulk);
+  const AddRoute add{router, store};
+  add({post, put}, {"/_bulk", "/{index}/_bulk"}, k_bulk_parameters, bulk);
 }
 
 }  // namespace sightline::elastic

@@ -4,7 +4,6 @@
 
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/date.h"
-#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -248,14 +247,11 @@ bool is_bytes(std::string_view name, const std::string& text) {
   return true;
 }
 
-std::vector<rest::Parameter<CatParameters>> cat_rows() {
-  using namespace rest::parameter;
-  using P = CatParameters;
-  return {{"v", "flag", into<&P::headed, flag>, "adds a header"},
-          {"h", "list", into<&P::shown, text>, "the columns to show"},
-          {"s", "list", into<&P::sorted, text>, "the columns to sort by"},
-          {"format", "text or json", into<&P::as_json, is_json>, "also by the Accept header"}};
-}
+const std::vector<rest::Parameter<CatParameters>> k_cat_rows{
+    {"v", "flag", rest::parameter::into<&CatParameters::headed, rest::parameter::flag>, "adds a header"},
+    {"h", "list", rest::parameter::into<&CatParameters::shown, rest::parameter::text>, "the columns to show"},
+    {"s", "list", rest::parameter::into<&CatParameters::sorted, rest::parameter::text>, "the columns to sort by"},
+    {"format", "text or json", rest::parameter::into<&CatParameters::as_json, is_json>, "also by the Accept header"}};
 
 const rest::ParameterTable<NoParameters> k_no_parameters{{}};
 const rest::ParameterTable<NoParameters> k_nodes_parameters{{{rest::parameter::no_effect(
@@ -266,25 +262,22 @@ const rest::ParameterTable<HealthParameters> k_health_parameters{
      indices_rows<HealthParameters>(),
      timeout_rows<HealthParameters>(true)}};
 const rest::ParameterTable<CatParameters> k_cat_indices_parameters{
-    {cat_rows(),
+    {k_cat_rows,
      {{"bytes", "b", rest::parameter::into<&CatParameters::in_bytes, is_bytes>, "sizes without a unit"}},
      indices_rows<CatParameters>()}};
-const rest::ParameterTable<CatParameters> k_cat_count_parameters{{cat_rows()}};
+const rest::ParameterTable<CatParameters> k_cat_count_parameters{{k_cat_rows}};
 
 }  // namespace
 
 void add_cluster_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
-  const AddRoute add(router, store);
-  add({get, head}, "/", k_no_parameters, root);
-  for (const char* pattern : {"/_cluster/health", "/_cluster/health/{index}"})
-    add({get}, pattern, k_health_parameters, health);
-  for (const char* pattern : {"/_cat/indices", "/_cat/indices/{index}"})
-    add({get}, pattern, k_cat_indices_parameters, cat_indices);
-  for (const char* pattern : {"/_cat/count", "/_cat/count/{index}"})
-    add({get}, pattern, k_cat_count_parameters, cat_count);
-  add({get}, "/_license", k_no_parameters, license);
-  for (const char* pattern : {"/_nodes/http", "/_nodes/_all/http"}) add({get}, pattern, k_nodes_parameters, nodes_http);
+  const AddRoute add{router, store};
+  add({get, head}, {"/"}, k_no_parameters, root);
+  add({get}, {"/_cluster/health", "/_cluster/health/{index}"}, k_health_parameters, health);
+  add({get}, {"/_cat/indices", "/_cat/indices/{index}"}, k_cat_indices_parameters, cat_indices);
+  add({get}, {"/_cat/count", "/_cat/count/{index}"}, k_cat_count_parameters, cat_count);
+  add({get}, {"/_license"}, k_no_parameters, license);
+  add({get}, {"/_nodes/http", "/_nodes/_all/http"}, k_nodes_parameters, nodes_http);
 }
 
 }  // namespace sightline::elastic

@@ -13,8 +13,8 @@ constexpr std::string_view k_default_date_format = "strict_date_optional_time||e
 /// The format of a field that dynamic mapping creates for a text such as "2026/03/01".
 constexpr std::string_view k_slash_date_format = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis";
 
-/// The different parts of `format` ("a||b"), in their order; nothing if one is none of strict_date_optional_time,
-/// date_optional_time, epoch_millis, epoch_second, "yyyy/MM/dd HH:mm:ss" and "yyyy/MM/dd". A repeated part has no effect.
+/// The different parts of `format` ("a||b"), in their order: a repeated part has no effect. Nothing if one is none of
+/// strict_date_optional_time, date_optional_time, epoch_millis, epoch_second, "yyyy/MM/dd HH:mm:ss" and "yyyy/MM/dd".
 std::optional<std::string> known_date_format(std::string_view format);
 
 /// Milliseconds since 1970-01-01T00:00:00Z, read by the first part of `format` (empty: the default) that matches the

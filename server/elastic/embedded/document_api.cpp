@@ -130,10 +130,8 @@ struct MultiGetReading {
   std::vector<Wanted> wanted = {};
 
   void add(Wanted one) {
-    if (wanted.size() == limits.max_get_documents) {
-      refuse(illegal_argument("an _mget takes [" + std::to_string(limits.max_get_documents) +
-                              "] documents at most; send several, or raise --elasticsearch-max-get-documents"));
-    }
+    check_limit("documents of an _mget", wanted.size() + 1, limits.max_get_documents,
+                "--elasticsearch-max-get-documents");
     one.id = rest::document_id(one.id);
     const std::string position = std::to_string(wanted.size());
     if (one.index.empty()) refuse_invalid("index is missing for doc " + position);
@@ -218,36 +216,32 @@ bool is_create(std::string_view, const std::string& text) {
 using WriteRows = std::vector<rest::Parameter<WriteParameters>>;
 
 /// Parameters of every write.
-WriteRows write_rows() {
-  using namespace rest::parameter;
-  using P = WriteParameters;
-  return {{"if_seq_no", "number", into<&P::if_seq_no, sequence_number>},
-          {"if_primary_term", "number", into<&P::if_primary_term, sequence_number>},
-          no_effect("timeout", "time", check_time, "nothing is waited for")};
-}
+const WriteRows k_write_rows{
+    {"if_seq_no", "number", rest::parameter::into<&WriteParameters::if_seq_no, sequence_number>},
+    {"if_primary_term", "number", rest::parameter::into<&WriteParameters::if_primary_term, sequence_number>},
+    rest::parameter::no_effect("timeout", "time", rest::parameter::check_time, "nothing is waited for")};
 
 const WriteRows k_index_rows{rest::parameter::only_some(
     "pipeline", "text", check_pipeline, "pipelines have run before; `_none`, and none that does not exist")};
 
-WriteRows update_rows() {
-  using namespace rest::parameter;
-  return {{"retry_on_conflict", "number",
-           [](std::string_view name, const std::string& text, WriteParameters& out) {
-             out.retries = integer(name, text) > 0;
-           },
-           "not together with if_seq_no; updates are done one after the other"}};
+bool is_positive(std::string_view name, const std::string& text) {
+  return rest::parameter::integer(name, text) > 0;
 }
+
+const WriteRows k_update_rows{{"retry_on_conflict", "number",
+                               rest::parameter::into<&WriteParameters::retries, is_positive>,
+                               "not together with if_seq_no; updates are done one after the other"}};
 
 const rest::ParameterTable<WriteParameters> k_put_parameters{
     {{{"op_type", "index or create", rest::parameter::into<&WriteParameters::create, is_create>}},
-     write_rows(),
+     k_write_rows,
      k_index_rows,
      refresh_rows<WriteParameters>()}};
 const rest::ParameterTable<WriteParameters> k_create_parameters{
-    {write_rows(), k_index_rows, refresh_rows<WriteParameters>()}};
-const rest::ParameterTable<WriteParameters> k_delete_parameters{{write_rows(), refresh_rows<WriteParameters>()}};
+    {k_write_rows, k_index_rows, refresh_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_delete_parameters{{k_write_rows, refresh_rows<WriteParameters>()}};
 const rest::ParameterTable<WriteParameters> k_update_parameters{
-    {write_rows(), update_rows(), rest::source_rows<WriteParameters>(), refresh_rows<WriteParameters>()}};
+    {k_write_rows, k_update_rows, rest::source_rows<WriteParameters>(), refresh_rows<WriteParameters>()}};
 const rest::ParameterTable<SourceParameters> k_get_parameters{{rest::source_rows<SourceParameters>()}};
 
 }  // namespace
@@ -265,15 +259,15 @@ void write_result(json::Builder& out, const WriteResult& result, bool forced_ref
 
 void add_document_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
-  const AddRoute add(router, store);
-  add({post}, "/{index}/_doc", k_put_parameters, write_document<Action::index>);
-  add({put, post}, "/{index}/_doc/{id}", k_put_parameters, write_document<Action::index>);
-  add({put, post}, "/{index}/_create/{id}", k_create_parameters, write_document<Action::create>);
-  add({delete_}, "/{index}/_doc/{id}", k_delete_parameters, write_document<Action::remove>);
-  add({get, head}, "/{index}/_doc/{id}", k_get_parameters, get_document);
-  add({get, head}, "/{index}/_source/{id}", k_get_parameters, get_source);
-  add({post}, "/{index}/_update/{id}", k_update_parameters, write_document<Action::update>);
-  for (const char* pattern : {"/_mget", "/{index}/_mget"}) add({get, post}, pattern, k_get_parameters, multi_get);
+  const AddRoute add{router, store};
+  add({post}, {"/{index}/_doc"}, k_put_parameters, write_document<Action::index>);
+  add({put, post}, {"/{index}/_doc/{id}"}, k_put_parameters, write_document<Action::index>);
+  add({put, post}, {"/{index}/_create/{id}"}, k_create_parameters, write_document<Action::create>);
+  add({delete_}, {"/{index}/_doc/{id}"}, k_delete_parameters, write_document<Action::remove>);
+  add({get, head}, {"/{index}/_doc/{id}"}, k_get_parameters, get_document);
+  add({get, head}, {"/{index}/_source/{id}"}, k_get_parameters, get_source);
+  add({post}, {"/{index}/_update/{id}"}, k_update_parameters, write_document<Action::update>);
+  add({get, post}, {"/_mget", "/{index}/_mget"}, k_get_parameters, multi_get);
 }
 
 }  // namespace sightline::elastic

@@ -31,31 +31,25 @@ constexpr std::size_t k_fewest_vector_dims = 128;
 constexpr const char* k_objects = R"({"type":"ObjectMapper"})";  // marks an object, or an array of objects
 constexpr const char* k_text = R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
 
-bool is_whole(std::string_view number) {
-  return number.find_first_of(".eE") == std::string_view::npos;
-}
-
-/// The mapping for a text, as JSON.
-std::string mapping_of_string(std::string_view text) {
-  if (parse_double(text)) return k_text;
-  if (parse_date(text, "strict_date_optional_time")) return R"({"type":"date"})";
-  if (parse_date(text, "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd"))
-    return R"({"type":"date","format":")" + std::string(k_slash_date_format) + "\"}";
-  return k_text;
-}
-
+/// The mapping for a value, as JSON.
 std::string mapping_of(const JsonToken& token) {
+  const std::string_view text = token.text;
   switch (token.kind) {
     case Kind::true_:
     case Kind::false_:
       return R"({"type":"boolean"})";
     case Kind::number:
-      return is_whole(token.text) ? R"({"type":"long"})" : R"({"type":"float"})";
+      return text.find_first_of(".eE") == text.npos ? R"({"type":"long"})" : R"({"type":"float"})";
     case Kind::object:
       return k_objects;
     default:
-      return mapping_of_string(token.text);
+      break;
   }
+  if (parse_double(text)) return k_text;
+  if (parse_date(text, "strict_date_optional_time")) return R"({"type":"date"})";
+  if (parse_date(text, "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd"))
+    return R"({"type":"date","format":")" + std::string(k_slash_date_format) + "\"}";
+  return k_text;
 }
 
 std::string type_in(const std::string& mapping) {

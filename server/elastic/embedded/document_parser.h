@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "server/elastic/elastic_error.h"
 #include "server/elastic/embedded/document.h"
 #include "server/elastic/embedded/mapping.h"
 
@@ -28,10 +27,10 @@ struct PreparedDocument {
   std::vector<CutVector> vectors;
 };
 
-/// Reads `source` by `mapping`. Unknown fields are added to it as Elasticsearch would add them, within `limits`; after an
-/// error some may be there, to be taken back. `cut_vectors` false leaves vectors in the source
-/// (index.mapping.exclude_source_vectors). Throws Refused: document_parsing_exception, strict_dynamic_mapping_exception,
-/// illegal_argument_exception.
+/// Reads `source` by `mapping`. Unknown fields are added to it as Elasticsearch would add them, within `limits`; after
+/// an error some may be there, to be taken back. `cut_vectors` false leaves vectors in the source
+/// (index.mapping.exclude_source_vectors). Throws Refused: document_parsing_exception, illegal_argument_exception,
+/// strict_dynamic_mapping_exception.
 PreparedDocument prepare_document(std::string_view source, const std::string& id, GrowingMapping& mapping,
                                   bool cut_vectors, const MappingLimits& limits = {});
 

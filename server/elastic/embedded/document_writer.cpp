@@ -141,11 +141,12 @@ WriteResult WriteTransaction::apply(const DocumentWrite& write) {
 }
 
 WriteTransaction::Current WriteTransaction::current(const Staged& staged, const std::string& id) {
-  auto rows = store_.writer_->query("SELECT number, version FROM " + staged.index->documents_table() + " WHERE id=?1");
-  if (rows.bind(1, id).step()) return {rows.integer(0), rows.integer(1), true};
+  auto rows =
+      store_.writer_->query("SELECT number, version FROM " + staged.index->documents_table() + " WHERE id=?1", id);
+  if (rows.step()) return {rows.integer(0), rows.integer(1), true};
   auto deleted =
-      store_.writer_->query("SELECT version FROM " + staged.index->deleted_table() + " WHERE id=?1 AND time>=?2");
-  deleted.bind(1, id).bind(2, milliseconds_now() - k_remember_deleted_milliseconds);
+      store_.writer_->query("SELECT version FROM " + staged.index->deleted_table() + " WHERE id=?1 AND time>=?2", id,
+                            milliseconds_now() - k_remember_deleted_milliseconds);
   return {0, deleted.step() ? deleted.integer(0) : 0, false};
 }
 
@@ -178,7 +179,7 @@ WriteResult WriteTransaction::put(Staged& staged, const std::string& id, std::st
   if (before.live) {
     erase_rows(staged, before.number);
   } else if (before.version != 0) {
-    store_.writer_->query("DELETE FROM " + staged.index->deleted_table() + " WHERE id=?1").bind(1, id).run();
+    store_.writer_->run("DELETE FROM " + staged.index->deleted_table() + " WHERE id=?1", id);
   }
   insert_rows(staged, number, before.version + 1, id, document);
   ++staged.size.documents;
@@ -187,46 +188,36 @@ WriteResult WriteTransaction::put(Staged& staged, const std::string& id, std::st
 }
 
 void WriteTransaction::erase_rows(Staged& staged, std::int64_t number) {
-  auto erased = store_.writer_->query("DELETE FROM " + staged.index->documents_table() +
-                                      " WHERE number=?1 RETURNING LENGTH(CAST(source AS BLOB))");
-  erased.bind(1, number).run();
+  auto erased = store_.writer_->query(
+      "DELETE FROM " + staged.index->documents_table() + " WHERE number=?1 RETURNING LENGTH(CAST(source AS BLOB))",
+      number);
+  erased.step();
   --staged.size.documents;
   staged.size.source_bytes -= erased.integer(0);
-  store_.writer_->query("DELETE FROM " + staged.index->vectors_table() + " WHERE document=?1").bind(1, number).run();
+  store_.writer_->run("DELETE FROM " + staged.index->vectors_table() + " WHERE document=?1", number);
   staged.index->search().remove(number);
 }
 
 void WriteTransaction::insert_rows(Staged& staged, std::int64_t number, std::int64_t version, const std::string& id,
                                    const PreparedDocument& document) {
-  store_.writer_
-      ->query("INSERT INTO " + staged.index->documents_table() + "(number, id, version, source) VALUES(?1, ?2, ?3, ?4)")
-      .bind(1, number)
-      .bind(2, id)
-      .bind(3, version)
-      .bind(4, document.source)
-      .run();
+  store_.writer_->run(
+      "INSERT INTO " + staged.index->documents_table() + "(number, id, version, source) VALUES(?1, ?2, ?3, ?4)", number,
+      id, version, document.source);
   std::int64_t ordinal = 0;
   for (const CutVector& vector : document.vectors) {
-    store_.writer_
-        ->query("INSERT INTO " + staged.index->vectors_table() +
-                "(document, ordinal, path, position, before, after, vector) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-        .bind(1, number)
-        .bind(2, ordinal++)
-        .bind(3, vector.path)
-        .bind(4, static_cast<std::int64_t>(vector.offset))
-        .bind(5, vector.before)
-        .bind(6, vector.after)
-        .bind_blob(7, vector.values.data(), vector.values.size() * sizeof(float))
-        .run();
+    store_.writer_->run(
+        "INSERT INTO " + staged.index->vectors_table() +
+            "(document, ordinal, path, position, before, after, vector) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        number, ordinal++, vector.path, static_cast<std::int64_t>(vector.offset), vector.before, vector.after,
+        std::as_bytes(std::span(vector.values)));
   }
 }
 
 /// At most once per transaction and index, because the query scans the whole table.
 void WriteTransaction::prune(Staged& staged) {
   if (std::exchange(staged.pruned, true)) return;
-  store_.writer_->query("DELETE FROM " + staged.index->deleted_table() + " WHERE time<?1")
-      .bind(1, milliseconds_now() - k_remember_deleted_milliseconds)
-      .run();
+  store_.writer_->run("DELETE FROM " + staged.index->deleted_table() + " WHERE time<?1",
+                      milliseconds_now() - k_remember_deleted_milliseconds);
 }
 
 WriteResult WriteTransaction::remove(Staged& staged, const DocumentWrite& write, const Current& before) {
@@ -235,20 +226,18 @@ WriteResult WriteTransaction::remove(Staged& staged, const DocumentWrite& write,
   prune(staged);
   // An id that no document can have is not remembered: it could have any size.
   if (!rest::id_problem(write.id)) {
-    store_.writer_
-        ->query("INSERT OR REPLACE INTO " + staged.index->deleted_table() + "(id, version, time) VALUES(?1, ?2, ?3)")
-        .bind(1, write.id)
-        .bind(2, version)
-        .bind(3, milliseconds_now())
-        .run();
+    store_.writer_->run(
+        "INSERT OR REPLACE INTO " + staged.index->deleted_table() + "(id, version, time) VALUES(?1, ?2, ?3)", write.id,
+        version, milliseconds_now());
   }
   return result(staged, write.id, version, staged.next_seq_no++, before.live ? "deleted" : "not_found");
 }
 
 WriteResult WriteTransaction::update(Staged& staged, const DocumentWrite& write, const UpdateBody& body,
                                      const Current& before) {
-  auto rows = store_.writer_->query("SELECT source FROM " + staged.index->documents_table() + " WHERE number=?1");
-  rows.bind(1, before.number).step();
+  auto rows = store_.writer_->query("SELECT source FROM " + staged.index->documents_table() + " WHERE number=?1",
+                                    before.number);
+  rows.step();
   const auto vectors = staged.index->read_vectors(*store_.writer_, before.number);
   auto merged = accepted(rest::merge_json(with_vectors(rows.text(0), vectors), body.doc));
   WriteResult done = body.detect_noop && !merged.changed
@@ -268,11 +257,8 @@ void WriteTransaction::commit() {
   for (auto& [index, staged] : staged_) {
     staged.mapping.take_back();
     if (staged.mapping.now() != index->mapping()) store_.save(*index, "mapping", staged.mapping->to_json());
-    store_.writer_->query("UPDATE indices SET next_seq_no=?1, source_bytes=?2 WHERE number=?3")
-        .bind(1, staged.next_seq_no)
-        .bind(2, staged.size.source_bytes)
-        .bind(3, index->number())
-        .run();
+    store_.writer_->run("UPDATE indices SET next_seq_no=?1, source_bytes=?2 WHERE number=?3", staged.next_seq_no,
+                        staged.size.source_bytes, index->number());
   }
   store_.check_files();
   const WriterFirstLock::Writer alone = store_.visibility_.write();

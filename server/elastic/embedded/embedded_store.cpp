@@ -7,7 +7,6 @@
 
 #include "base/request_trace.h"
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "server/http/answer_budget.h"
 
@@ -20,7 +19,12 @@ class EmbeddedStore : public Store {
  public:
   explicit EmbeddedStore(std::unique_ptr<StoreCore> core) : core_(std::move(core)) {
     add_routes(router_, *core_);
-    watch_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+    watch_ = std::jthread([this](const std::stop_token& stop) {
+      std::mutex mutex;
+      std::condition_variable_any stopped;
+      std::unique_lock<std::mutex> lock(mutex);
+      while (!stopped.wait_for(lock, stop, k_watch_interval, [&] { return stop.stop_requested(); })) core_->check();
+    });
   }
 
   std::string problem() override { return core_->problem(); }
@@ -39,15 +43,6 @@ class EmbeddedStore : public Store {
   }
 
  private:
-  void watch(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock<std::mutex> lock(mutex);
-    while (!stopped.wait_for(lock, stop, k_watch_interval, [&] { return stop.stop_requested(); })) {
-      core_->check();
-    }
-  }
-
   std::unique_ptr<StoreCore> core_;
   rest::Router router_;
   std::jthread watch_;
@@ -80,10 +75,7 @@ void add_routes(rest::Router& router, StoreCore& store) {
 }
 
 http::Response json_answer(std::string body, int status) {
-  http::Response response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
+  return {.status = status, .headers = {}, .body = std::move(body)};
 }
 
 http::Response acknowledged() {

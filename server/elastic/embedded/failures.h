@@ -39,6 +39,13 @@ inline void check_answer_size(const std::string& answer, const Limits& limits) {
   refuse({400, "action_request_validation_exception", "Validation Failed: 1: " + fault + ";"});
 }
 
+/// Refuses more than `most` of what a request may have. `option` sets the limit.
+inline void check_limit(const char* what, std::size_t count, std::size_t most, const char* option) {
+  if (count <= most) return;
+  refuse(illegal_argument(std::string("too many ") + what + ", the limit is [" + std::to_string(most) +
+                          "]; send fewer, or raise " + option));
+}
+
 /// The value. Throws Refused if there is none.
 template <class T>
 T accepted(Answer<T> answer) {

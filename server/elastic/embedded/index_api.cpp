@@ -200,23 +200,22 @@ void read_names(const JsonView& key, const JsonView& value, ActionReading& readi
   value.each_or_self([&](const JsonView& item) { (reading.*List).push_back(read_filled_text(item, key.text())); });
 }
 
-std::vector<Member<ActionReading>> action_rows() {
-  return {{"index", k_text, read_names<&ActionReading::expressions>},
-          {"indices", k_text | k_array, read_names<&ActionReading::expressions>},
-          {"alias", k_text, read_names<&ActionReading::aliases>},
-          {"aliases", k_text | k_array, read_names<&ActionReading::aliases>}};
-}
+const std::vector<Member<ActionReading>> k_action_rows{
+    {"index", k_text, read_names<&ActionReading::expressions>},
+    {"indices", k_text | k_array, read_names<&ActionReading::expressions>},
+    {"alias", k_text, read_names<&ActionReading::aliases>},
+    {"aliases", k_text | k_array, read_names<&ActionReading::aliases>}};
 
 const MemberTable<ActionReading> k_add{
     "`_aliases` action `add`",
     "alias_action",
     k_argument_error,
-    {action_rows(),
+    {k_action_rows,
      {{"is_write_index", k_flags, [](const JsonView& key, const JsonView& value, ActionReading& reading) {
          reading.alias.is_write_index = read_bool(value, key.text());
        }}}}};
 const MemberTable<ActionReading> k_remove{
-    "`_aliases` action `remove`", "alias_action", k_argument_error, {action_rows()}};
+    "`_aliases` action `remove`", "alias_action", k_argument_error, {k_action_rows}};
 
 struct AliasChanges {
   StoreCore& store;
@@ -253,10 +252,8 @@ struct AliasChanges {
   }
   void add(const IndexPtr& index, const std::string& name, const std::optional<Alias>& alias) {
     check_cancelled();
-    if (const std::size_t most = store.limits().max_alias_changes; changes.size() == most) {
-      refuse(illegal_argument("a request may change [" + std::to_string(most) +
-                              "] aliases; send fewer, or raise --elasticsearch-max-alias-changes"));
-    }
+    check_limit("changed aliases", changes.size() + 1, store.limits().max_alias_changes,
+                "--elasticsearch-max-alias-changes");
     changes.push_back({index, name, alias});
   }
 };
@@ -326,24 +323,21 @@ const ParameterTable<IndicesParameters> k_refresh_parameters{{indices_rows<Indic
 
 void add_index_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
-  const AddRoute add(router, store);
-  add({put}, "/{index}", k_timeout_parameters, create_index);
-  add({delete_}, "/{index}", k_change_parameters, delete_index);
-  add({get}, "/{index}", k_look_parameters, show<true, true, true>);
-  add({head}, "/{index}", k_look_parameters, exists);
-  for (const char* pattern : {"/_mapping", "/{index}/_mapping"})
-    add({get}, pattern, k_look_parameters, show<false, true, false>);
-  add({put, post}, "/{index}/_mapping", k_change_parameters, put_mapping);
-  for (const char* pattern : {"/_settings", "/{index}/_settings"})
-    add({get}, pattern, k_look_parameters, show<false, false, true>);
-  add({put}, "/{index}/_settings", k_change_parameters, put_settings);
-  for (const char* pattern : {"/_refresh", "/{index}/_refresh"})
-    add({get, post}, pattern, k_refresh_parameters, refresh);
-  for (const char* pattern : {"/_alias", "/_alias/{name}", "/{index}/_alias", "/{index}/_alias/{name}"})
-    add({get, head}, pattern, k_look_parameters, get_alias);
-  add({put, post}, "/{index}/_alias/{name}", k_timeout_parameters, put_alias);
-  add({delete_}, "/{index}/_alias/{name}", k_timeout_parameters, delete_alias);
-  add({post}, "/_aliases", k_timeout_parameters, change_aliases);
+  const AddRoute add{router, store};
+  add({put}, {"/{index}"}, k_timeout_parameters, create_index);
+  add({delete_}, {"/{index}"}, k_change_parameters, delete_index);
+  add({get}, {"/{index}"}, k_look_parameters, show<true, true, true>);
+  add({head}, {"/{index}"}, k_look_parameters, exists);
+  add({get}, {"/_mapping", "/{index}/_mapping"}, k_look_parameters, show<false, true, false>);
+  add({put, post}, {"/{index}/_mapping"}, k_change_parameters, put_mapping);
+  add({get}, {"/_settings", "/{index}/_settings"}, k_look_parameters, show<false, false, true>);
+  add({put}, {"/{index}/_settings"}, k_change_parameters, put_settings);
+  add({get, post}, {"/_refresh", "/{index}/_refresh"}, k_refresh_parameters, refresh);
+  add({get, head}, {"/_alias", "/_alias/{name}", "/{index}/_alias", "/{index}/_alias/{name}"}, k_look_parameters,
+      get_alias);
+  add({put, post}, {"/{index}/_alias/{name}"}, k_timeout_parameters, put_alias);
+  add({delete_}, {"/{index}/_alias/{name}"}, k_timeout_parameters, delete_alias);
+  add({post}, {"/_aliases"}, k_timeout_parameters, change_aliases);
 }
 
 }  // namespace sightline::elastic

@@ -9,11 +9,6 @@
 #include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
-namespace {
-
-constexpr std::size_t k_longest_name_bytes = 255;
-
-}  // namespace
 
 ElasticError invalid_index_name(const std::string& name, const std::string& why) {
   ElasticError error{400, "invalid_index_name_exception", "Invalid index name [" + name + "], " + why};
@@ -28,6 +23,7 @@ ElasticError index_not_found(const std::string& name) {
 }
 
 std::optional<std::string> fault_of_name(const std::string& name) {
+  constexpr std::size_t k_longest_name_bytes = 255;
   constexpr std::string_view k_forbidden = " \"*,/<>?\\|#:";
   if (json::find_invalid_utf8(name)) return "must be UTF-8";  // others would be stored under the same replacement
   if (name.empty() || name == "." || name == "..") return "must not be empty, '.' or '..'";

@@ -8,7 +8,6 @@
 #include "base/number_text.h"
 #include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/rest/json_filter.h"
-#include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
@@ -137,6 +136,13 @@ void flatten(IndexSettings& settings, const std::string& name, const JsonView& v
   settings[full_name] = value.is_null() ? k_null : read_text(value, name);
 }
 
+/// A setting that was checked to be a number when it was set.
+template <class Number>
+Number number_of(const IndexSettings& settings, const char* name, Number otherwise) {
+  const auto found = settings.find(name);
+  return found == settings.end() ? otherwise : number_from<Number>(found->second).value_or(otherwise);
+}
+
 /// Writes the settings under `prefix`, starting at `at`, as nested objects.
 void write_nested(json::Builder& out, IndexSettings::const_iterator& at, IndexSettings::const_iterator end,
                   const std::string& prefix) {
@@ -211,17 +217,6 @@ std::string flat_settings_json(const IndexSettings& settings) {
   for (const auto& [name, value] : settings) out.member(name, value);
   return out.text();
 }
-
-namespace {
-
-/// A setting that was checked to be a number when it was set.
-template <class Number>
-Number number_of(const IndexSettings& settings, const char* name, Number otherwise) {
-  const auto found = settings.find(name);
-  return found == settings.end() ? otherwise : number_from<Number>(found->second).value_or(otherwise);
-}
-
-}  // namespace
 
 MappingLimits mapping_limits_of(const IndexSettings& settings) {
   MappingLimits limits;

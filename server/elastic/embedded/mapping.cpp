@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/cancellation.h"
-#include "base/json/builder.h"
 #include "base/split.h"
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/rest/document_id.h"
@@ -38,12 +37,10 @@ FieldPtr merge_fields(const Field& before, const Field& now) {
   check_update(before, now);
   Field merged = now;
   for (const FieldPtr& old : before.fields) {
-    const auto twin = std::find_if(now.fields.begin(), now.fields.end(),
-                                   [&](const FieldPtr& field) { return field->path == old->path; });
+    const auto twin = std::ranges::find(now.fields, old->path, &Field::path);
     twin == now.fields.end() ? merged.fields.push_back(old) : check_update(*old, **twin);
   }
-  std::sort(merged.fields.begin(), merged.fields.end(),
-            [](const FieldPtr& a, const FieldPtr& b) { return a->path < b->path; });
+  std::ranges::sort(merged.fields, {}, &Field::path);
   return std::make_shared<const Field>(std::move(merged));
 }
 
@@ -61,8 +58,6 @@ void merge_nodes(MappingNode& node, const MappingNode& other, const std::string&
   }
 }
 
-void write_node(json::Builder& out, const MappingNode& node);
-
 /// Writes `dynamic`, `enabled` and `properties` of an object.
 void write_members(json::Builder& out, const MappingNode& object) {
   constexpr const char* k_dynamic[] = {"true", "false", "strict"};
@@ -72,16 +67,11 @@ void write_members(json::Builder& out, const MappingNode& object) {
   out.object("properties");
   for (const auto& [name, child] : object.children) {
     out.object(name);
-    write_node(out, child);
+    if (!child.field && child.children.empty()) out.member("type", "object");
+    child.field ? write_field(out, *child.field) : write_members(out, child);
     out.end();
   }
   out.end();
-}
-
-void write_node(json::Builder& out, const MappingNode& node) {
-  if (node.field) return write_field(out, *node.field);
-  if (node.children.empty()) out.member("type", "object");
-  write_members(out, node);
 }
 
 std::size_t count_objects(const MappingNode& node) {

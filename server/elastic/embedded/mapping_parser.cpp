@@ -172,35 +172,15 @@ const Table k_vector_field{"mapping of a `dense_vector` field",
                               "kept and shown; vectors are compared exactly, or by one graph"}}}};
 
 const Table& table_of(FieldType type) {
-  switch (type) {
-    case FieldType::text:
-      return k_text_field;
-    case FieldType::keyword:
-      return k_keyword_field;
-    case FieldType::date:
-      return k_date_field;
-    case FieldType::binary:
-      return k_binary_field;
-    case FieldType::dense_vector:
-      return k_vector_field;
-    default:
-      return k_value_field;
-  }
+  for (const Table* own : {&k_text_field, &k_keyword_field, &k_date_field, &k_binary_field, &k_vector_field})
+    if (own->parser() == to_string(type)) return *own;
+  return k_value_field;
 }
 
 FieldType type_named(const std::string& name, const std::string& path) {
   if (const auto type = field_type_from(name)) return *type;
   refuse_mapping("The mapper type [" + shortened(name) + "] declared on field [" + path +
                  "] does not exist, or is not supported by " + std::string(k_store_name));
-}
-
-void check_vector(const FieldReading& reading) {
-  const Field& field = reading.field;
-  if (!field.indexed && (reading.similarity_given || field.index_options)) {
-    refuse(
-        illegal_argument("[similarity] and [index_options] can only be specified for a field of type [dense_vector] "
-                         "when it is indexed"));
-  }
 }
 
 /// Refuses values that earlier versions stored, so they are not checked when a stored mapping is read.
@@ -295,6 +275,20 @@ void read_properties(const JsonView&, const JsonView& value, ObjectReading& read
   });
 }
 
+/// Writes dims, index, similarity and index_options of a dense_vector.
+void write_vector(json::Builder& out, const Field& field) {
+  if (field.dims > 0) out.member("dims", field.dims);
+  out.member("index", field.indexed);
+  if (!field.indexed) return;
+  out.member("similarity", to_string(field.similarity));
+  if (!field.index_options) return;
+  const VectorIndexOptions& options = *field.index_options;
+  out.object("index_options").member("type", options.type);
+  if (options.is_graph()) out.member("m", options.m).member("ef_construction", options.ef_construction);
+  if (options.oversample) out.object("rescore_vector").member("oversample", *options.oversample).end();
+  out.end();
+}
+
 }  // namespace
 
 void check_dims(const Field& field) {
@@ -328,10 +322,13 @@ FieldPtr parse_field(const std::string& path, const JsonView& body, bool multi_f
   field.doc_values =
       field.type != FieldType::text && field.type != FieldType::binary && field.type != FieldType::dense_vector;
   table_of(field.type).read(body, reading);
-  std::sort(field.fields.begin(), field.fields.end(),
-            [](const FieldPtr& a, const FieldPtr& b) { return a->path < b->path; });
+  std::ranges::sort(field.fields, {}, &Field::path);
   if (field.type == FieldType::dense_vector) {
-    check_vector(reading);
+    if (!field.indexed && (reading.similarity_given || field.index_options)) {
+      refuse(
+          illegal_argument("[similarity] and [index_options] can only be specified for a field of type [dense_vector] "
+                           "when it is indexed"));
+    }
     if (field.indexed && field.dims > 0 && !field.index_options)
       field.index_options = default_index_options(field.dims);
   }
@@ -356,24 +353,6 @@ Mapping Mapping::read_stored(const JsonView& body) {
   mapping.index_fields();
   return mapping;
 }
-
-namespace {
-
-/// Writes dims, index, similarity and index_options of a dense_vector.
-void write_vector(json::Builder& out, const Field& field) {
-  if (field.dims > 0) out.member("dims", field.dims);
-  out.member("index", field.indexed);
-  if (!field.indexed) return;
-  out.member("similarity", to_string(field.similarity));
-  if (!field.index_options) return;
-  const VectorIndexOptions& options = *field.index_options;
-  out.object("index_options").member("type", options.type);
-  if (options.is_graph()) out.member("m", options.m).member("ef_construction", options.ef_construction);
-  if (options.oversample) out.object("rescore_vector").member("oversample", *options.oversample).end();
-  out.end();
-}
-
-}  // namespace
 
 void write_field(json::Builder& out, const Field& field) {
   out.member("type", to_string(field.type));

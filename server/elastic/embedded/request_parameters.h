@@ -1,12 +1,10 @@
 // Parameters that many routes of the store share, defined once.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/store_core.h"
 #include "server/elastic/rest/parameter_table.h"
 #include "server/elastic/rest/source_parameters.h"

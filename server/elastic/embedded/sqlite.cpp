@@ -19,20 +19,17 @@ Query::~Query() {
   sqlite3_clear_bindings(statement_);
 }
 
-Query& Query::bind(int parameter, std::int64_t value) {
+void Query::bind(int parameter, std::int64_t value) {
   sqlite3_bind_int64(statement_, parameter, value);
-  return *this;
 }
 
-Query& Query::bind(int parameter, std::string_view text) {
+void Query::bind(int parameter, std::string_view text) {
   // A null pointer would bind NULL, not an empty text.
   sqlite3_bind_text64(statement_, parameter, text.empty() ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
-  return *this;
 }
 
-Query& Query::bind_blob(int parameter, const void* bytes, std::size_t size) {
-  sqlite3_bind_blob64(statement_, parameter, bytes, size, SQLITE_STATIC);
-  return *this;
+void Query::bind(int parameter, std::span<const std::byte> blob) {
+  sqlite3_bind_blob64(statement_, parameter, blob.data(), blob.size(), SQLITE_STATIC);
 }
 
 bool Query::step() {
@@ -81,7 +78,7 @@ Connection::~Connection() {
   sqlite3_close_v2(handle_);
 }
 
-Query Connection::query(const std::string& sql) {
+Query Connection::prepare(const std::string& sql) {
   const auto [place, is_new] = statements_.try_emplace(sql, nullptr);
   if (is_new && sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
                                    &place->second, nullptr) != SQLITE_OK) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,8 +19,7 @@ namespace sightline::elastic::sqlite {
 
 class Connection;
 
-/// One run of a prepared statement: bind, then step. The destructor resets the statement, which stays in its
-/// connection's cache.
+/// One run of a prepared statement. The destructor resets the statement, which stays in its connection's cache.
 class Query {
  public:
   Query(Connection& connection, sqlite3_stmt* statement) : connection_(&connection), statement_(statement) {}
@@ -31,14 +30,12 @@ class Query {
   ~Query();
 
   /// Parameters start at 1. Texts and blobs must outlive the run.
-  Query& bind(int parameter, std::int64_t value);
-  Query& bind(int parameter, std::string_view text);
-  Query& bind_blob(int parameter, const void* bytes, std::size_t size);
+  void bind(int parameter, std::int64_t value);
+  void bind(int parameter, std::string_view text);
+  void bind(int parameter, std::span<const std::byte> blob);
 
   /// True: there is a row. False: the end. Throws WorkCancelled while reading for a cancelled request.
   bool step();
-  /// Runs a statement without result rows.
-  void run() { step(); }
 
   /// Columns of the row start at 0. Views are valid until the next step.
   std::int64_t integer(int column) const;
@@ -60,9 +57,20 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Prepares a statement once, then caches it.
-  Query query(const std::string& sql);
-  /// Runs statements without parameters or rows.
+  /// Prepares a statement once, then caches it. Binds `values`, which must outlive the run, to its parameters in order.
+  template <class... Values>
+  Query query(const std::string& sql, const Values&... values) {
+    Query made = prepare(sql);
+    [[maybe_unused]] int parameter = 0;
+    (made.bind(++parameter, values), ...);
+    return made;
+  }
+  /// Runs a statement without result rows.
+  template <class... Values>
+  void run(const std::string& sql, const Values&... values) {
+    query(sql, values...).step();
+  }
+  /// Runs statements without parameters or rows, which are not cached.
   void execute(const std::string& sql);
   /// No effect outside a transaction. Does not fail.
   void roll_back();
@@ -78,6 +86,7 @@ class Connection {
 
  private:
   Connection() = default;
+  Query prepare(const std::string& sql);
 
   sqlite3* handle_ = nullptr;
   std::string file_;

@@ -1,10 +1,7 @@
 #include "server/elastic/embedded/store_core.h"
 
 #include <algorithm>
-#include <array>
 #include <fcntl.h>
-#include <functional>
-#include <random>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unordered_set>
@@ -20,14 +17,15 @@ namespace {
 
 constexpr std::int64_t k_schema_version = 1;
 constexpr std::int64_t k_application_id = 0x53474C54;  // "SGLT"
+constexpr std::size_t k_most_entropy_bytes = 256;      // that getentropy provides at once
 /// Larger files are not checked at start. SQLite still finds broken pages when it reads them.
 constexpr std::uintmax_t k_largest_checked_bytes = std::uintmax_t{1} << 30;
 
 constexpr const char* k_schema = R"(
   CREATE TABLE store(key TEXT PRIMARY KEY, value TEXT NOT NULL);
   CREATE TABLE indices(number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, uuid TEXT NOT NULL,
-                       settings TEXT NOT NULL, mapping TEXT NOT NULL, aliases TEXT NOT NULL, next_seq_no INTEGER NOT NULL,
-                       source_bytes INTEGER NOT NULL DEFAULT -1);
+                       settings TEXT NOT NULL, mapping TEXT NOT NULL, aliases TEXT NOT NULL,
+                       next_seq_no INTEGER NOT NULL, source_bytes INTEGER NOT NULL DEFAULT -1);
 )";
 
 /// All columns of an index's row, for read_definition.
@@ -39,16 +37,6 @@ constexpr const char* k_definitions =
 bool shown_by(const std::string& pattern, const std::string& name, bool hidden, const IndicesOptions& options) {
   if (!hidden) return options.expand_open;
   return options.expand_hidden || (options.expand_open && pattern.starts_with('.') && name.starts_with('.'));
-}
-
-/// Ids must never collide, but may be guessed. The generator is seeded from the system once per thread, because seeding
-/// is slow.
-std::mt19937_64 seeded_generator() {
-  std::random_device system;
-  std::array<std::random_device::result_type, 32> words;  // 1,024 bits
-  std::generate(words.begin(), words.end(), std::ref(system));
-  std::seed_seq seed(words.begin(), words.end());
-  return std::mt19937_64(seed);
 }
 
 }  // namespace
@@ -67,14 +55,15 @@ ElasticError storage_error(const Error& error) {
 }
 
 std::string random_name(std::size_t bytes) {
-  thread_local std::mt19937_64 generator = seeded_generator();
-  std::string random;
-  while (random.size() < bytes) {
-    const auto word = generator();
-    random.append(reinterpret_cast<const char*>(&word), sizeof word);
+  thread_local std::string random;  // the system is asked for several names at once
+  if (random.size() < bytes) {
+    std::string more(k_most_entropy_bytes, '\0');
+    if (::getentropy(more.data(), more.size()) != 0)
+      throw StorageFailed{{ErrorCode::internal, "the system provides no random numbers"}};
+    random = std::move(more);
   }
-  random.resize(bytes);
-  std::string text = base64_encode(std::string_view(random));
+  std::string text = base64_encode(std::string_view(random).substr(random.size() - bytes));
+  random.resize(random.size() - bytes);
   std::replace(text.begin(), text.end(), '+', '-');
   std::replace(text.begin(), text.end(), '/', '_');
   std::erase(text, '=');
@@ -243,13 +232,12 @@ void StoreCore::load_indices() {
     auto rows = writer_->query(std::string(k_definitions) + " ORDER BY number");
     while (rows.step()) {
       auto definition = answer_of([&] { return read_definition(rows); });
-      if (definition) {
-        definitions.push_back(*std::move(definition));
-        continue;
+      if (!definition) {
+        throw StorageFailed{
+            {ErrorCode::corrupt_data, "store file " + file_ + ": the settings, mapping or aliases of index " +
+                                          std::string(rows.text(1)) + " cannot be read: " + definition.error().reason}};
       }
-      throw StorageFailed{
-          {ErrorCode::corrupt_data, "store file " + file_ + ": the settings, mapping or aliases of index " +
-                                        std::string(rows.text(1)) + " cannot be read: " + definition.error().reason}};
+      definitions.push_back(*std::move(definition));
     }
   }
   for (StoredIndex::Definition& definition : definitions) {
@@ -258,10 +246,7 @@ void StoreCore::load_indices() {
     const bool is_sized = definition.source_bytes >= 0;
     auto index = std::make_shared<StoredIndex>(std::move(definition), readers_, *writer_);
     if (!is_sized) {
-      writer_->query("UPDATE indices SET source_bytes=?1 WHERE number=?2")
-          .bind(1, index->size().source_bytes)
-          .bind(2, index->number())
-          .run();
+      writer_->run("UPDATE indices SET source_bytes=?1 WHERE number=?2", index->size().source_bytes, index->number());
     }
     indices_[index->name()] = std::move(index);
   }
@@ -287,8 +272,8 @@ StoredIndex::Definition StoreCore::read_definition(const sqlite::Query& row) {
 }
 
 void StoreCore::check_readable(std::int64_t number) {
-  auto rows = writer_->query(std::string(k_definitions) + " WHERE number=?1");
-  rows.bind(1, number).step();
+  auto rows = writer_->query(std::string(k_definitions) + " WHERE number=?1", number);
+  rows.step();
   const auto read = answer_of([&] { return read_definition(rows); });
   if (read) return;
   refuse(illegal_argument("the settings, mapping or aliases of index [" + std::string(rows.text(1)) +
@@ -302,17 +287,15 @@ IndexPtr StoreCore::create_index(const std::string& name, IndexCreation creation
 
 void StoreCore::check_new_aliases(const Aliases& aliases, const std::string& index) const {
   for (const auto& [alias, properties] : aliases) {
-    const auto refuse_alias = [&, &name = alias](const std::string& why) {
-      refuse({400, "invalid_alias_name_exception", "Invalid alias name [" + name + "]: " + why});
-    };
-    if (const auto fault = fault_of_name(alias)) refuse_alias(*fault);
-    if (indices_.contains(alias) || alias == index)
-      refuse_alias("an index or data stream exists with the same name as the alias");
+    auto fault = fault_of_name(alias);
+    if (!fault && (indices_.contains(alias) || alias == index))
+      fault = "an index or data stream exists with the same name as the alias";
+    if (fault) refuse({400, "invalid_alias_name_exception", "Invalid alias name [" + alias + "]: " + *fault});
   }
 }
 
-/// `changed`: the new aliases of some indices, by the names of these. Only `added` is checked: stores of earlier versions
-/// may have others with several write indices.
+/// `changed`: the new aliases of some indices, by the names of these. Only `added` is checked: stores of earlier
+/// versions may have others with several write indices.
 void StoreCore::check_write_indices(const std::map<std::string, Aliases>& changed, const Aliases& added) const {
   std::map<std::string, std::string> writers;
   const auto look_at = [&](const std::string& index, const Aliases& aliases) {
@@ -335,10 +318,7 @@ void StoreCore::check_write_indices(const std::map<std::string, Aliases>& change
 }
 
 void StoreCore::check_definition(const IndexSettings& settings, const Mapping& mapping, const Aliases& aliases) const {
-  if (aliases.size() > limits_.max_aliases) {
-    refuse(illegal_argument("an index may have [" + std::to_string(limits_.max_aliases) + "] aliases but would have [" +
-                            std::to_string(aliases.size()) + "]; remove some, or raise --elasticsearch-max-aliases"));
-  }
+  check_limit("aliases of an index", aliases.size(), limits_.max_aliases, "--elasticsearch-max-aliases");
   const std::size_t bytes =
       flat_settings_json(settings).size() + mapping.to_json().size() + aliases_json(aliases).size();
   if (bytes > limits_.max_definition_bytes) refuse(definition_too_large(bytes, limits_));
@@ -360,8 +340,9 @@ std::int64_t StoreCore::insert_index(const StoredIndex::Definition& definition) 
                     aliases = aliases_json(definition.aliases);
   auto insert = writer_->query(
       "INSERT INTO indices(name, uuid, settings, mapping, aliases, next_seq_no, source_bytes) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, 0, 0) RETURNING number");
-  insert.bind(1, definition.name).bind(2, definition.uuid).bind(3, settings).bind(4, mapping).bind(5, aliases).run();
+      "VALUES(?1, ?2, ?3, ?4, ?5, 0, 0) RETURNING number",
+      definition.name, definition.uuid, settings, mapping, aliases);
+  insert.step();
   check_readable(insert.integer(0));
   return insert.integer(0);
 }
@@ -436,10 +417,7 @@ void StoreCore::delete_indices(const std::vector<IndexPtr>& indices) {
 }
 
 void StoreCore::save(const StoredIndex& index, const char* column, const std::string& value) {
-  writer_->query(std::string("UPDATE indices SET ") + column + "=?1 WHERE number=?2")
-      .bind(1, value)
-      .bind(2, index.number())
-      .run();
+  writer_->run(std::string("UPDATE indices SET ") + column + "=?1 WHERE number=?2", value, index.number());
   check_readable(index.number());
 }
 
@@ -524,34 +502,25 @@ std::vector<IndexPtr> StoreCore::find_all(std::string_view expression, const Ind
     bool any = excludes;
     const bool all = parts.size() == 1 && name == "_all";  // within a list it is a name
     if (name.starts_with('_') && !all) refuse(invalid_index_name(name, "must not start with '_'."));
-    if (excludes || all || (options.expands && is_wildcard(name))) {
-      wildcard_seen = true;
-      for (const auto& [index_name, index] : indices_) {
-        check_cancelled();
-        const bool fits =
-            part_fits(name, index_name) || index->any_alias([&](const auto& alias) { return part_fits(name, alias); });
-        if (!fits) continue;
-        if (excludes) {
-          taken.erase(index.get());
-        } else if (taken.contains(index.get()) || shown_by(name, index_name, index->hidden(), options)) {
-          take(index);
-          any = true;
-        }
-      }
-      if (excludes) std::erase_if(chosen, [&](const IndexPtr& index) { return !taken.contains(index.get()); });
-      if (!any && !options.allow_no_indices) refuse(index_not_found(name));
-      continue;
-    }
-    if (const auto index = indices_.find(name); index != indices_.end()) {
+    const bool expands = excludes || all || (options.expands && is_wildcard(name));
+    wildcard_seen = wildcard_seen || expands;
+    if (const auto index = indices_.find(name); !expands && index != indices_.end()) {
       take(index->second);
       continue;
     }
+    const auto fits = [&](std::string_view known) { return part_fits(name, known); };
     for (const auto& [index_name, index] : indices_) {
-      if (!index->has_alias(name)) continue;
-      take(index);
-      any = true;
+      check_cancelled();
+      if (expands ? !fits(index_name) && !index->any_alias(fits) : !index->has_alias(name)) continue;
+      if (excludes) {
+        taken.erase(index.get());
+      } else if (!expands || taken.contains(index.get()) || shown_by(name, index_name, index->hidden(), options)) {
+        take(index);
+        any = true;
+      }
     }
-    if (!any && !options.ignore_unavailable) refuse(index_not_found(name));
+    if (excludes) std::erase_if(chosen, [&](const IndexPtr& index) { return !taken.contains(index.get()); });
+    if (!any && !(expands ? options.allow_no_indices : options.ignore_unavailable)) refuse(index_not_found(name));
   }
   if (chosen.empty() && !options.allow_no_indices) refuse(index_not_found(std::string(expression)));
   return chosen;

@@ -1,7 +1,6 @@
 // The files of a store: their permissions, whether they are still those that were opened, and whether writing works.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <mutex>

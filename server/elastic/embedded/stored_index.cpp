@@ -90,9 +90,10 @@ std::optional<StoredDocument> StoredIndex::fetch_by_id(std::string_view id, bool
 template <class Key>
 std::optional<StoredDocument> StoredIndex::fetch_where(const char* condition, Key key, bool vectors_too) const {
   const auto reader = readers_.borrow();
-  auto rows = reader->query("SELECT number, id, version, source FROM " + documents_table() + " WHERE " + condition);
+  auto rows =
+      reader->query("SELECT number, id, version, source FROM " + documents_table() + " WHERE " + condition, key);
   // While this query has a row, the connection reads one moment of the store, including the vectors' table.
-  if (!rows.bind(1, key).step()) return std::nullopt;
+  if (!rows.step()) return std::nullopt;
   StoredDocument document{std::string(rows.text(1)), std::string(rows.text(3)), rows.integer(2), rows.integer(0)};
   if (vectors_too) {
     const auto vectors = read_vectors(*reader, document.seq_no);
@@ -103,8 +104,8 @@ std::optional<StoredDocument> StoredIndex::fetch_where(const char* condition, Ke
 
 std::optional<std::int64_t> StoredIndex::find(std::string_view id) const {
   const auto reader = readers_.borrow();
-  auto rows = reader->query("SELECT number FROM " + documents_table() + " WHERE id=?1");
-  return rows.bind(1, id).step() ? std::optional(rows.integer(0)) : std::nullopt;
+  auto rows = reader->query("SELECT number FROM " + documents_table() + " WHERE id=?1", id);
+  return rows.step() ? std::optional(rows.integer(0)) : std::nullopt;
 }
 
 rest::SourceFilter StoredIndex::settled(rest::SourceFilter filter) const {
@@ -125,9 +126,9 @@ rest::SourceFilter StoredIndex::settled(rest::SourceFilter filter) const {
 }
 
 std::vector<CutVector> StoredIndex::read_vectors(sqlite::Connection& connection, std::int64_t number) const {
-  auto rows = connection.query("SELECT path, position, before, after, vector FROM " + vectors_table() +
-                               " WHERE document=?1 ORDER BY ordinal");
-  rows.bind(1, number);
+  auto rows = connection.query(
+      "SELECT path, position, before, after, vector FROM " + vectors_table() + " WHERE document=?1 ORDER BY ordinal",
+      number);
   std::vector<CutVector> vectors;
   while (rows.step()) {
     vectors.push_back({std::string(rows.text(0)), static_cast<std::size_t>(rows.integer(1)), std::string(rows.text(2)),

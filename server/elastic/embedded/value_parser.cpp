@@ -60,6 +60,21 @@ Fault append_keyword(const Field& field, FieldValues& values, std::string_view t
   return std::nullopt;
 }
 
+/// `slow` handles what std::from_chars does not: a plus sign, and numbers that are too large or too small.
+template <class Float>
+std::optional<Float> parse_decimal(std::string_view text, Float (*slow)(const char*, char**)) {
+  Float value = 0;
+  const char* behind = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), behind, value);
+  if (error == std::errc() && end == behind && std::isfinite(value)) return value;
+  // "nan" and "inf" are not numbers here.
+  if (text.empty() || text.find_first_not_of("+-.0123456789eE") != std::string_view::npos) return std::nullopt;
+  const std::string whole(text);
+  char* stop = nullptr;
+  value = slow(whole.c_str(), &stop);
+  return stop == whole.c_str() + whole.size() ? std::optional(value) : std::nullopt;
+}
+
 template <class Integer>
 constexpr WholeRange k_range{std::numeric_limits<Integer>::min(), std::numeric_limits<Integer>::max()};
 
@@ -90,25 +105,6 @@ std::int64_t utf16_length(std::string_view text) {
   }
   return units;
 }
-
-namespace {
-
-/// `slow` handles what std::from_chars does not: a plus sign, and numbers that are too large or too small.
-template <class Float>
-std::optional<Float> parse_decimal(std::string_view text, Float (*slow)(const char*, char**)) {
-  Float value = 0;
-  const char* behind = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), behind, value);
-  if (error == std::errc() && end == behind && std::isfinite(value)) return value;
-  // "nan" and "inf" are not numbers here.
-  if (text.empty() || text.find_first_not_of("+-.0123456789eE") != std::string_view::npos) return std::nullopt;
-  const std::string whole(text);
-  char* stop = nullptr;
-  value = slow(whole.c_str(), &stop);
-  return stop == whole.c_str() + whole.size() ? std::optional(value) : std::nullopt;
-}
-
-}  // namespace
 
 std::optional<double> parse_double(std::string_view text) {
   return parse_decimal<double>(text, std::strtod);

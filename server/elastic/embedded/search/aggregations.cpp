@@ -251,11 +251,7 @@ std::string type_of(const Aggregation& aggregation, const std::vector<Aggregated
 
 std::vector<Aggregation> parse_aggregations(const JsonView& value, const Limits& limits) {
   std::vector<Aggregation> aggregations;
-  if (value.size() > limits.max_aggregations) {
-    refuse(illegal_argument("a search may have [" + std::to_string(limits.max_aggregations) +
-                            "] aggregations but has [" + std::to_string(value.size()) +
-                            "]; send fewer, or raise --elasticsearch-max-aggregations"));
-  }
+  check_limit("aggregations", value.size(), limits.max_aggregations, "--elasticsearch-max-aggregations");
   value.each_member(
       [&](const JsonView& key, const JsonView& body) { aggregations.push_back(read_aggregation(key, body)); });
   return aggregations;

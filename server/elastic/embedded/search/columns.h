@@ -118,10 +118,10 @@ class KeywordColumn {
 };
 
 /// For numbers, dates and booleans.
-template <class T>
+template <class T, std::vector<T> FieldValues::*Values>
 class NumberColumn {
  public:
-  void append(Doc doc, const FieldValues& field) { values_.append(doc, values_in(field)); }
+  void append(Doc doc, const FieldValues& field) { values_.append(doc, field.*Values); }
   void forget(Doc) {}
   void compact(const Renumbered& renumbered) { values_.compact(renumbered); }
 
@@ -129,17 +129,10 @@ class NumberColumn {
   const SparseNumbers& documents() const { return values_.documents(); }
 
  private:
-  static std::span<const T> values_in(const FieldValues& field) {
-    if constexpr (std::is_same_v<T, double>) {
-      return field.doubles;
-    } else {
-      return field.integers;
-    }
-  }
   ValueLists<T> values_;
 };
-using IntegerColumn = NumberColumn<std::int64_t>;
-using DoubleColumn = NumberColumn<double>;
+using IntegerColumn = NumberColumn<std::int64_t, &FieldValues::integers>;
+using DoubleColumn = NumberColumn<double, &FieldValues::doubles>;
 
 /// Rows of floats whose addresses never change. One thread adds rows; other threads may read existing rows meanwhile.
 class VectorRows {

@@ -11,16 +11,6 @@
 namespace sightline::elastic {
 namespace {
 
-/// A scalar as text, in Elasticsearch's form.
-std::string text_of(const JsonView& value) {
-  return value.is_number() ? json::java_number_text(value.text()) : std::string(value.text());
-}
-
-std::string json_integer(const Field& field, std::int64_t value) {
-  if (field.type == FieldType::boolean) return value != 0 ? "true" : "false";
-  return field.type == FieldType::date ? json::json_string(format_date(value, field.format)) : std::to_string(value);
-}
-
 /// The node of a member of an object, whose name may have dots; null if there is none.
 const MappingNode* node_below(const MappingNode* node, std::string_view name) {
   while (node) {
@@ -56,13 +46,18 @@ std::string json_value(const Field& field, const JsonView& value) {
     return value.is_number() ? std::string(value.text()) + (whole ? ".0" : "") : "";
   }
   if (field.type == FieldType::text || field.type == FieldType::binary || field.type == FieldType::keyword) {
-    const std::string text = text_of(value);
+    const std::string text = value.is_number() ? json::java_number_text(value.text()) : std::string(value.text());
     return field.ignore_above && utf16_length(text) > *field.ignore_above ? "" : json::json_string(text);
   }
   FieldValues read;
   read.type = field.type;
   append_value(field, read, value.token());
-  if (!read.integers.empty()) return json_integer(field, read.integers.front());
+  if (!read.integers.empty()) {
+    const std::int64_t number = read.integers.front();
+    if (field.type == FieldType::boolean) return number != 0 ? "true" : "false";
+    return field.type == FieldType::date ? json::json_string(format_date(number, field.format))
+                                         : std::to_string(number);
+  }
   std::string text;
   for (const double number : read.doubles) {
     field.type == FieldType::double_ ? append_decimal(text, number) : append_decimal(text, static_cast<float>(number));

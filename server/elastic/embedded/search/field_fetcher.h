@@ -2,13 +2,11 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "server/elastic/embedded/search/search_body.h"
 #include "server/elastic/embedded/search/shard_view.h"
-#include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
 

@@ -1,8 +1,6 @@
 // Queries as the request gives them, before they are resolved for an index.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,10 +29,9 @@ struct MatchQuery {
   bool all_terms = false;  ///< operator: and
 };
 
-/// The best score of any field counts.
-struct MultiMatchQuery {
+/// The query of several fields. Its `field` is empty. The best score of any field counts.
+struct MultiMatchQuery : MatchQuery {
   std::vector<std::pair<std::string, float>> fields;  ///< names or patterns, with boosts
-  MatchQuery match;                                   ///< the query for each field; its `field` is empty
 };
 
 struct TermQuery {

@@ -8,6 +8,7 @@
 #include "base/cancellation.h"
 #include "base/json/utf8.h"
 #include "server/elastic/embedded/document.h"
+#include "server/elastic/embedded/failures.h"
 #include "server/elastic/rest/document_id.h"
 
 namespace sightline::elastic {
@@ -33,7 +34,8 @@ struct Reading {
   const QueryContext& context;
   Query query = {};
   Node node = {};
-  bool has_value = false;
+  bool has_value = false;                                   ///< the text, value or vector that a query of a field needs
+  std::optional<std::int64_t> k = {}, num_candidates = {};  ///< of a knn query, as given
 
   Query finish() && {
     query.node = std::move(node);
@@ -66,34 +68,43 @@ std::vector<Member<Reading<Node>>> shared_rows() {
            "multiplies scores; negative and infinite ones are refused"}};
 }
 
-template <class Node>
-Query read_members(const MemberTable<Reading<Node>>& table, const JsonView& body, const QueryContext& context) {
-  Reading<Node> reading{context};
-  table.read(body, reading);
-  return std::move(reading).finish();
+/// A query that was found by its name.
+struct ChosenQuery {
+  const QueryContext& context;
+  std::optional<Query> query = {};
+};
+
+/// Reads a query that consists of the members of a table. `Check(body, reading)` refuses incomplete ones.
+template <class Node, const MemberTable<Reading<Node>>& Table, auto Check = nullptr>
+void read_plain(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
+  Reading<Node> reading{chosen.context};
+  Table.read(body, reading);
+  if constexpr (!std::is_null_pointer_v<decltype(Check)>) Check(body, reading);
+  chosen.query = std::move(reading).finish();
 }
 
-/// Reads `{"field": {...}}` with exactly one field. With a `read_short`, also reads `{"field": value}`, and requires a
+/// Reads `{"field": {...}}` with exactly one field. With a `ReadShort`, also reads `{"field": value}`, and requires a
 /// value.
-template <class Node>
-Query read_field_query(const MemberTable<Reading<Node>>& table, typename Member<Reading<Node>>::Read read_short,
-                       const JsonView& body, const QueryContext& context) {
-  Reading<Node> reading{context};
+template <class Node, const MemberTable<Reading<Node>>& Table, auto ReadShort>
+void read_fielded(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
+  constexpr bool k_needs_value = !std::is_null_pointer_v<decltype(ReadShort)>;
+  Reading<Node> reading{chosen.context};
   body.each_member([&](const JsonView& key, const JsonView& value) {
-    take_field(table.parser(), key, reading.node.field);
-    if (value.is_object()) return table.read(value, reading);
-    if (!read_short) refuse(parsing_exception(value, "[" + std::string(table.parser()) + "] query needs an object"));
-    read_short(value, value, reading);
+    take_field(Table.parser(), key, reading.node.field);
+    if (value.is_object()) return Table.read(value, reading);
+    if constexpr (k_needs_value) return ReadShort(value, value, reading);
+    refuse(parsing_exception(value, "[" + std::string(Table.parser()) + "] query needs an object"));
   });
-  if (reading.node.field.empty() || (read_short && !reading.has_value))
-    refuse(illegal_argument("[" + std::string(table.parser()) + "] query needs a field and a value"));
-  return std::move(reading).finish();
+  if (reading.node.field.empty() || (k_needs_value && !reading.has_value))
+    refuse(illegal_argument("[" + std::string(Table.parser()) + "] query needs a field and a value"));
+  chosen.query = std::move(reading).finish();
 }
 
 // match_all, match_none
 
 const MemberTable<Reading<MatchAllQuery>> k_match_all{
     "query `match_all`", "match_all", k_parsing_error, {shared_rows<MatchAllQuery>()}};
+
 void check_boost(const JsonView& value, std::string_view name) {
   read_boost(value, name);
 }
@@ -113,16 +124,9 @@ bool read_operator(const JsonView& value, std::string_view name) {
   return word == "and";
 }
 
-MatchQuery& match_of(Reading<MatchQuery>& reading) {
-  return reading.node;
-}
-MatchQuery& match_of(Reading<MultiMatchQuery>& reading) {
-  return reading.node.match;
-}
-
 template <class Node>
 void read_match_text(const JsonView&, const JsonView& value, Reading<Node>& reading) {
-  match_of(reading).text = read_literal(value);
+  reading.node.text = read_literal(value);
   reading.has_value = true;
 }
 
@@ -131,7 +135,7 @@ std::vector<Member<Reading<Node>>> match_rows() {
   return {{"query", k_scalars, read_match_text<Node>},
           {"operator", k_text,
            [](const JsonView& key, const JsonView& value, Reading<Node>& reading) {
-             match_of(reading).all_terms = read_operator(value, key.text());
+             reading.node.all_terms = read_operator(value, key.text());
            },
            "`and` or `or`"}};
 }
@@ -168,12 +172,9 @@ const MemberTable<Reading<MultiMatchQuery>> k_multi_match{
      match_rows<MultiMatchQuery>(),
      shared_rows<MultiMatchQuery>()}};
 
-Query parse_multi_match(const JsonView& body, const QueryContext& context) {
-  Reading<MultiMatchQuery> reading{context};
-  k_multi_match.read(body, reading);
+void complete_multi_match(const JsonView& body, Reading<MultiMatchQuery>& reading) {
   if (!reading.has_value) refuse(parsing_exception(body, "No text specified for multi_match query"));
   if (reading.node.fields.empty()) reading.node.fields.emplace_back("*", 1.0f);
-  return std::move(reading).finish();
 }
 
 // term, terms, range, exists, ids, prefix
@@ -194,20 +195,20 @@ const MemberTable<Reading<TermQuery>> k_term{
 const MemberTable<Reading<TermsQuery>> k_terms{
     "query `terms`, beside the field", "terms", k_parsing_error, {shared_rows<TermsQuery>()}};
 
-Query parse_terms(const JsonView& body, const QueryContext& context) {
-  Reading<TermsQuery> reading{context};
+void read_terms(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
+  Reading<TermsQuery> reading{chosen.context};
   body.each_member([&](const JsonView& key, const JsonView& value) {
     if (k_terms.knows(key.text())) return k_terms.read_member(key, value, reading);
     take_field("terms", key, reading.node.field);
     if (!value.is_array())
       refuse(parsing_exception(key, "[terms] query needs a list for [" + std::string(key.text()) + "]"));
     value.each_element([&](const JsonView& item) {
-      context.budget.value();
+      chosen.context.budget.value();
       reading.node.values.push_back(read_literal(item));
     });
   });
   if (reading.node.field.empty()) refuse(parsing_exception(body, "[terms] query requires a field name"));
-  return std::move(reading).finish();
+  chosen.query = std::move(reading).finish();
 }
 
 /// Reads gte, gt, lte, lt. Null means no bound.
@@ -234,13 +235,10 @@ const MemberTable<Reading<ExistsQuery>> k_exists{
     k_parsing_error,
     {{{"field", k_text, into_node<&ExistsQuery::field, read_text>}}, shared_rows<ExistsQuery>()}};
 
-Query parse_exists(const JsonView& body, const QueryContext& context) {
-  Reading<ExistsQuery> reading{context};
-  k_exists.read(body, reading);
+void check_exists(const JsonView& body, const Reading<ExistsQuery>& reading) {
   const std::string& field = reading.node.field;
   if (field.empty()) refuse(parsing_exception(body, "[exists] must be provided with a [field]"));
   if (field != "_id" && field != "_index") refuse_metadata_field(field, "[exists]");
-  return std::move(reading).finish();
 }
 
 void read_ids(const JsonView& key, const JsonView& value, Reading<IdsQuery>& reading) {
@@ -269,7 +267,8 @@ const MemberTable<Reading<PrefixQuery>> k_prefix{
 // bool, constant_score
 
 template <auto Clauses>
-void read_clauses(const JsonView&, const JsonView& value, Reading<BoolQuery>& reading) {
+void read_clauses(const JsonView&, const JsonView& value,
+                  Reading<typename OwnerOfField<decltype(Clauses)>::Type>& reading) {
   value.each_or_self(
       [&](const JsonView& clause) { (reading.node.*Clauses).push_back(parse_query(clause, reading.context.inner())); });
 }
@@ -297,45 +296,28 @@ const MemberTable<Reading<ConstantScoreQuery>> k_constant_score{
     k_parsing_error,
     {{{"filter", k_object, read_constant_filter}}, shared_rows<ConstantScoreQuery>()}};
 
-Query parse_constant_score(const JsonView& body, const QueryContext& context) {
-  Reading<ConstantScoreQuery> reading{context};
-  k_constant_score.read(body, reading);
+void check_constant_score(const JsonView& body, const Reading<ConstantScoreQuery>& reading) {
   if (!reading.node.filter) refuse(parsing_exception(body, "[constant_score] requires a 'filter' element"));
-  return std::move(reading).finish();
 }
 
 // knn
 
 constexpr std::int64_t k_max_candidates = 10'000;
 
-/// The members of one `knn` object.
-struct KnnReading {
-  const QueryContext& context;
-  Query query = {};
-  KnnQuery knn = {};
-  std::optional<std::int64_t> k = {}, num_candidates = {};
-  bool has_vector = false;
-};
-
-float read_component(const JsonView& item) {
-  if (!item.is_number())
-    refuse({400, "number_format_exception", "[query_vector] must hold numbers, found " + shortened(item.raw())});
-  return parse_float(item.text()).value_or(0.0f);  // a JSON number always parses
-}
+using KnnReading = Reading<KnnQuery>;
 
 void read_vector(const JsonView&, const JsonView& value, KnnReading& reading) {
   if (value.size() > static_cast<std::size_t>(k_max_dims)) {
     refuse(illegal_argument("[query_vector] has " + std::to_string(value.size()) + " dimensions; the most are " +
                             std::to_string(k_max_dims)));
   }
-  reading.has_vector = true;
-  reading.knn.vector.reserve(value.size());
-  value.each_element([&](const JsonView& item) { reading.knn.vector.push_back(read_component(item)); });
-}
-
-void read_knn_filter(const JsonView&, const JsonView& value, KnnReading& reading) {
-  value.each_or_self(
-      [&](const JsonView& clause) { reading.knn.filters.push_back(parse_query(clause, reading.context.inner())); });
+  reading.has_value = true;
+  reading.node.vector.reserve(value.size());
+  value.each_element([&](const JsonView& item) {
+    if (!item.is_number())
+      refuse({400, "number_format_exception", "[query_vector] must hold numbers, found " + shortened(item.raw())});
+    reading.node.vector.push_back(parse_float(item.text()).value_or(0.0f));  // a JSON number always parses
+  });
 }
 
 void refuse_builder(const JsonView&, const JsonView&, KnnReading&) {
@@ -348,76 +330,38 @@ std::optional<std::int64_t> read_count(const JsonView& value, std::string_view n
   return read_integer(value, name);
 }
 
-template <auto Field, auto Read>
-void into_knn(const JsonView& key, const JsonView& value, KnnReading& reading) {
-  reading.knn.*Field = Read(value, key.text());
-}
-
 const MemberTable<KnnReading>::Rows k_knn_rows{
-    {"field", k_text, into_knn<&KnnQuery::field, read_text>},
+    {"field", k_text, into_node<&KnnQuery::field, read_text>},
     {"query_vector", k_array, read_vector},
     {"query_vector_builder", k_object, refuse_builder, "resolved before the search"},
     {"k", k_numbers, into<&KnnReading::k, read_count>,
      "also of a query on a `flat` field, where Elasticsearch finds every vector"},
     {"num_candidates", k_numbers, into<&KnnReading::num_candidates, read_count>},
-    {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_float>},
-    {"filter", k_object | k_array, read_knn_filter}};
+    {"similarity", k_numbers, into_node<&KnnQuery::similarity, read_float>},
+    {"filter", k_clauses, read_clauses<&KnnQuery::filters>}};
 const MemberTable<KnnReading> k_knn_retriever{"retriever `knn`", "knn", k_content_error, {k_knn_rows}};
-const MemberTable<KnnReading> k_knn{"`knn`",
-                                    "knn",
-                                    k_content_error,
-                                    {k_knn_rows,
-                                     {{"boost", k_numbers,
-                                       [](const JsonView& key, const JsonView& value, KnnReading& reading) {
-                                         reading.query.boost = read_boost(value, key.text());
-                                       },
-                                       "multiplies scores; negative and infinite ones are refused"}}}};
+const MemberTable<KnnReading> k_knn{"`knn`", "knn", k_content_error, {k_knn_rows, shared_rows<KnnQuery>()}};
 
 /// The rules for k and num_candidates, in the order in which Elasticsearch checks them.
 void settle_sizes(KnnReading& parts, KnnPlace place) {
-  std::int64_t k = parts.context.size;
-  if (parts.k) {
-    k = *parts.k;
-  } else if (parts.num_candidates && place == KnnPlace::query) {
-    k = std::min(k, *parts.num_candidates);
-  }
+  const std::int64_t size = parts.context.size;
+  const bool limited = parts.num_candidates && place == KnnPlace::query;
+  const std::int64_t k = parts.k.value_or(limited ? std::min(size, *parts.num_candidates) : size);
   if (k < 1) refuse(illegal_argument("[k] must be greater than 0"));
   const std::int64_t candidates = parts.num_candidates.value_or(
       std::llround(std::min(static_cast<double>(k_max_candidates), 1.5 * static_cast<double>(k))));
   if (candidates < 1) refuse(illegal_argument("[num_candidates] must be greater than 0"));
   if (candidates < k) refuse(illegal_argument("[num_candidates] cannot be less than [k]"));
   if (candidates > k_max_candidates) refuse(illegal_argument("[num_candidates] cannot exceed [10000]"));
-  parts.knn.k = static_cast<int>(k);
-  parts.knn.num_candidates = static_cast<int>(candidates);
+  parts.node.k = static_cast<int>(k);
+  parts.node.num_candidates = static_cast<int>(candidates);
 }
 
-Query parse_knn_query(const JsonView& body, const QueryContext& context) {
-  return parse_knn(body, context, KnnPlace::query);
+void read_knn(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
+  chosen.query = parse_knn(body, chosen.context, KnnPlace::query);
 }
 
 // The queries by name
-
-struct ChosenQuery {
-  const QueryContext& context;
-  std::optional<Query> query = {};
-};
-
-template <Query (*Reader)(const JsonView&, const QueryContext&)>
-void read_query(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
-  chosen.query = Reader(body, chosen.context);
-}
-
-/// For queries that consist only of the members of a table.
-template <class Node, const MemberTable<Reading<Node>>& Table>
-void read_plain(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
-  chosen.query = read_members(Table, body, chosen.context);
-}
-
-/// For queries of one field.
-template <class Node, const MemberTable<Reading<Node>>& Table, typename Member<Reading<Node>>::Read ReadShort>
-void read_fielded(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
-  chosen.query = read_field_query(Table, ReadShort, body, chosen.context);
-}
 
 const MemberTable<ChosenQuery> k_queries{
     "query",
@@ -426,21 +370,16 @@ const MemberTable<ChosenQuery> k_queries{
     {{"match_all", k_object, read_plain<MatchAllQuery, k_match_all>},
      {"match_none", k_object, read_plain<MatchNoneQuery, k_match_none>},
      {"match", k_object, read_fielded<MatchQuery, k_match, read_match_text<MatchQuery>>},
-     {"multi_match", k_object, read_query<parse_multi_match>},
+     {"multi_match", k_object, read_plain<MultiMatchQuery, k_multi_match, complete_multi_match>},
      {"term", k_object, read_fielded<TermQuery, k_term, read_term>},
-     {"terms", k_object, read_query<parse_terms>},
+     {"terms", k_object, read_terms},
      {"range", k_object, read_fielded<RangeQuery, k_range, nullptr>},
-     {"exists", k_object, read_query<parse_exists>},
+     {"exists", k_object, read_plain<ExistsQuery, k_exists, check_exists>},
      {"ids", k_object, read_plain<IdsQuery, k_ids>},
      {"prefix", k_object, read_fielded<PrefixQuery, k_prefix, read_prefix>},
      {"bool", k_object, read_plain<BoolQuery, k_bool>},
-     {"constant_score", k_object, read_query<parse_constant_score>},
-     {"knn", k_object, read_query<parse_knn_query>}}};
-
-ElasticError beyond(const char* what, std::size_t limit, const char* option) {
-  return illegal_argument("a search may hold [" + std::to_string(limit) + "] " + what + "; send fewer, or raise " +
-                          option);
-}
+     {"constant_score", k_object, read_plain<ConstantScoreQuery, k_constant_score, check_constant_score>},
+     {"knn", k_object, read_knn}}};
 
 }  // namespace
 
@@ -454,40 +393,34 @@ Literal read_literal(const JsonView& value) {
 Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace place) {
   KnnReading reading{context};
   (place == KnnPlace::retriever ? k_knn_retriever : k_knn).read(value, reading);
-  if (reading.knn.field.empty()) refuse(illegal_argument("Required [field]"));
+  if (reading.node.field.empty()) refuse(illegal_argument("Required [field]"));
   settle_sizes(reading, place);
-  if (!reading.has_vector) refuse(illegal_argument("either [query_vector] or [query_vector_builder] must be provided"));
-  context.budget.knn(reading.knn.num_candidates);
-  reading.query.node = std::move(reading.knn);
-  return std::move(reading.query);
+  if (!reading.has_value) refuse(illegal_argument("either [query_vector] or [query_vector_builder] must be provided"));
+  context.budget.knn(reading.node.num_candidates);
+  return std::move(reading).finish();
 }
 
 void QueryBudget::clause() {
-  if (++clauses_ > limits_.max_clauses) refuse(beyond("clauses", limits_.max_clauses, "--elasticsearch-max-clauses"));
+  check_limit("clauses of a search", ++clauses_, limits_.max_clauses, "--elasticsearch-max-clauses");
 }
 
 void QueryBudget::value() {
-  if (++values_ > limits_.max_query_values)
-    refuse(beyond("values in [terms] and [ids]", limits_.max_query_values, "--elasticsearch-max-query-values"));
+  check_limit("values of [terms] and [ids]", ++values_, limits_.max_query_values, "--elasticsearch-max-query-values");
 }
 
 void QueryBudget::knn(int num_candidates) {
-  if (++knn_clauses_ > limits_.max_knn_clauses)
-    refuse(beyond("[knn] clauses", limits_.max_knn_clauses, "--elasticsearch-max-knn-clauses"));
+  check_limit("[knn] clauses", ++knn_clauses_, limits_.max_knn_clauses, "--elasticsearch-max-knn-clauses");
   candidates_ += static_cast<std::size_t>(num_candidates);
-  if (candidates_ > limits_.max_knn_candidates)
-    refuse(beyond("[num_candidates] together", limits_.max_knn_candidates, "--elasticsearch-max-knn-candidates"));
+  check_limit("[num_candidates] together", candidates_, limits_.max_knn_candidates,
+              "--elasticsearch-max-knn-candidates");
 }
 
 QueryPtr parse_query(const JsonView& value, const QueryContext& context) {
   if (!value.is_object()) refuse(parsing_exception(value, "[_na] query malformed, must start with start_object"));
   if (value.size() == 0) refuse(illegal_argument("query malformed, empty clause found at " + position_text(value)));
   if (value.size() > 1) refuse(parsing_exception(value, "malformed query, a clause must have one query"));
-  if (context.depth > context.budget.limits().max_query_depth) {
-    refuse(illegal_argument("the queries are nested deeper than [" +
-                            std::to_string(context.budget.limits().max_query_depth) +
-                            "]; nest them less, or raise --elasticsearch-max-query-depth"));
-  }
+  check_limit("levels of nested queries", context.depth, context.budget.limits().max_query_depth,
+              "--elasticsearch-max-query-depth");
   check_cancelled();
   context.budget.clause();
   ChosenQuery chosen{context};

@@ -69,14 +69,12 @@ class QueryRunner {
   ScoredDocs run(const RangeQuery&, float boost, bool scoring) const;
   ScoredDocs run(const ExistsQuery&, float boost, bool scoring) const;
   ScoredDocs value_term(const Field& field, const Literal& value, float boost, bool scoring) const;
-  ScoredDocs boolean_term(const Field& field, bool value, float boost, bool scoring) const;
-  DocSet integers_between(const Field& field, std::int64_t least, std::int64_t greatest) const;
+  ScoredDocs boolean_term(const Field& field, const Literal& value, float boost, bool scoring) const;
   /// Documents with one of these numbers, dates or booleans.
   DocSet numbers_of(const Field& field, const std::vector<Literal>& values) const;
-  DocSet doubles_between(const Field& field, double least, bool with_least, double greatest, bool with_greatest) const;
-  /// `read(bound, upper)` returns a bound as a number.
-  template <class Read>
-  DocSet whole_range(const Field& field, const RangeQuery&, const Read& read) const;
+  /// `read(bound, upper)` returns a bound in the type of the column.
+  template <class Column, class Read>
+  DocSet between(const Field& field, const Column* column, const RangeQuery&, const Read& read) const;
   DocSet in_range(const Field& field, const RangeQuery&) const;
   DocSet date_range(const Field& field, const RangeQuery&) const;
   DocSet existing(const Field& field) const;

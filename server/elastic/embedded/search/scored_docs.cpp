@@ -1,11 +1,10 @@
 #include "server/elastic/embedded/search/scored_docs.h"
 
-#include <algorithm>
-
 #include "base/number_text.h"
 #include "server/elastic/embedded/search/shard_view.h"
 
 namespace sightline::elastic {
+
 void ClauseSum::add(ScoredDocs clause) {
   ++clauses_;
   if (clauses_ == 1) {

@@ -33,9 +33,7 @@ std::int64_t checked_tracking(std::int64_t limit) {
 }
 
 std::int64_t read_tracking(const JsonView& value, std::string_view) {
-  if (value.is_bool() || value.text() == "true" || value.text() == "false") {
-    return value.text() == "true" || value.kind() == JsonView::Kind::true_ ? k_count_all : k_count_none;
-  }
+  if (value.text() == "true" || value.text() == "false") return value.text() == "true" ? k_count_all : k_count_none;
   return checked_tracking(read_integer(value, "track_total_hits"));
 }
 
@@ -80,9 +78,7 @@ const MemberTable<SortKey> k_sort{
 
 void add_key(std::vector<SortKey>& keys, SortKey key, const Limits& limits) {
   keys.push_back(std::move(key));
-  if (keys.size() <= limits.max_sort_keys) return;
-  refuse(illegal_argument("[sort] may have [" + std::to_string(limits.max_sort_keys) +
-                          "] keys; send fewer, or raise --elasticsearch-max-sort-keys"));
+  check_limit("keys of [sort]", keys.size(), limits.max_sort_keys, "--elasticsearch-max-sort-keys");
 }
 
 /// "price", {"price":"desc"}, {"price":{"order":"desc",...}}, or a list of these.
@@ -142,21 +138,18 @@ std::vector<Query> read_knn(const JsonView& value, const QueryContext& context) 
 struct BodyReading {
   const QueryContext& context;
   SearchBody& body;
-  const Limits& limits = context.budget.limits();
 };
 
-/// Read a member by `Read(value, name)`, `Read(value, limits)` or `Read(value, context)`.
+/// Reads a member by `Read(value, context)`, `Read(value, limits)` or `Read(value, name)`.
 template <auto Field, auto Read>
 void into_body(const JsonView& key, const JsonView& value, BodyReading& reading) {
-  reading.body.*Field = Read(value, key.text());
-}
-template <auto Field, auto Read>
-void into_body_within(const JsonView&, const JsonView& value, BodyReading& reading) {
-  reading.body.*Field = Read(value, reading.limits);
-}
-template <auto Field, auto Read>
-void into_body_by(const JsonView&, const JsonView& value, BodyReading& reading) {
-  reading.body.*Field = Read(value, reading.context);
+  if constexpr (std::is_invocable_v<decltype(Read), const JsonView&, const QueryContext&>) {
+    reading.body.*Field = Read(value, reading.context);
+  } else if constexpr (std::is_invocable_v<decltype(Read), const JsonView&, const Limits&>) {
+    reading.body.*Field = Read(value, reading.context.budget.limits());
+  } else {
+    reading.body.*Field = Read(value, key.text());
+  }
 }
 
 /// A filter next to the query, without scores. Must be read after `query`, whatever their order in the body.
@@ -171,7 +164,7 @@ const MemberTable<BodyReading> k_standard_retriever{
     "retriever `standard`",
     "standard",
     k_content_error,
-    {{"query", k_object, into_body_by<&SearchBody::query, parse_query>},
+    {{"query", k_object, into_body<&SearchBody::query, parse_query>},
      {"filter", k_object | k_array, [](const JsonView&, const JsonView&, BodyReading&) {}}}};
 
 void read_standard_retriever(const JsonView&, const JsonView& value, BodyReading& reading) {
@@ -215,22 +208,22 @@ const MemberTable<BodyReading> k_body{
     "search body",
     "search",
     k_parsing_error,
-    {{"query", k_object, into_body_by<&SearchBody::query, parse_query>},
-     {"knn", k_object | k_array, into_body_by<&SearchBody::knn, read_knn>},
+    {{"query", k_object, into_body<&SearchBody::query, parse_query>},
+     {"knn", k_object | k_array, into_body<&SearchBody::knn, read_knn>},
      {"retriever", k_object, read_retriever},
      {"size", k_numbers, into_body<&SearchBody::size, read_count>},
      {"from", k_numbers, into_body<&SearchBody::from, read_count>},
-     {"_source", k_flags | k_object | k_array, into_body_within<&SearchBody::source, read_source_filter>},
-     {"fields", k_array, into_body_within<&SearchBody::fields, read_fields>, "names and patterns"},
+     {"_source", k_flags | k_object | k_array, into_body<&SearchBody::source, read_source_filter>},
+     {"fields", k_array, into_body<&SearchBody::fields, read_fields>, "names and patterns"},
      {"min_score", k_numbers, into_body<&SearchBody::min_score, read_float>},
-     {"sort", k_text | k_object | k_array, into_body_within<&SearchBody::sort, parse_sort>},
+     {"sort", k_text | k_object | k_array, into_body<&SearchBody::sort, parse_sort>},
      {"search_after", k_array, into_body<&SearchBody::search_after, read_search_after>},
      {"track_total_hits", k_scalars, into_body<&SearchBody::track_total_hits, read_tracking>},
-     {"post_filter", k_object, into_body_by<&SearchBody::post_filter, parse_query>},
+     {"post_filter", k_object, into_body<&SearchBody::post_filter, parse_query>},
      {"version", k_flags, into_body<&SearchBody::version, read_bool>},
      {"seq_no_primary_term", k_flags, into_body<&SearchBody::seq_no_primary_term, read_bool>},
-     {"aggs", k_object, into_body_within<&SearchBody::aggregations, parse_aggregations>},
-     {"aggregations", k_object, into_body_within<&SearchBody::aggregations, parse_aggregations>},
+     {"aggs", k_object, into_body<&SearchBody::aggregations, parse_aggregations>},
+     {"aggregations", k_object, into_body<&SearchBody::aggregations, parse_aggregations>},
      {"pit", k_object, read_point_in_time, "for searches without an index in the path"},
      no_effect("timeout", k_text, rest::check_time, "a search runs to its end")}};
 
@@ -271,36 +264,24 @@ std::optional<std::int64_t> tracking_from(std::string_view name, const std::stri
   return parameter::integer(name, text);
 }
 
-std::vector<Parameter<SearchParameters>> search_rows() {
-  using P = SearchParameters;
-  return {
-      {"size", "number", parameter::into<&P::size, parameter::integer>},
-      {"from", "number", parameter::into<&P::from, parameter::integer>},
-      {"sort", "list", parameter::into<&P::sort, parameter::text>},
-      {"track_total_hits", "flag or number", parameter::into<&P::track_total_hits, tracking_from>},
-      {"version", "flag", parameter::into<&P::version, parameter::flag>},
-      {"seq_no_primary_term", "flag", parameter::into<&P::seq_no_primary_term, parameter::flag>},
-      {"typed_keys", "flag", parameter::into<&P::typed_keys, parameter::flag>},
-      {"rest_total_hits_as_int", "flag", parameter::into<&P::total_hits_as_int, parameter::flag>},
-      {"scroll", "time", parameter::into<&P::scroll, parameter::time>, "the rest of the hits is kept for that long"},
-      parameter::no_effect("timeout", "time", parameter::check_time, "a search runs to its end"),
-      parameter::no_effect("request_cache", "flag", parameter::check_flag, "answers are not cached"),
-      parameter::no_effect("allow_partial_search_results", "flag", parameter::check_flag,
-                           "an index that fails fails the search")};
-}
+using P = SearchParameters;
+const std::vector<Parameter<P>> k_search_rows{
+    {"size", "number", parameter::into<&P::size, parameter::integer>},
+    {"from", "number", parameter::into<&P::from, parameter::integer>},
+    {"sort", "list", parameter::into<&P::sort, parameter::text>},
+    {"track_total_hits", "flag or number", parameter::into<&P::track_total_hits, tracking_from>},
+    {"version", "flag", parameter::into<&P::version, parameter::flag>},
+    {"seq_no_primary_term", "flag", parameter::into<&P::seq_no_primary_term, parameter::flag>},
+    {"typed_keys", "flag", parameter::into<&P::typed_keys, parameter::flag>},
+    {"rest_total_hits_as_int", "flag", parameter::into<&P::total_hits_as_int, parameter::flag>},
+    {"scroll", "time", parameter::into<&P::scroll, parameter::time>, "the rest of the hits is kept for that long"},
+    parameter::no_effect("timeout", "time", parameter::check_time, "a search runs to its end"),
+    parameter::no_effect("request_cache", "flag", parameter::check_flag, "answers are not cached"),
+    parameter::no_effect("allow_partial_search_results", "flag", parameter::check_flag,
+                         "an index that fails fails the search")};
 
-struct CountReading {
-  QueryContext context;
-  QueryPtr query = {};
-};
-
-const MemberTable<CountReading> k_count_body{
-    "`_count` body",
-    "count",
-    k_parsing_error,
-    {{"query", k_object, [](const JsonView&, const JsonView& value, CountReading& reading) {
-        reading.query = parse_query(value, reading.context);
-      }}}};
+const MemberTable<BodyReading> k_count_body{
+    "`_count` body", "count", k_parsing_error, {{"query", k_object, into_body<&SearchBody::query, parse_query>}}};
 
 void check_scroll(const SearchBody& body, bool tracking_given) {
   if (tracking_given && body.track_total_hits != k_count_all)
@@ -328,9 +309,7 @@ void check_whole(SearchBody& body, bool tracking_given) {
   if (body.search_after && body.from > 0)
     refuse_invalid("[from] parameter must be set to 0 when [search_after] is used");
   // A sort by score alone, best first, is the order without `sort`. Pages of a point in time continue by sort values.
-  if (!body.point_in_time && body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score &&
-      body.sort[0].descending)
-    body.sort.clear();
+  if (!body.point_in_time && body.sort.size() == 1 && body.sorts_by_score()) body.sort.clear();
   const auto by_place = [](const SortKey& key) { return key.kind == SortKey::Kind::document; };
   if (body.point_in_time && !body.sort.empty() && std::none_of(body.sort.begin(), body.sort.end(), by_place)) {
     body.sort.push_back({.kind = SortKey::Kind::document, .field = "_shard_doc"});
@@ -341,7 +320,7 @@ void check_whole(SearchBody& body, bool tracking_given) {
 }  // namespace
 
 const ParameterTable<SearchParameters> k_search_parameters{
-    {search_rows(), source_rows<SearchParameters>(), indices_rows<SearchParameters>(), {k_preference}}};
+    {k_search_rows, source_rows<SearchParameters>(), indices_rows<SearchParameters>(), {k_preference}}};
 const ParameterTable<IndicesParameters> k_count_parameters{{indices_rows<IndicesParameters>(), {k_preference}}};
 
 SearchBody parse_search(std::string_view text, const SearchParameters& parameters, const Limits& limits) {
@@ -363,9 +342,11 @@ SearchBody parse_search(std::string_view text, const SearchParameters& parameter
 QueryPtr parse_query_body(std::string_view text, const Limits& limits) {
   if (text.empty()) return nullptr;
   QueryBudget budget(limits);
-  CountReading reading{{budget}};
+  const QueryContext context{budget};
+  SearchBody body;
+  BodyReading reading{context, body};
   read_object(text, k_parsing_error, [&](const JsonView& root) { k_count_body.read(root, reading); });
-  return std::move(reading.query);
+  return body.query;
 }
 
 }  // namespace sightline::elastic

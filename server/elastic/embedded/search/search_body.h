@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "server/elastic/embedded/request_parameters.h"
@@ -15,7 +14,6 @@
 #include "server/elastic/embedded/search/query.h"
 #include "server/elastic/limits.h"
 #include "server/elastic/rest/json_filter.h"
-#include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
 

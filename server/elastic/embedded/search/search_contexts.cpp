@@ -50,14 +50,12 @@ void SearchContexts::check_room_locked(std::size_t bytes) const {
 }
 
 void SearchContexts::check_room(std::size_t bytes) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  drop_expired_locked();
+  const auto lock = lock_current();
   check_room_locked(bytes);
 }
 
 void SearchContexts::open(const std::string& id, SearchContextPtr context, std::chrono::milliseconds keep_alive) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  drop_expired_locked();
+  const auto lock = lock_current();
   const std::size_t bytes = context->bytes();
   check_room_locked(bytes);
   contexts_.emplace(id, Kept{std::move(context), bytes, keep_alive, now_() + keep_alive});
@@ -65,8 +63,7 @@ void SearchContexts::open(const std::string& id, SearchContextPtr context, std::
 }
 
 SearchContextPtr SearchContexts::find(Kind kind, const std::string& id, KeepAlive keep_alive) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  drop_expired_locked();
+  const auto lock = lock_current();
   const auto found = contexts_.find(id);
   if (found == contexts_.end() || found->second.context->kind != kind) refuse_missing(id);
   Kept& kept = found->second;
@@ -76,26 +73,24 @@ SearchContextPtr SearchContexts::find(Kind kind, const std::string& id, KeepAliv
 }
 
 bool SearchContexts::close(Kind kind, const std::string& id) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  drop_expired_locked();
+  const auto lock = lock_current();
   return erase_if([&](const std::string& of, const Kept& kept) { return of == id && kept.context->kind == kind; }) != 0;
 }
 
 std::size_t SearchContexts::close_all_scrolls() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  drop_expired_locked();
+  const auto lock = lock_current();
   return erase_if([](const std::string&, const Kept& kept) { return kept.context->kind == Kind::scroll; });
 }
 
 void SearchContexts::drop_expired() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  drop_expired_locked();
+  const auto lock = lock_current();
 }
 
-void SearchContexts::drop_expired_locked() {
-  if (contexts_.empty()) return;
-  const auto now = now_();
-  erase_if([&](const std::string&, const Kept& kept) { return kept.expires <= now; });
+std::unique_lock<std::mutex> SearchContexts::lock_current() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (!contexts_.empty())
+    erase_if([now = now_()](const std::string&, const Kept& kept) { return kept.expires <= now; });
+  return lock;
 }
 
 template <class Wanted>

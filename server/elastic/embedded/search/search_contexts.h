@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "server/elastic/elastic_error.h"
 #include "server/elastic/embedded/search/search_body.h"
 #include "server/elastic/limits.h"
 
@@ -89,7 +88,8 @@ class SearchContexts {
   };
 
   void check_room_locked(std::size_t bytes) const;
-  void drop_expired_locked();
+  /// Locks, and releases expired contexts.
+  std::unique_lock<std::mutex> lock_current();
   /// Removes all for which `wanted(id, kept)` is true. Returns how many.
   template <class Wanted>
   std::size_t erase_if(const Wanted& wanted);

@@ -1,6 +1,5 @@
 // The search requests of the embedded store.
 #include <chrono>
-#include <optional>
 
 #include "base/cancellation.h"
 #include "server/elastic/embedded/api.h"
@@ -89,10 +88,7 @@ http::Response multi_search(StoreCore& store, const http::Request& request, cons
   // a thousand of the largest would not fit into memory.
   std::size_t count = 0;
   each_search(lines, otherwise, parameters, limits, [&](const SearchHeader&, const SearchBody&) {
-    if (++count > limits.max_searches) {
-      refuse(illegal_argument("an _msearch may hold [" + std::to_string(limits.max_searches) +
-                              "] searches; send fewer, or raise --elasticsearch-max-searches"));
-    }
+    check_limit("searches of an _msearch", ++count, limits.max_searches, "--elasticsearch-max-searches");
   });
   if (count == 0) refuse_invalid("no requests added");
   std::string responses;
@@ -220,15 +216,14 @@ http::Response close_point(StoreCore& store, const http::Request& request, const
 
 void add_search_routes(Router& router, StoreCore& store) {
   using enum http::Method;
-  const AddRoute add(router, store);
-  for (const char* pattern : {"/_search", "/{index}/_search"}) add({get, post}, pattern, k_search_parameters, search);
-  for (const char* pattern : {"/_count", "/{index}/_count"}) add({get, post}, pattern, k_count_parameters, count);
-  for (const char* pattern : {"/_msearch", "/{index}/_msearch"})
-    add({get, post}, pattern, k_multi_search_parameters, multi_search);
-  add({get, post}, "/_search/scroll", k_scroll_parameters, next_page);
-  add({delete_}, "/_search/scroll", k_close_parameters, close_scrolls);
-  add({post}, "/{index}/_pit", k_point_parameters, open_point);
-  add({delete_}, "/_pit", k_close_point_parameters, close_point);
+  const AddRoute add{router, store};
+  add({get, post}, {"/_search", "/{index}/_search"}, k_search_parameters, search);
+  add({get, post}, {"/_count", "/{index}/_count"}, k_count_parameters, count);
+  add({get, post}, {"/_msearch", "/{index}/_msearch"}, k_multi_search_parameters, multi_search);
+  add({get, post}, {"/_search/scroll"}, k_scroll_parameters, next_page);
+  add({delete_}, {"/_search/scroll"}, k_close_parameters, close_scrolls);
+  add({post}, {"/{index}/_pit"}, k_point_parameters, open_point);
+  add({delete_}, {"/_pit"}, k_close_point_parameters, close_point);
 }
 
 }  // namespace sightline::elastic

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <string>
 
 namespace sightline::elastic {
 namespace {
@@ -47,10 +46,7 @@ void SearchIndex::add(std::int64_t doc, ParsedDocument document, std::size_t max
         {ErrorCode::internal, "document [" + document.id + "] does not fit the fields of those before it"}};
   }
   const std::string record = encode(document);
-  connection_.query("INSERT INTO " + table_ + "(doc, record) VALUES(?1, ?2)")
-      .bind(1, doc)
-      .bind_blob(2, record.data(), record.size())
-      .run();
+  connection_.run("INSERT INTO " + table_ + "(doc, record) VALUES(?1, ?2)", doc, std::as_bytes(std::span(record)));
   added_.push_back({doc, std::move(document)});
 }
 
@@ -62,7 +58,7 @@ void SearchIndex::remove(std::int64_t doc) {
   } else {
     throw StorageFailed{{ErrorCode::internal, table_ + ": there is no document " + std::to_string(doc) + " to remove"}};
   }
-  connection_.query("DELETE FROM " + table_ + " WHERE doc=?1").bind(1, doc).run();
+  connection_.run("DELETE FROM " + table_ + " WHERE doc=?1", doc);
 }
 
 std::vector<SearchIndex::Added>::iterator SearchIndex::find_in(std::vector<Added>& documents, std::int64_t doc) {

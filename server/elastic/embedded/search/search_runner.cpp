@@ -1,8 +1,6 @@
 #include "server/elastic/embedded/search/search_runner.h"
 
 #include <algorithm>
-#include <chrono>
-#include <functional>
 #include <mutex>
 #include <unordered_map>
 

@@ -14,6 +14,22 @@
 
 namespace sightline::elastic {
 
+/// A failure while one index is searched, as Elasticsearch reports it of a shard. Thrown inside this folder,
+/// like Refused.
+struct ShardRefused {
+  std::string type;
+  std::string reason;
+};
+
+/// query_shard_exception: the query does not fit the mapping.
+[[noreturn]] inline void refuse_query(std::string reason) {
+  throw ShardRefused{"query_shard_exception", std::move(reason)};
+}
+/// illegal_argument_exception on the shard.
+[[noreturn]] inline void refuse_shard(std::string reason) {
+  throw ShardRefused{"illegal_argument_exception", std::move(reason)};
+}
+
 /// One index during one search, under StoreCore::read_lock.
 struct ShardView {
   IndexPtr index;
@@ -24,7 +40,12 @@ struct ShardView {
   std::optional<DocSet> at_moment = {};  ///< of a point in time: the documents from when it was opened that still exist
 
   /// Counts the clauses that a query expands to in this index, besides those that were sent. Throws ShardRefused.
-  void count_clauses(std::size_t more) const;
+  void count_clauses(std::size_t more) const {
+    expanded += more;
+    if (expanded <= max_clauses) return;
+    refuse_query("the words and patterns of the query become more than [" + std::to_string(max_clauses) +
+                 "] clauses; send a smaller query, or raise --elasticsearch-max-clauses");
+  }
   /// Mapping::expand, counted as clauses: each pattern is compared with all fields.
   std::vector<FieldPtr> expand(std::string_view pattern) const {
     constexpr std::size_t k_fields_per_clause = 128;
@@ -43,35 +64,12 @@ struct ShardView {
   }
 };
 
-/// A failure while one index is searched, as Elasticsearch reports it of a shard. Thrown inside this folder,
-/// like Refused.
-struct ShardRefused {
-  std::string type;
-  std::string reason;
-};
-
-/// query_shard_exception: the query does not fit the mapping.
-[[noreturn]] inline void refuse_query(std::string reason) {
-  throw ShardRefused{"query_shard_exception", std::move(reason)};
-}
-/// illegal_argument_exception on the shard.
-[[noreturn]] inline void refuse_shard(std::string reason) {
-  throw ShardRefused{"illegal_argument_exception", std::move(reason)};
-}
-
 /// Throws ShardRefused unless the field has values by document, which sorting and aggregations need.
 inline void refuse_without_values(const ShardView& shard, const Field& field) {
   const bool has_values = field.doc_values && field.type != FieldType::dense_vector && field.type != FieldType::binary;
   if (has_values) return;
   refuse_shard("Fielddata is disabled on [" + field.path + "] in [" + shard.index->name() + "], which is of type [" +
                to_string(field.type) + "]: it has no values to sort or aggregate by; use a field with doc values");
-}
-
-inline void ShardView::count_clauses(std::size_t more) const {
-  expanded += more;
-  if (expanded <= max_clauses) return;
-  refuse_query("the words and patterns of the query become more than [" + std::to_string(max_clauses) +
-               "] clauses; send a smaller query, or raise --elasticsearch-max-clauses");
 }
 
 }  // namespace sightline::elastic

@@ -157,7 +157,7 @@ ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scor
       check_cancelled();
       shard_.count_clauses(1);
       try {
-        clauses.add(match_field(*field, query.match, boost * field_boost, scoring));
+        clauses.add(match_field(*field, query, boost * field_boost, scoring));
       } catch (const ShardRefused&) {
         if (!pattern || field->type == FieldType::text)
           throw;  // with a pattern, fields whose type the words do not fit are skipped

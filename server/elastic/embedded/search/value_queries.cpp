@@ -14,10 +14,6 @@
 namespace sightline::elastic {
 namespace {
 
-constexpr std::int64_t k_least = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t k_greatest = std::numeric_limits<std::int64_t>::max();
-constexpr double k_infinity = std::numeric_limits<double>::infinity();
-
 double any_number(const Literal& value) {
   const auto number = value.kind == Literal::Kind::boolean ? std::nullopt : parse_double(value.text);
   if (!number) refuse_query("For input string: \"" + value.text + "\"");
@@ -74,26 +70,12 @@ void need_values(const Field& field) {
   refuse_query("Cannot search on field [" + field.path + "] since it is not indexed nor has doc values.");
 }
 
-/// A whole-number or date bound as the least value that matches.
-std::int64_t at_least(const WholeNumber& bound, bool inclusive, bool& impossible) {
-  if (bound.beyond) {
-    impossible = impossible || bound.floor == k_greatest;
-    return k_least;
-  }
-  if (inclusive && !bound.fraction) return bound.floor;
-  if (bound.floor == k_greatest) return impossible = true, k_greatest;
-  return bound.floor + 1;
-}
-
-std::int64_t at_most(const WholeNumber& bound, bool inclusive, bool& impossible) {
-  if (bound.beyond) {
-    impossible = impossible || bound.floor == k_least;
-    return k_greatest;
-  }
-  if (inclusive || bound.fraction) return bound.floor;
-  if (bound.floor == k_least) return impossible = true, k_least;
-  return bound.floor - 1;
-}
+/// A bound of a range in the type of a column.
+template <class T>
+struct Bound {
+  T value;
+  bool inclusive;
+};
 
 }  // namespace
 
@@ -138,12 +120,6 @@ std::int64_t date_value(const Field& field, const Literal& value, bool round_up)
                      "failed to parse date field [" + value.text + "] with format [" + std::string(format) + "]"};
 }
 
-DocSet QueryRunner::integers_between(const Field& field, std::int64_t least, std::int64_t greatest) const {
-  need_values(field);
-  return with_values(memory_.integers(field.path), memory_.size(),
-                     [=](std::int64_t value) { return value >= least && value <= greatest; });
-}
-
 DocSet QueryRunner::numbers_of(const Field& field, const std::vector<Literal>& values) const {
   need_values(field);
   Ranges<std::int64_t> wholes;
@@ -167,17 +143,8 @@ DocSet QueryRunner::numbers_of(const Field& field, const std::vector<Literal>& v
                                        : in_ranges(memory_.integers(field.path), memory_.size(), std::move(wholes));
 }
 
-DocSet QueryRunner::doubles_between(const Field& field, double least, bool with_least, double greatest,
-                                    bool with_greatest) const {
-  need_values(field);
-  return with_values(memory_.doubles(field.path), memory_.size(), [=](double value) {
-    return (is_less(least, value) || (with_least && !is_less(value, least))) &&
-           (is_less(value, greatest) || (with_greatest && !is_less(greatest, value)));
-  });
-}
-
-ScoredDocs QueryRunner::boolean_term(const Field& field, bool value, float boost, bool scoring) const {
-  ScoredDocs out = constant(integers_between(field, value, value), boost);
+ScoredDocs QueryRunner::boolean_term(const Field& field, const Literal& value, float boost, bool scoring) const {
+  ScoredDocs out = constant(numbers_of(field, {value}), boost);
   if (!scoring || !field.indexed) return out;
   // A boolean is a term like any other: its score depends on how rare it is.
   const IntegerColumn* column = memory_.integers(field.path);
@@ -201,7 +168,7 @@ ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, flo
     case FieldType::keyword:
       return keyword_term(field, value.text, boost, scoring);
     case FieldType::boolean:
-      return boolean_term(field, boolean_value(value), boost, scoring);
+      return boolean_term(field, value, boost, scoring);
     case FieldType::binary:
     case FieldType::dense_vector:
       refuse_query("Field [" + field.path + "] of type [" + to_string(field.type) + "] cannot be searched by value");
@@ -211,9 +178,11 @@ ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, flo
       break;
   }
   if (is_whole_number(field.type)) {
+    need_values(field);
     const WholeNumber number = whole_number(value);
     if (number.fraction || number.beyond) return {nothing()};
-    return constant(integers_between(field, number.floor, number.floor), boost);
+    const Ranges<std::int64_t> one{{number.floor, number.floor}};
+    return constant(in_ranges(memory_.integers(field.path), memory_.size(), one), boost);
   }
   return constant(numbers_of(field, {value}), boost);
 }
@@ -236,23 +205,25 @@ ScoredDocs QueryRunner::run(const TermsQuery& query, float boost, bool) const {
   }
 }
 
-template <class Read>
-DocSet QueryRunner::whole_range(const Field& field, const RangeQuery& query, const Read& read) const {
-  bool impossible = false;
-  const std::int64_t least =
-      query.lower ? at_least(read(*query.lower, false), query.lower->inclusive, impossible) : k_least;
-  const std::int64_t greatest =
-      query.upper ? at_most(read(*query.upper, true), query.upper->inclusive, impossible) : k_greatest;
-  return impossible ? nothing() : integers_between(field, least, greatest);
+template <class Column, class Read>
+DocSet QueryRunner::between(const Field& field, const Column* column, const RangeQuery& query, const Read& read) const {
+  need_values(field);
+  std::optional<decltype(read(*query.lower, false))> lower, upper;
+  if (query.lower) lower = read(*query.lower, false);
+  if (query.upper) upper = read(*query.upper, true);
+  return with_values(column, memory_.size(), [&](auto value) {
+    return (!lower || is_less(lower->value, value) || (lower->inclusive && !is_less(value, lower->value))) &&
+           (!upper || is_less(value, upper->value) || (upper->inclusive && !is_less(upper->value, value)));
+  });
 }
 
 DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) const {
   const auto is_number = [](const auto& bound) { return bound && bound->value.kind == Literal::Kind::number; };
   const bool numbers = is_number(query.lower) || is_number(query.upper);  // milliseconds, both of them
-  return whole_range(field, query, [&](const RangeBound& bound, bool upper) {
+  return between(field, memory_.integers(field.path), query, [&](const RangeBound& bound, bool upper) {
     const Literal value{numbers ? Literal::Kind::number : Literal::Kind::string, bound.value.text};
     // "greater than March" starts after March, and "up to March" ends with it: both round up.
-    return WholeNumber{date_value(field, value, upper == bound.inclusive), false, false};
+    return Bound{date_value(field, value, upper == bound.inclusive), bound.inclusive};
   });
 }
 
@@ -260,18 +231,19 @@ DocSet QueryRunner::in_range(const Field& field, const RangeQuery& query) const 
   if (is_decimal_number(field.type)) {
     // A bound between two half_floats lies between them.
     const FieldType type = field.type == FieldType::half_float ? FieldType::float_ : field.type;
-    const double least = query.lower ? decimal_number(type, query.lower->value) : -k_infinity;
-    const double greatest = query.upper ? decimal_number(type, query.upper->value) : k_infinity;
-    return doubles_between(field, least, !query.lower || query.lower->inclusive, greatest,
-                           !query.upper || query.upper->inclusive);
+    return between(field, memory_.doubles(field.path), query, [&](const RangeBound& bound, bool) {
+      return Bound{decimal_number(type, bound.value), bound.inclusive};
+    });
   }
   if (is_whole_number(field.type)) {
-    return whole_range(field, query,
-                       [&](const RangeBound& bound, bool) { return whole_bound(field.type, bound.value); });
+    return between(field, memory_.integers(field.path), query, [&](const RangeBound& bound, bool upper) {
+      const WholeNumber number = whole_bound(field.type, bound.value);
+      return Bound{number.floor, number.fraction ? upper : bound.inclusive};
+    });
   }
   if (field.type == FieldType::boolean) {
-    return whole_range(field, query, [](const RangeBound& bound, bool) {
-      return WholeNumber{boolean_value(bound.value), false, false};
+    return between(field, memory_.integers(field.path), query, [](const RangeBound& bound, bool) {
+      return Bound{std::int64_t{boolean_value(bound.value)}, bound.inclusive};
     });
   }
   if (field.type == FieldType::date) return date_range(field, query);
