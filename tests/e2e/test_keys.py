@@ -159,7 +159,10 @@ def test_a_key_for_searches_does_not_read_endpoints(tmp_path, kind):
     keys = tmp_path / "keys"
     operator, searching = make_key(keys, "operator"), make_key(keys, "searching", "--scopes", "search")
     cluster = Cluster(tmp_path / "cluster", tmp_path / "cluster.log") if kind == "gateway" else None
-    server = Sightline(tmp_path / "data", tmp_path / "log", cluster.url if cluster else None, ["--api-key-file", keys])
+    secret_key = tmp_path / "secret"
+    secret_key.write_text("5" * 64)
+    server = Sightline(tmp_path / "data", tmp_path / "log", cluster.url if cluster else None,
+                       ["--api-key-file", keys, "--secret-key-file", secret_key])
     server.settings = {"ELASTICSEARCH_API_KEY": operator, "SIGHTLINE_API_KEY": operator}
 
     def post(path, body):
