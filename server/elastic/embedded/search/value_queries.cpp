@@ -223,7 +223,7 @@ DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) cons
   return between(field, memory_.integers(field.path), query, [&](const RangeBound& bound, bool upper) {
     const Literal value{numbers ? Literal::Kind::number : Literal::Kind::string, bound.value.text};
     // "greater than March" starts after March, and "up to March" ends with it: both round up.
-    return Bound{date_value(field, value, upper == bound.inclusive), bound.inclusive};
+    return Bound<std::int64_t>{date_value(field, value, upper == bound.inclusive), bound.inclusive};
   });
 }
 
@@ -232,13 +232,13 @@ DocSet QueryRunner::in_range(const Field& field, const RangeQuery& query) const 
     // A bound between two half_floats lies between them.
     const FieldType type = field.type == FieldType::half_float ? FieldType::float_ : field.type;
     return between(field, memory_.doubles(field.path), query, [&](const RangeBound& bound, bool) {
-      return Bound{decimal_number(type, bound.value), bound.inclusive};
+      return Bound<double>{decimal_number(type, bound.value), bound.inclusive};
     });
   }
   if (is_whole_number(field.type)) {
     return between(field, memory_.integers(field.path), query, [&](const RangeBound& bound, bool upper) {
       const WholeNumber number = whole_bound(field.type, bound.value);
-      return Bound{number.floor, number.fraction ? upper : bound.inclusive};
+      return Bound<std::int64_t>{number.floor, number.fraction ? upper : bound.inclusive};
     });
   }
   if (field.type == FieldType::boolean) {
