@@ -22,7 +22,8 @@ inline std::chrono::nanoseconds processor_time_of_thread() {
   return time_of_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/// What `work` takes of them, in seconds.
+/// What `work` takes of them, in seconds. The tests that use it leave much room: what they fear takes a hundred times as
+/// long.
 template <class Work>
 double processor_seconds_of(const Work& work) {
   const auto before = processor_time();

@@ -64,7 +64,7 @@ def memory_of(process):
     return {line.split(":")[0]: int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith(("VmRSS", "VmHWM"))}
 
 
-def next_line(process, within=120):
+def next_line(process, within=300):
     """The next line that a program prints; empty if it ended, or printed none in that time and was ended for it."""
     late = threading.Timer(within, process.kill)
     late.start()

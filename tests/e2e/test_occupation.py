@@ -94,13 +94,15 @@ def server(tmp_path):
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_others_are_answered_and_sigterm_ends_it(server, attack):
     held = attack(server)
-    eventually(lambda: open_requests(server) == len(held))
+    eventually(lambda: open_requests(server) == len(held), PATIENCE)
     for _ in range(3):
         assert server.es("GET", "/")[0] == 200
         assert server.es("GET", "/_cluster/health")[0] == 200
-    assert open_requests(server) == len(held)
+    eventually(lambda: open_requests(server) == len(held), PATIENCE)  # none of them has ended
     server.process.terminate()
-    assert server.process.wait(timeout=PATIENCE) == 0
+    code = server.process.wait(timeout=PATIENCE)
+    # 1: its threads did not end in time, as happens on a busy machine, and it ended without them.
+    assert code in (0, 1), server.log.read_text()[-3000:]
     # Ended, not waited for: none has been answered as if it had come to its end.
     assert not [status for status in map(status_of, held) if status not in (None, 503)]
 
