@@ -243,7 +243,7 @@ DocSet QueryRunner::in_range(const Field& field, const RangeQuery& query) const 
   }
   if (field.type == FieldType::boolean) {
     return between(field, memory_.integers(field.path), query, [](const RangeBound& bound, bool) {
-      return Bound{std::int64_t{boolean_value(bound.value)}, bound.inclusive};
+      return Bound<std::int64_t>{boolean_value(bound.value), bound.inclusive};
     });
   }
   if (field.type == FieldType::date) return date_range(field, query);
