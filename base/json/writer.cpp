@@ -86,7 +86,7 @@ template class Utf8Writer<rapidjson::PrettyWriter<rapidjson::StringBuffer>>;
 
 bool AsWrittenWriter::String(const char* text, rapidjson::SizeType size, bool copy) {
   const auto number = written_number(std::string_view(text, size));
-  if (!number) return Writer::String(text, size, copy);
+  if (!number) return Utf8Writer::String(text, size, copy);
   return RawValue(number->data(), number->size(), rapidjson::kNumberType);
 }
 
