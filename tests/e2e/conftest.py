@@ -74,7 +74,7 @@ def next_line(process, within=300):
         late.cancel()
 
 
-def wait_for(words, log, within=20):
+def wait_for(words, log, within=60):
     """The first line of a log with these words, once it is there: programs write their logs a moment later."""
     deadline = time.monotonic() + within
     while True:

@@ -13,7 +13,7 @@ import time
 import urllib.parse
 
 K_PIECE = 64 << 10  # bytes read at a time
-K_PATIENCE = 20  # seconds that a test waits for an event
+K_PATIENCE = 60  # seconds that a test waits for an event
 
 
 def other_byte(byte):

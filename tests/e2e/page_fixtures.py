@@ -17,7 +17,7 @@ from conftest import BIN, DEMO, KINDS, TEST_CLUSTER, InferenceServer, Sightline,
 
 # Debian's, and no browser of Playwright's own: scripts/install_dependencies.sh --tests.
 CHROMIUM = os.environ.get("SIGHTLINE_TEST_BROWSER", "/usr/bin/chromium-headless-shell")
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 INDICES = ("clip-images", "jina-images", "embed-images")
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 RUN = "page tests"

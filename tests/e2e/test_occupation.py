@@ -94,11 +94,11 @@ def server(tmp_path):
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_others_are_answered_and_sigterm_ends_it(server, attack):
     held = attack(server)
-    eventually(lambda: open_requests(server) == len(held), PATIENCE)
+    eventually(lambda: open_requests(server) == len(held))
     for _ in range(3):
         assert server.es("GET", "/")[0] == 200
         assert server.es("GET", "/_cluster/health")[0] == 200
-    eventually(lambda: open_requests(server) == len(held), PATIENCE)  # none of them has ended
+    eventually(lambda: open_requests(server) == len(held))  # none of them has ended
     server.process.terminate()
     code = server.process.wait(timeout=PATIENCE)
     # 1: its threads did not end in time, as happens on a busy machine, and it ended without them.

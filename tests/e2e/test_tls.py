@@ -226,7 +226,7 @@ def serial_of(url, context):
         return int(connection.getpeercert()["serialNumber"], 16)
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come true"
