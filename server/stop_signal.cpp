@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
+#include <mutex>
 #include <pthread.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
@@ -64,9 +65,17 @@ StopSignal::StopSignal() {
     state->came.set_value();
     const std::chrono::milliseconds patience = state->patience;
     if (await_stop(set, patience)) end_at_once(k_ended_by_second_signal);
-    spdlog::error("threads still running {} ms after the signal to stop: exiting without them", patience.count());
+    const std::lock_guard lock(state->logging);
+    if (!state->main_ended) {
+      spdlog::error("threads still running {} ms after the signal to stop: exiting without them", patience.count());
+    }
     end_at_once(EXIT_FAILURE);
   }).detach();
+}
+
+StopSignal::~StopSignal() {
+  const std::lock_guard lock(state_->logging);
+  state_->main_ended = true;
 }
 
 }  // namespace sightline

@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 
 namespace sightline {
 
@@ -16,6 +17,10 @@ namespace sightline {
 class StopSignal {
  public:
   StopSignal();
+  /// From here on nothing is logged: what ends after `main` may end the loggers first.
+  ~StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
   /// After the signal the process then has `patience` to end; if it has not, it is ended with a line in the
   /// log and exit code 1, whatever its threads still do. What was acknowledged is with the disk by then.
   /// `reload` is called on a separate thread for each SIGHUP until `wait` has ended, and must not throw.
@@ -33,6 +38,8 @@ class StopSignal {
     std::promise<void> came;
     std::atomic<std::chrono::milliseconds> patience{};
     std::function<void()> reload;  // set before `serving`
+    std::mutex logging;
+    bool main_ended = false;  // guarded by `logging`
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
