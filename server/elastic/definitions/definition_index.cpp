@@ -121,8 +121,8 @@ ElasticError read_error(const rapidjson::Value& value, int status) {
 }
 
 ElasticError error_in(const http::Response& response) {
-  const ElasticError unknown{response.status, "exception",
-                             "the store answered with status " + std::to_string(response.status)};
+  ElasticError unknown{response.status, "exception",
+                       "the store answered with status " + std::to_string(response.status)};
   rapidjson::Document body;
   if (json::read_document(response.body, body)) return unknown;
   ElasticError error = read_error(json::member(body, "error"), response.status);

@@ -55,7 +55,7 @@ bool is_pattern(std::string_view model_id) {
 ClusterProbe::Findings ClusterProbe::findings(const Caller& caller) {
   const auto asked = timer_.now();
   Outcome outcome = Outcome::settled;
-  const Findings found = ask(caller, outcome);
+  Findings found = ask(caller, outcome);
   const auto before = outcome == Outcome::none ? settled_.get(caller.key()) : std::nullopt;
   findings_.put(caller.key(), before.value_or(found), asked,
                 outcome == Outcome::settled ? k_settled_for : k_unsettled_for);

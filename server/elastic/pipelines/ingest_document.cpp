@@ -317,7 +317,7 @@ void IngestDocument::put_metadata(const Metadata& metadata) {
   metadata_.AddMember("_version", -3, allocator());
 }
 
-void IngestDocument::replace(const Metadata& metadata, rapidjson::Document source, Value ingest) {
+void IngestDocument::replace(const Metadata& metadata, rapidjson::Document source, const Value& ingest) {
   auto& allocator = source.GetAllocator();
   Value kept(rapidjson::kObjectType);
   const auto keep = [&](const Value& members, bool of_run) {

@@ -108,7 +108,7 @@ class IngestDocument {
 
   /// Puts in place of source and metadata what another engine has made of them. Of `_ingest` stays what this one says
   /// of its run (`is_of_run`); `ingest`, in the allocator of `source`, has the other members. Null: all stay.
-  void replace(const Metadata& metadata, rapidjson::Document source, Value ingest = {});
+  void replace(const Metadata& metadata, rapidjson::Document source, const Value& ingest = {});
 
   /// A `drop` processor has taken the document out.
   bool dropped = false;
