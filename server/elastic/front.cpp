@@ -35,8 +35,9 @@ constexpr std::array<std::string_view, 42> k_index_commands{
     "_rollover", "_search",     "_search_shards", "_settings", "_shrink",          "_source",
     "_split",    "_terms_enum", "_termvectors",   "_update",   "_update_by_query", "_validate"};
 
-/// Refuses "/_doc/_mget", "/_all,x/_search" and "/,/_search". For the router of the store, as for Elasticsearch's, the first part is
-/// an index there, for guards of keys, definitions and pipelines it is a command; no index begins with "_".
+/// Refuses "/_doc/_mget", "/_all,x/_search" and "/,/_search". For the router of the store, as for Elasticsearch's, the
+/// first part is an index there, for guards of keys, definitions and pipelines it is a command; no index begins with
+/// "_".
 Refusal misnamed_index(const std::vector<std::string>& parts) {
   if (parts.empty()) return {};
   const auto refused = [](std::string_view name, const char* why = "must not start with '_'.") {

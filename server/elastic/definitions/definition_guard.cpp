@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <iterator>
 #include <rapidjson/document.h>
 #include <string>
 #include <string_view>
 
 #include "base/ascii_lower.h"
+#include "base/hex_digit.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -37,8 +37,9 @@ std::string_view without_selector(std::string_view name) {
 char escaped_character(std::string_view digits) {
   unsigned code = 0;
   for (const char digit : digits) {
-    if (std::isxdigit(static_cast<unsigned char>(digit)) == 0) return '?';
-    code = code * 16 + static_cast<unsigned>(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
+    const int value = hex_digit(digit);
+    if (value < 0) return '?';
+    code = code * 16 + static_cast<unsigned>(value);
   }
   return code > 0 && code < 0x80 ? static_cast<char>(code) : '?';
 }
@@ -71,6 +72,12 @@ std::string unescaped(std::string_view text) {
     if (const char c = take_character(text); c != '\0') plain += c;
   }
   return plain;
+}
+
+/// True if `name` is in the text, or in what a reader may make of it. Every search comes here: most have no escapes.
+bool may_hold(std::string_view text, std::string_view name) {
+  const bool has_escapes = text.find('\\') != std::string_view::npos || text.find('\0') != std::string_view::npos;
+  return has_escapes ? unescaped(text).find(name) != std::string::npos : text.find(name) != std::string_view::npos;
 }
 
 /// How an index expression ("a,b*,-c") touches the index of definitions.
@@ -285,8 +292,7 @@ bool body_touches_definitions(const http::Request& request, const std::vector<st
   const auto types = rest::check_media_types(request);
   // YAML, CBOR and the like are not read.
   if (!types || types->unsupported_content) {
-    if (searches)
-      return reader == BodyReader::cluster && unescaped(request.body).find(k_definition_index) != std::string::npos;
+    if (searches) return reader == BodyReader::cluster && may_hold(request.body, k_definition_index);
     return action == "_bulk" ? unreadable_names_definitions(request.body, reader)
                              : unreadable_touches_definitions(request.body, reader);
   }
@@ -366,7 +372,7 @@ bool touches_definitions(std::string_view expression) {
 }
 
 bool may_name_definitions(std::string_view unreadable) {
-  return unescaped(unreadable).find(k_definition_index.substr(1)) != std::string::npos;
+  return may_hold(unreadable, k_definition_index.substr(1));
 }
 
 ElasticError restricted_index() {

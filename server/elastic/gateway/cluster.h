@@ -64,8 +64,8 @@ class Cluster {
     if (options_.count) options_.count(event);
   }
 
-  /// 503 if the server stops, which is no failure of the cluster, or if it was not reached, 504 if it took too long, 502 if it disconnected or its answer is too large
-  /// to be read here. Calls `warn`.
+  /// 503 if the cluster was not reached, 504 if it took too long, 502 if it disconnected or its answer is too large to
+  /// be read here. Calls `warn`. 503 without it if the server stops, which is no failure of the cluster.
   ElasticError failure(const Error& error);
 
  private:

@@ -26,9 +26,8 @@ struct IngestFailure {
 /// What processors have set below `_ingest` goes there with the document, and comes back. What is not as in a pipeline
 /// that the cluster runs as a whole: its processors see `_ingest.pipeline` as
 /// "_simulate_pipeline", and a timestamp a moment later, unless they name them in a template; a document
-/// without an id has "_id" as its id there; one whose version or dynamic templates they set fails. Numbers come back as the document wrote them, but see
-/// SentDocument. Thread safety: all members may be called from any thread; they
-/// block.
+/// without an id has "_id" as its id there; one whose version or dynamic templates they set fails. Numbers come back as
+/// the document wrote them, but see SentDocument. Thread safety: all members may be called from any thread; they block.
 class ClusterProcessors {
  public:
   ClusterProcessors(Store& store, NativeInference& native) : store_(store), native_(native) {}
